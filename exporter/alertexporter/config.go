@@ -1,0 +1,4 @@
+package alertexporter
+
+// Config is the YAML configuration of the component.
+type Config struct{}

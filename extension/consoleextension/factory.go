@@ -1,0 +1,28 @@
+package consoleextension
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension"
+
+	"github.com/throughline/throughline/extension/consoleextension/internal/metadata"
+)
+
+// NewFactory returns the factory of the extension.
+func NewFactory() extension.Factory {
+	return extension.NewFactory(metadata.Type, createDefaultConfig, create, metadata.ExtensionStability)
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{}
+}
+
+type instance struct {
+	component.StartFunc
+	component.ShutdownFunc
+}
+
+func create(context.Context, extension.Settings, component.Config) (extension.Extension, error) {
+	return &instance{}, nil
+}
