@@ -1,0 +1,208 @@
+package plan
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Settings determine a plan completely.
+type Settings struct {
+	Seed uint64
+	// Operations is the number of operations, over which the mix is exact; 0 means that there is no end, and the mix is
+	// then exact over every 1,000.
+	Operations int
+	// Hops is the number of hops of an operation that completes, from 1 to MaxHops.
+	Hops int
+	Mix  Mix
+	// TimeScale multiplies every duration but RecoverAfter.
+	TimeScale float64
+	// RecoverAfter is how long after it was sent a message of ScenarioNeverConsumed is consumed after all; 0 means never.
+	RecoverAfter time.Duration
+}
+
+// cycle is the number of operations over which the mix is exact when there is no end.
+const cycle = 1000
+
+// partitions is the number of partitions of every Kafka topic.
+const partitions = 6
+
+// Ranges of durations at a time scale of 1.
+const (
+	minWait, maxWait       = 5 * time.Millisecond, 200 * time.Millisecond
+	minProcess, maxProcess = 10 * time.Millisecond, 300 * time.Millisecond
+	minBackoff, maxBackoff = 100 * time.Millisecond, 500 * time.Millisecond
+	minEntry, maxEntry     = 5 * time.Millisecond, 30 * time.Millisecond
+)
+
+// Streams of randomness that must not overlap: one generator for the order of scenarios, one for each operation.
+const (
+	streamDeck      = 0x9e3779b97f4a7c15
+	streamOperation = 0xbf58476d1ce4e5b9
+)
+
+// Plan tells what the operation with a given index does. It is not safe for concurrent use.
+type Plan struct {
+	settings  Settings
+	workflows []Workflow
+	suffix    string
+	deck      []Scenario
+	dealt     int
+}
+
+// New returns the plan for valid settings.
+func New(settings Settings) *Plan {
+	p := &Plan{settings: settings, workflows: workflows(settings.Hops), dealt: -1}
+	p.suffix = fmt.Sprintf("%08x", uint32(mix64(settings.Seed)>>32))
+	return p
+}
+
+// Operations returns the number of operations, 0 if there is no end.
+func (p *Plan) Operations() int { return p.settings.Operations }
+
+// Workflows returns the kinds of operations that occur.
+func (p *Plan) Workflows() []Workflow { return p.workflows }
+
+// Services returns the names of all services that take part, each once.
+func (p *Plan) Services() []string {
+	var services []string
+	for i := range p.workflows {
+		services = append(services, p.workflows[i].EntryService)
+		for _, stage := range p.workflows[i].Stages {
+			services = append(services, stage.Service)
+		}
+	}
+	return services
+}
+
+// Operation returns the plan of the operation with the given index, counted from 0.
+func (p *Plan) Operation(index int) *Operation {
+	random := rand.New(rand.NewPCG(p.settings.Seed, mix64(streamOperation+uint64(index))))
+	workflow := p.pickWorkflow(random)
+	op := &Operation{
+		Index: index, Scenario: p.scenario(index), Workflow: workflow,
+		ID:       fmt.Sprintf("%s-%06d-%s", workflow.Prefix, index, p.suffix),
+		Customer: fmt.Sprintf("customer-%03d", random.IntN(500)),
+	}
+	op.EntrySteps, op.EntryRest = split(random, p.between(random, minEntry, maxEntry))
+	fault := random.IntN(len(workflow.Stages))
+	for number := range workflow.Stages {
+		scenario := ScenarioCompleted
+		if number == fault {
+			scenario = op.Scenario
+		}
+		hop := p.hop(random, &workflow.Stages[number], scenario)
+		op.Hops = append(op.Hops, hop)
+		if !hop.continues() {
+			break
+		}
+	}
+	return op
+}
+
+// continues reports whether the hop's handler gets as far as sending the next message.
+func (h *Hop) continues() bool {
+	for i := range h.Attempts {
+		if h.Attempts[i].Outcome == OutcomeSucceeds {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Plan) pickWorkflow(random *rand.Rand) *Workflow {
+	total := 0
+	for i := range p.workflows {
+		total += p.workflows[i].weight
+	}
+	n := random.IntN(total)
+	for i := range p.workflows {
+		if n -= p.workflows[i].weight; n < 0 {
+			return &p.workflows[i]
+		}
+	}
+	panic("unreachable: the weights add up to the total")
+}
+
+// scenario deals from a shuffled deck, so that the proportions are exact and not only probable.
+func (p *Plan) scenario(index int) Scenario {
+	size := p.settings.Operations
+	if size == 0 {
+		size = cycle
+	}
+	if number := index / size; number != p.dealt {
+		random := rand.New(rand.NewPCG(p.settings.Seed, mix64(streamDeck+uint64(number))))
+		p.deck, p.dealt = p.settings.Mix.deck(size, random), number
+	}
+	return p.deck[index%size]
+}
+
+func (p *Plan) hop(random *rand.Rand, stage *Stage, scenario Scenario) Hop {
+	hop := Hop{Stage: stage, MessageID: messageID(random), BodyBytes: 200 + random.IntN(3800), Partition: random.IntN(partitions)}
+	first := p.attempt(random, p.between(random, minWait, maxWait), OutcomeSucceeds)
+	hop.Attempts = []Attempt{first}
+	switch scenario {
+	case ScenarioRetried:
+		p.fail(random, &hop, 1+random.IntN(2))
+		hop.Attempts = append(hop.Attempts, p.attempt(random, p.between(random, minBackoff, maxBackoff), OutcomeSucceeds))
+	case ScenarioFailed:
+		p.fail(random, &hop, 1+random.IntN(3))
+	case ScenarioNeverConsumed:
+		if p.settings.RecoverAfter == 0 {
+			hop.Attempts = nil
+			break
+		}
+		hop.Attempts[0].Wait, hop.Attempts[0].Comeback = p.settings.RecoverAfter, true
+	case ScenarioKilled:
+		hop.Attempts[0].Outcome, hop.Attempts[0].StepsDone = OutcomeKilled, random.IntN(len(stage.Steps)+1)
+	case ScenarioDuplicated:
+		hop.Attempts = append(hop.Attempts, p.attempt(random, p.between(random, minBackoff, maxBackoff), OutcomeSucceeds))
+	case ScenarioCompleted:
+	}
+	return hop
+}
+
+// fail makes the first attempt fail and adds failing ones until there are n.
+func (p *Plan) fail(random *rand.Rand, hop *Hop, n int) {
+	hop.Attempts[0].Outcome = OutcomeFails
+	for len(hop.Attempts) < n {
+		hop.Attempts = append(hop.Attempts, p.attempt(random, p.between(random, minBackoff, maxBackoff), OutcomeFails))
+	}
+}
+
+func (p *Plan) attempt(random *rand.Rand, wait time.Duration, outcome Outcome) Attempt {
+	a := Attempt{Wait: wait, Outcome: outcome, FailureNumber: 1000 + random.IntN(9000)}
+	a.Steps, a.Rest = split(random, p.between(random, minProcess, maxProcess))
+	return a
+}
+
+// between draws a duration from the range and applies the time scale.
+func (p *Plan) between(random *rand.Rand, low, high time.Duration) time.Duration {
+	d := low + time.Duration(random.Int64N(int64(high-low)+1))
+	return time.Duration(float64(d) * p.settings.TimeScale)
+}
+
+// split divides a handler's time into its two steps, which take most of it, and the rest after the next message was sent.
+func split(random *rand.Rand, whole time.Duration) (steps [2]time.Duration, rest time.Duration) {
+	steps[0] = time.Duration(float64(whole) * (0.3 + 0.2*random.Float64()))
+	steps[1] = time.Duration(float64(whole) * (0.2 + 0.2*random.Float64()))
+	return steps, whole - steps[0] - steps[1]
+}
+
+// messageID draws a version 4 UUID.
+func messageID(random *rand.Rand) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], random.Uint64())
+	binary.BigEndian.PutUint64(b[8:], random.Uint64())
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// mix64 spreads neighbouring numbers over all bits (the finaliser of SplitMix64).
+func mix64(z uint64) uint64 {
+	z += 0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}

@@ -1,0 +1,195 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func drawSettings(t *rapid.T) Settings {
+	return Settings{
+		Seed: rapid.Uint64().Draw(t, "seed"), Operations: rapid.IntRange(0, 300).Draw(t, "operations"),
+		Hops: rapid.IntRange(1, MaxHops).Draw(t, "hops"), Mix: drawMix(t),
+		TimeScale:    rapid.Float64Range(0.001, 50).Draw(t, "scale"),
+		RecoverAfter: rapid.SampledFrom([]time.Duration{0, 20 * time.Second}).Draw(t, "recover"),
+	}
+}
+
+func TestSameSeedSamePlan(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		settings := drawSettings(t)
+		index := rapid.IntRange(0, 2*cycle).Draw(t, "index")
+		if settings.Operations > 0 {
+			index %= settings.Operations
+		}
+		// The second plan is asked for something else first: the answer must not depend on what was asked before.
+		first, second := New(settings), New(settings)
+		second.Operation(0)
+		require.Equal(t, first.Operation(index), second.Operation(index))
+	})
+}
+
+func TestOtherSeedOtherPlan(t *testing.T) {
+	settings := Settings{Seed: 1, Operations: 50, Hops: 3, Mix: Mix{1, 1, 1, 1, 1, 1}, TimeScale: 1}
+	other := settings
+	other.Seed = 2
+	a, b := New(settings).Operation(7), New(other).Operation(7)
+	require.NotEqual(t, a.ID[len(a.ID)-8:], b.ID[len(b.ID)-8:])
+	require.NotEqual(t, a.Hops[0].MessageID, b.Hops[0].MessageID)
+}
+
+func TestMixIsExact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		settings := drawSettings(t)
+		n := settings.Operations
+		if n == 0 {
+			n = cycle
+		}
+		p, counts := New(settings), [scenarioCount]int{}
+		for index := range n {
+			counts[p.Operation(index).Scenario]++
+		}
+		require.Equal(t, settings.Mix.Counts(n), counts)
+	})
+}
+
+func TestIDsAreDistinct(t *testing.T) {
+	p := New(Settings{Seed: 9, Operations: 2000, Hops: 3, Mix: Mix{1}, TimeScale: 1})
+	operations, messages, workflows := map[string]bool{}, map[string]bool{}, map[string]int{}
+	for index := range 2000 {
+		op := p.Operation(index)
+		operations[op.ID] = true
+		workflows[op.Workflow.Name]++
+		require.Regexp(t, fmt.Sprintf(`^(ord|ref|sgn)-%06d-[0-9a-f]{8}$`, index), op.ID)
+		for _, hop := range op.Hops {
+			messages[hop.MessageID] = true
+		}
+	}
+	require.Len(t, operations, 2000)
+	require.Len(t, messages, 6000)
+	require.Len(t, workflows, 3)
+	require.Greater(t, workflows["signup"], 300)
+}
+
+// outcomes writes a hop's attempts as a string: S, F or K for each.
+func outcomes(hop *Hop) string {
+	var text strings.Builder
+	for _, attempt := range hop.Attempts {
+		text.WriteByte("SFK"[attempt.Outcome])
+	}
+	return text.String()
+}
+
+func TestScenarioShapes(t *testing.T) {
+	faults := map[Scenario][]string{
+		ScenarioCompleted: {"S"}, ScenarioRetried: {"FS", "FFS"}, ScenarioFailed: {"F", "FF", "FFF"},
+		ScenarioNeverConsumed: {""}, ScenarioKilled: {"K"}, ScenarioDuplicated: {"SS"},
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		settings := drawSettings(t)
+		settings.RecoverAfter = 0
+		op := New(settings).Operation(0)
+		faulty := 0
+		for i := range op.Hops {
+			shape := outcomes(&op.Hops[i])
+			if shape == "S" {
+				continue
+			}
+			faulty++
+			require.Contains(t, faults[op.Scenario], shape)
+			if op.Scenario != ScenarioRetried && op.Scenario != ScenarioDuplicated {
+				require.Equal(t, len(op.Hops)-1, i, "nothing follows a hop that did not end well")
+			}
+		}
+		if op.Scenario == ScenarioCompleted {
+			require.Zero(t, faulty)
+			require.Len(t, op.Hops, settings.Hops)
+		} else {
+			require.Equal(t, 1, faulty)
+		}
+	})
+}
+
+func TestEveryShapeOccurs(t *testing.T) {
+	p := New(Settings{Seed: 3, Operations: 3000, Hops: 3, Mix: Mix{1, 1, 1, 1, 1, 1}, TimeScale: 1})
+	shapes, faultyHops, stepsDone := map[string]int{}, map[int]int{}, map[int]int{}
+	for index := range 3000 {
+		op := p.Operation(index)
+		for i := range op.Hops {
+			shape := outcomes(&op.Hops[i])
+			shapes[shape]++
+			if shape != "S" {
+				faultyHops[i]++
+			}
+			if shape == "K" {
+				stepsDone[op.Hops[i].Attempts[0].StepsDone]++
+			}
+		}
+	}
+	for _, shape := range []string{"S", "FS", "FFS", "F", "FF", "FFF", "", "K", "SS"} {
+		require.Greater(t, shapes[shape], 100, shape)
+	}
+	require.Len(t, faultyHops, 3)
+	require.Len(t, stepsDone, 3)
+}
+
+func TestRecoveredOperationsGoOn(t *testing.T) {
+	p := New(Settings{Seed: 4, Operations: 100, Hops: 3, Mix: Mix{ScenarioNeverConsumed: 1}, TimeScale: 0.1, RecoverAfter: 20 * time.Second})
+	for index := range 100 {
+		op, comebacks := p.Operation(index), 0
+		require.Len(t, op.Hops, 3)
+		for _, hop := range op.Hops {
+			require.Equal(t, "S", outcomes(&hop))
+			if hop.Attempts[0].Comeback {
+				comebacks++
+				require.Equal(t, 20*time.Second, hop.Attempts[0].Wait, "the time scale leaves it alone")
+			}
+		}
+		require.Equal(t, 1, comebacks)
+	}
+}
+
+func TestTimingsStayInRange(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		settings := drawSettings(t)
+		settings.RecoverAfter = 0
+		scaled := func(d time.Duration) time.Duration { return time.Duration(float64(d) * settings.TimeScale) }
+		for _, hop := range New(settings).Operation(0).Hops {
+			for i, attempt := range hop.Attempts {
+				low, high := scaled(minWait), scaled(maxWait)
+				if i > 0 {
+					low, high = scaled(minBackoff), scaled(maxBackoff)
+				}
+				require.GreaterOrEqual(t, attempt.Wait, low)
+				require.LessOrEqual(t, attempt.Wait, high)
+				work := attempt.Steps[0] + attempt.Steps[1] + attempt.Rest
+				require.GreaterOrEqual(t, work, scaled(minProcess))
+				require.LessOrEqual(t, work, scaled(maxProcess))
+				require.GreaterOrEqual(t, attempt.Rest, time.Duration(0))
+			}
+		}
+	})
+}
+
+func TestEveryServiceBelongsToOneStage(t *testing.T) {
+	for hops := 1; hops <= MaxHops; hops++ {
+		services, destinations := map[string]bool{}, map[string]bool{}
+		p := New(Settings{Hops: hops, Mix: Mix{1}, TimeScale: 1})
+		for _, service := range p.Services() {
+			require.False(t, services[service], service)
+			services[service] = true
+		}
+		for _, workflow := range p.Workflows() {
+			require.Len(t, workflow.Stages, hops)
+			for _, stage := range workflow.Stages {
+				require.False(t, destinations[stage.Destination], stage.Destination)
+				destinations[stage.Destination] = true
+				require.Equal(t, 1, strings.Count(stage.Failure.Message, "%d"), "a failure's message varies in one number")
+			}
+		}
+	}
+}
