@@ -1,0 +1,86 @@
+# Everything a contributor or CI does with this repository. Only Go is needed; `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+BIN := $(CURDIR)/bin
+TOOL := $(GO) tool -modfile=internal/tools/go.mod
+# Components are the folders that mdatagen describes.
+COMPONENTS := $(sort $(dir $(wildcard processor/*/metadata.yaml receiver/*/metadata.yaml exporter/*/metadata.yaml extension/*/metadata.yaml)))
+
+# How long each fuzz target runs, and how often each benchmark is repeated.
+FUZZTIME ?= 20s
+COUNT ?= 1
+# A result file of an earlier `make bench` to compare with.
+BASE ?=
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: build $(BIN)/demo $(BIN)/servers ## Start Jaeger, Alertmanager, the collector and steady traffic; Ctrl-C stops everything
+	@$(BIN)/demo --bin $(BIN)
+
+.PHONY: build
+build: ## Build the collector and the workload generator into bin/
+	$(GO) build -trimpath -o $(BIN)/ ./cmd/...
+
+.PHONY: test
+test: ## Run every test that needs Go alone, with the race detector
+	$(GO) test -race ./...
+
+.PHONY: e2e
+e2e: build $(BIN)/jaeger $(BIN)/alertmanager ## Run the built binary against a real Jaeger and a real Alertmanager
+	$(GO) test -tags e2e -count=1 -timeout 30m ./test/e2e/...
+
+.PHONY: generate
+generate: ## Write all generated code again: component metadata and the collector's main
+	@for dir in $(COMPONENTS); do echo "mdatagen $$dir" && (cd $$dir && $(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod mdatagen metadata.yaml); done
+	$(TOOL) builder --config builder-config.yaml --skip-get-modules --skip-compilation
+	gofmt -w cmd/throughline
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Check formatting, common mistakes and the direction of imports
+	$(BIN)/golangci-lint run ./...
+
+.PHONY: bench
+bench: ## Run the benchmarks; COUNT=10 BASE=old.out compares with an earlier run
+	@packages=$$(git grep -lE '^func Benchmark' -- '*_test.go' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
+	$(GO) test -run '^$$' -bench . -benchmem -count=$(COUNT) $$packages | tee bench.out
+	$(if $(BASE),$(TOOL) benchstat $(BASE) bench.out)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (20s)
+	@git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | while IFS=: read -r file match; do \
+		target=$${match#func }; echo "fuzz $$(dirname $$file) $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); done
+
+.PHONY: ocb-example
+ocb-example: ## Build and start a plain collector with our correlation components added, from docs/ocb/builder-config.yaml
+	docs/ocb/build.sh $(BIN)/collector-with-correlation
+
+.PHONY: clean
+clean: ## Remove what was built and what a local run left behind
+	rm -rf $(BIN) .run bench.out
+
+# Foreign programs are built from a module of their own each, so that their dependencies never mix with ours.
+$(BIN)/jaeger: internal/tools/jaeger/go.mod internal/tools/jaeger/go.sum
+	$(GO) -C internal/tools/jaeger build -trimpath -o $@ github.com/jaegertracing/jaeger/cmd/jaeger
+
+$(BIN)/alertmanager: internal/tools/alertmanager/go.mod internal/tools/alertmanager/go.sum
+	$(GO) -C internal/tools/alertmanager build -trimpath -o $@ github.com/prometheus/alertmanager/cmd/alertmanager
+
+$(BIN)/golangci-lint: internal/tools/lint/go.mod internal/tools/lint/go.sum
+	$(GO) -C internal/tools/lint build -trimpath -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: $(BIN)/demo
+$(BIN)/demo:
+	$(GO) build -trimpath -o $@ ./test/demo
+
+# Jaeger and Alertmanager for `make run`: nothing to build where a container engine can run the official images.
+.PHONY: $(BIN)/servers
+$(BIN)/servers:
+	@if docker info >/dev/null 2>&1 || podman info >/dev/null 2>&1; then :; else $(MAKE) --no-print-directory $(BIN)/jaeger $(BIN)/alertmanager; fi
