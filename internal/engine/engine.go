@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// Settings are the engine's bounds and its source of policies.
+type Settings struct {
+	// MaxOperations bounds the operations held, open and finished together. When it is reached, finished ones leave
+	// first, then the oldest.
+	MaxOperations int
+	// MaxFacts bounds the facts of one operation; what exceeds it is dropped and the operation marked as runaway.
+	MaxFacts int
+	// MaxWaiting bounds the facts that wait for their operation to become known, WaitFor how long they wait.
+	MaxWaiting int
+	WaitFor    time.Duration
+	// Retention is how long a finished operation is still held, for late evidence and for reading.
+	Retention time.Duration
+	// ArrivalGrace is how long nothing may arrive for an operation before a verdict other than in_progress counts:
+	// telemetry of one moment arrives over several seconds.
+	ArrivalGrace time.Duration
+	// Policy returns the policy for an operation. It is called under a lock, so it must be quick and must not call back.
+	Policy func(*operation.View) *operation.Policy
+}
+
+// DefaultSettings are finite bounds that suit a collector with 1 GiB of memory.
+func DefaultSettings() Settings {
+	policy := operation.DefaultPolicy()
+	return Settings{
+		MaxOperations: 100_000,
+		MaxFacts:      10_000,
+		MaxWaiting:    50_000,
+		WaitFor:       30 * time.Second,
+		Retention:     time.Hour,
+		ArrivalGrace:  5 * time.Second,
+		Policy:        func(*operation.View) *operation.Policy { return &policy },
+	}
+}
+
+// Validate reports which setting is out of bounds.
+func (s Settings) Validate() error {
+	var errs []error
+	for _, v := range []struct {
+		name  string
+		value int
+	}{{"MaxOperations", s.MaxOperations}, {"MaxFacts", s.MaxFacts}, {"MaxWaiting", s.MaxWaiting}} {
+		if v.value < 1 {
+			errs = append(errs, fmt.Errorf("%s is %d: must be at least 1", v.name, v.value))
+		}
+	}
+	if s.Policy == nil {
+		errs = append(errs, errors.New("the source of policies is missing"))
+	}
+	return errors.Join(errs...)
+}
+
+// shardCount is the number of shards; a power of two.
+const shardCount = 16
+
+// Engine holds the operations. It is safe for concurrent use.
+//
+// Lock order: identity before shard. Whoever moves facts between operations holds the identity lock; sweeps and readers
+// hold one shard at a time.
+type Engine struct {
+	settings Settings // immutable after New
+
+	mu       sync.Mutex
+	identity identity // guarded by mu
+
+	shards [shardCount]shard
+	habits habits
+	counts counters
+}
+
+// New returns an empty engine.
+func New(settings Settings) (*Engine, error) {
+	if err := settings.Validate(); err != nil {
+		return nil, err
+	}
+	e := &Engine{settings: settings}
+	e.identity.init(e)
+	e.habits.init()
+	return e, nil
+}
+
+// Assignment tells the operation that a fact was attached to, as far as it is known by now.
+type Assignment struct {
+	// ID and Namespace name the operation; ID is "" while nobody set a correlation ID.
+	ID, Namespace string
+	// Name is the operation's name, "" while it is unknown.
+	Name string
+}
+
+// Apply attaches the facts to their operations. It returns, appended to out, one assignment for each fact.
+func (e *Engine) Apply(now time.Time, facts []operation.Fact, out []Assignment) []Assignment {
+	at := now.UnixNano()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range facts {
+		f := &facts[i]
+		e.habits.learn(f)
+		e.counts.fact(f)
+		entry := e.identity.take(f, at)
+		out = append(out, entry.assignment())
+		e.trim()
+	}
+	return out
+}
+
+// shard returns the shard of an entry.
+func (e *Engine) shard(n *entry) *shard { return &e.shards[n.seq%shardCount] }

@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"container/heap"
+	"sync"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// shard holds a part of the operations: a lock, the entries in order of age and a heap of deadlines.
+type shard struct {
+	mu       sync.Mutex
+	open     chain
+	finished chain
+	dirty    []*entry
+	deadline deadlines
+	// gone are the ends of operations that were announced and then left, for the next sweep.
+	gone []operation.Change
+}
+
+// chain is a doubly linked list of entries, the oldest first.
+type chain struct{ oldest, newest *entry }
+
+func (c *chain) push(n *entry) {
+	n.older, n.newer = c.newest, nil
+	if c.newest != nil {
+		c.newest.newer = n
+	} else {
+		c.oldest = n
+	}
+	c.newest = n
+}
+
+func (c *chain) remove(n *entry) {
+	if n.older != nil {
+		n.older.newer = n.newer
+	} else {
+		c.oldest = n.newer
+	}
+	if n.newer != nil {
+		n.newer.older = n.older
+	} else {
+		c.newest = n.older
+	}
+	n.older, n.newer = nil, nil
+}
+
+// add puts a fact into an operation.
+func (s *shard) add(e *Engine, n *entry, f operation.Fact, at int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n.runaway || n.op.Pending() >= e.settings.MaxFacts && n.op.Len() >= e.settings.MaxFacts {
+		n.runaway = true
+		e.counts.drop(DropRunaway)
+		return
+	}
+	n.op.Add(f)
+	n.arrived = at
+	if n.stamp.Name == "" && f.OperationName != "" {
+		n.stamp.Name = f.OperationName
+	}
+	s.touch(n)
+}
+
+// touch lets the next sweep judge the operation. Called with the lock held.
+func (s *shard) touch(n *entry) {
+	if !n.dirty {
+		n.dirty = true
+		s.dirty = append(s.dirty, n)
+	}
+}
+
+// schedule sets when the operation is to be judged next, 0 for never. Called with the lock held.
+func (s *shard) schedule(n *entry, due int64) {
+	n.due = due
+	switch {
+	case due == 0 && n.heapIndex >= 0:
+		heap.Remove(&s.deadline, n.heapIndex)
+	case due != 0 && n.heapIndex >= 0:
+		heap.Fix(&s.deadline, n.heapIndex)
+	case due != 0:
+		heap.Push(&s.deadline, n)
+	}
+}
+
+// leave takes an entry out of the shard. Called with the lock held.
+func (s *shard) leave(e *Engine, n *entry) {
+	if n.finished != 0 {
+		s.finished.remove(n)
+		e.counts.finished.Add(-1)
+	} else {
+		s.open.remove(n)
+	}
+	s.schedule(n, 0)
+	n.dirty = false
+	if n.announced {
+		s.gone = append(s.gone, n.farewell(e))
+	}
+}
+
+// farewell is the change by which outputs learn that an operation they were told of is no more: neither stuck nor failed.
+func (n *entry) farewell(e *Engine) operation.Change {
+	view := n.op.View(&e.habits)
+	return operation.Change{
+		View: view, Before: n.verdict, Verdict: operation.Verdict{Hop: -1, Consumer: -1}, Policy: e.policy(view),
+		Revision: n.revision + 1, FinalRevision: n.finalRevision, Gone: true, At: n.updated,
+	}
+}
+
+// deadlines is a heap of entries by due time; see container/heap.
+type deadlines []*entry
+
+func (d deadlines) Len() int           { return len(d) }
+func (d deadlines) Less(i, k int) bool { return d[i].due < d[k].due }
+func (d deadlines) Swap(i, k int) {
+	d[i], d[k] = d[k], d[i]
+	d[i].heapIndex, d[k].heapIndex = i, k
+}
+
+// Push implements heap.Interface.
+func (d *deadlines) Push(v any) {
+	n := v.(*entry)
+	n.heapIndex = len(*d)
+	*d = append(*d, n)
+}
+
+// Pop implements heap.Interface.
+func (d *deadlines) Pop() any {
+	last := len(*d) - 1
+	n := (*d)[last]
+	(*d)[last] = nil
+	*d = (*d)[:last]
+	n.heapIndex = -1
+	return n
+}

@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// maxSharedSpans bounds the spans whose operation is remembered for one shared trace.
+const maxSharedSpans = 20_000
+
+// share declares a trace shared: what followed it into its owner is attached anew, each record for itself.
+func (x *identity) share(t *node, owner *entry) {
+	x.engine.counts.splits.Add(1)
+	t.shared = &sharedTrace{
+		spans:    make(map[operation.SpanID]*entry),
+		children: make(map[operation.SpanID][]*entry),
+	}
+	t.owner, t.hard = nil, false
+	s := x.engine.shard(owner)
+	s.mu.Lock()
+	var owned []operation.SpanID
+	for _, f := range owner.op.Facts() {
+		if f.Trace == t.trace && f.ID != "" && !f.Batch {
+			owned = append(owned, f.Span)
+		}
+	}
+	s.mu.Unlock()
+	for _, span := range owned {
+		x.own(t, span, owner)
+	}
+	x.replace(owner)
+}
+
+// replace attaches anew whatever belongs to e by something else than its own ID or a trace that e has claimed. What
+// follows from a claim that no longer holds is so corrected, whichever came first.
+func (x *identity) replace(e *entry) {
+	kept := e.nodes[:0]
+	for _, n := range e.nodes {
+		switch {
+		case n.owner.find() == e && !n.hard:
+			x.forget(n)
+		case n.owner.find() == e || n.shared != nil:
+			kept = append(kept, n)
+		}
+	}
+	clear(e.nodes[len(kept):])
+	e.nodes = kept
+	moved, stayed := x.withdraw(e)
+	for i := range stayed {
+		x.joinAll(e, &stayed[i])
+	}
+	for i := range moved {
+		x.take(&moved[i], x.at)
+	}
+}
+
+// forget takes a node out of the index; whoever names it again begins with a new one.
+func (x *identity) forget(n *node) {
+	n.owner = nil
+	if n.trace.IsZero() {
+		delete(x.messages, n.message)
+	} else {
+		delete(x.traces, n.trace)
+	}
+}
+
+// withdraw takes the facts out of e that belong to it by a soft claim, and lists those with a message or a link that stay.
+func (x *identity) withdraw(e *entry) (moved, stayed []operation.Fact) {
+	s := x.engine.shard(e)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	moved = e.op.Take(func(f *operation.Fact) bool {
+		if f.ID != "" {
+			return false
+		}
+		t := x.traces[f.Trace]
+		return f.Batch || t == nil || t.owner.find() != e
+	})
+	for _, f := range e.op.Facts() {
+		if f.MessageID != "" || !f.LinkTrace.IsZero() {
+			stayed = append(stayed, f)
+		}
+	}
+	s.touch(e)
+	return moved, stayed
+}
+
+// takeAlone attaches a fact whose trace says nothing: the fact names one message of a batch, or several operations share
+// its trace t, or it has no trace (t is nil).
+func (x *identity) takeAlone(f *operation.Fact, t *node) *entry {
+	e, reason := x.alone(f, t)
+	if e == nil && f.Batch && f.IsStrong() && !f.LinkTrace.IsZero() {
+		n := x.traceNode(f.LinkTrace)
+		if n.shared == nil {
+			e, reason = x.newEntry(), operation.ReasonLink
+			x.bind(n, e, false)
+		}
+	}
+	if e == nil {
+		if f.Trace.IsZero() {
+			x.engine.counts.drop(DropNoOperation)
+			return nil
+		}
+		x.park(f)
+		x.copyToChildren(f, t)
+		return nil
+	}
+	x.attach(e, f, reason)
+	if t != nil && t.shared != nil {
+		x.fetchParent(f, t, e)
+		if f.IsSpan() {
+			x.own(t, f.Span, e)
+		}
+	}
+	return e
+}
+
+// alone finds the operation of a single record: that of its span, its link, its message, its parent.
+func (x *identity) alone(f *operation.Fact, t *node) (*entry, operation.Reason) {
+	if t != nil && t.shared != nil && !f.Batch {
+		if e := t.shared.spans[f.Span].find(); e != nil {
+			return e, operation.ReasonTrace
+		}
+	}
+	if e := x.linked(f); e != nil {
+		return e, operation.ReasonLink
+	}
+	if e := x.messaged(f); e != nil {
+		return e, operation.ReasonMessageID
+	}
+	if t != nil && t.shared != nil {
+		if e := t.shared.spans[f.Parent].find(); e != nil {
+			return e, operation.ReasonParent
+		}
+	}
+	return nil, operation.ReasonUnknown
+}
+
+// own remembers that a span of a shared trace belongs to e, and attaches what waited for that.
+func (x *identity) own(t *node, span operation.SpanID, e *entry) {
+	if span.IsZero() || len(t.shared.spans) >= maxSharedSpans || t.shared.spans[span].find() != nil {
+		return
+	}
+	t.shared.spans[span] = e
+	var waited []operation.Fact
+	x.parked.drain(t.trace, func(f *operation.Fact) bool {
+		if f.Span != span && f.Parent != span {
+			return false
+		}
+		waited = append(waited, *f)
+		return true
+	})
+	for i := range waited {
+		x.take(&waited[i], x.at)
+	}
+}
+
+// fetchParent gives e its share of the span that sent the message f received, which may have sent messages of several
+// operations and so belongs to none by itself.
+func (x *identity) fetchParent(f *operation.Fact, t *node, e *entry) {
+	if f.Parent.IsZero() || len(t.shared.children) >= maxSharedSpans || slices.Contains(t.shared.children[f.Parent], e) {
+		return
+	}
+	t.shared.children[f.Parent] = append(t.shared.children[f.Parent], e)
+	x.parked.each(t.trace, func(g *operation.Fact) {
+		if g.Span == f.Parent && g.Kind == operation.KindSend {
+			x.attach(e, g, operation.ReasonParent)
+		}
+	})
+}
+
+// copyToChildren gives a send that belongs to no single operation to those whose messages it sent.
+func (x *identity) copyToChildren(f *operation.Fact, t *node) {
+	if t == nil || t.shared == nil || f.Kind != operation.KindSend {
+		return
+	}
+	for _, child := range t.shared.children[f.Span] {
+		if e := child.find(); e != nil {
+			x.attach(e, f, operation.ReasonParent)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// Sweep judges every operation with new facts or a deadline that has come, and returns the changes of verdict. Finished
+// operations whose retention is over are let go. It costs nothing for operations that are neither new nor due.
+func (e *Engine) Sweep(now time.Time) []operation.Change {
+	at := now.UnixNano()
+	var changes []operation.Change
+	for i := range e.shards {
+		changes = e.shards[i].sweep(e, at, changes)
+	}
+	e.expire(at)
+	return changes
+}
+
+func (s *shard) sweep(e *Engine, at int64, changes []operation.Change) []operation.Change {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changes = append(changes, s.gone...)
+	clear(s.gone)
+	s.gone = s.gone[:0]
+	for i, n := range s.dirty {
+		s.dirty[i] = nil
+		if n.dirty {
+			n.dirty = false
+			changes = s.judge(e, n, at, changes)
+		}
+	}
+	s.dirty = s.dirty[:0]
+	for len(s.deadline) > 0 && s.deadline[0].due <= at {
+		n := s.deadline[0]
+		s.schedule(n, 0)
+		changes = s.judge(e, n, at, changes)
+	}
+	return changes
+}
+
+// judge brings one operation's verdict up to date. Called with the lock held.
+func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change) []operation.Change {
+	if n.op.Len() == 0 {
+		return s.emptied(e, n, changes)
+	}
+	view := n.op.View(&e.habits)
+	policy := e.policy(view)
+	n.policy = policy
+	n.stamp.Name = nameOf(view, policy)
+	verdict := n.verdictAt(view, policy, at)
+	quiet := n.arrived + int64(e.settings.ArrivalGrace)
+	if verdict.State != operation.StateInProgress && quiet > at && !verdict.SameOutcome(n.verdict) {
+		s.schedule(n, quiet)
+		return changes
+	}
+	s.schedule(n, verdict.Next)
+	before, first := n.verdict, !n.judged
+	n.verdict, n.judged = verdict, true
+	if first {
+		before = operation.Verdict{Hop: -1, Consumer: -1}
+	}
+	if verdict.SameOutcome(before) {
+		return changes
+	}
+	n.updated = at
+	n.revision++
+	s.finish(e, n, at)
+	n.announced = true
+	return append(changes, operation.Change{
+		View: view, Verdict: verdict, Before: before, New: first, Policy: policy,
+		Revision: n.revision, FinalRevision: n.finalRevision, At: at,
+	})
+}
+
+// verdictAt judges; an operation that has settled once need not settle again because a late record came.
+func (n *entry) verdictAt(view *operation.View, policy *operation.Policy, at int64) operation.Verdict {
+	if n.verdict.State != operation.StateCompleted {
+		return operation.Judge(view, policy, at)
+	}
+	settled := *policy
+	settled.Settle = 0
+	return operation.Judge(view, &settled, at)
+}
+
+// emptied deals with an operation all of whose facts turned out to belong elsewhere.
+func (s *shard) emptied(e *Engine, n *entry, changes []operation.Change) []operation.Change {
+	s.schedule(n, 0)
+	if n.announced {
+		changes = append(changes, n.farewell(e))
+	}
+	n.announced, n.judged = false, false
+	n.verdict = operation.Verdict{Hop: -1, Consumer: -1}
+	return changes
+}
+
+// finish moves an entry between the open and the finished ones as its verdict says.
+func (s *shard) finish(e *Engine, n *entry, at int64) {
+	final := n.verdict.State.Final()
+	if final {
+		n.finalRevision++
+	}
+	switch {
+	case final && n.finished == 0:
+		s.open.remove(n)
+		s.finished.push(n)
+		n.finished = at
+		e.counts.finished.Add(1)
+	case !final && n.finished != 0:
+		s.finished.remove(n)
+		s.open.push(n)
+		n.finished = 0
+		e.counts.finished.Add(-1)
+	}
+}
+
+func nameOf(view *operation.View, policy *operation.Policy) string {
+	if policy.OperationName != "" {
+		return policy.OperationName
+	}
+	return view.Name
+}

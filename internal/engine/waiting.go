@@ -1,0 +1,124 @@
+package engine
+
+import "github.com/throughline/throughline/internal/operation"
+
+// waiting holds facts whose operation is not known yet, oldest first, bounded in number and age. Room is made in chunks
+// and then used over and over, so that in the steady state waiting allocates nothing.
+type waiting struct {
+	chunks []*[chunkSize]waiter
+	limit  uint64
+	// first is the position of the oldest fact, next the one after the newest. A position is a running number; its place
+	// is the remainder by limit.
+	first, next uint64
+	byTrace     map[operation.TraceID]uint64
+	live        int
+}
+
+const chunkSize = 256
+
+type waiter struct {
+	fact operation.Fact
+	at   int64
+	// before is the position of the previous fact of the same trace, or own position if there is none.
+	before uint64
+	live   bool
+}
+
+func (w *waiting) init(limit int) {
+	chunks := (limit + chunkSize - 1) / chunkSize
+	w.chunks = make([]*[chunkSize]waiter, chunks)
+	w.limit = uint64(chunks * chunkSize)
+	w.byTrace = make(map[operation.TraceID]uint64)
+}
+
+func (w *waiting) slot(pos uint64) *waiter {
+	i := pos % w.limit
+	c := w.chunks[i/chunkSize]
+	if c == nil {
+		c = new([chunkSize]waiter)
+		w.chunks[i/chunkSize] = c
+	}
+	return &c[i%chunkSize]
+}
+
+// add lets a copy of the fact wait. It reports whether a live one had to give way.
+func (w *waiting) add(f *operation.Fact, at int64) bool {
+	gaveWay := false
+	if w.next-w.first == w.limit {
+		gaveWay = w.pop()
+	}
+	pos := w.next
+	s := w.slot(pos)
+	s.fact, s.at, s.live, s.before = *f, at, true, pos
+	if newest, ok := w.byTrace[f.Trace]; ok {
+		s.before = newest
+	}
+	w.byTrace[f.Trace] = pos
+	w.next++
+	w.live++
+	return gaveWay
+}
+
+// pop removes the oldest and reports whether it was still waiting.
+func (w *waiting) pop() bool {
+	s := w.slot(w.first)
+	wasLive := s.live
+	if s.live {
+		w.live--
+	}
+	if newest, ok := w.byTrace[s.fact.Trace]; ok && newest == w.first {
+		delete(w.byTrace, s.fact.Trace)
+	}
+	s.fact, s.live = operation.Fact{}, false
+	w.first++
+	return wasLive
+}
+
+// expire removes what has waited since before the given time.
+func (w *waiting) expire(before int64, drop func(Drop)) {
+	for w.first < w.next {
+		s := w.slot(w.first)
+		if s.live && s.at >= before {
+			return
+		}
+		if w.pop() {
+			drop(DropNoOperation)
+		}
+	}
+}
+
+// each calls see for the facts of a trace, the newest first.
+func (w *waiting) each(trace operation.TraceID, see func(*operation.Fact)) {
+	w.drain(trace, func(f *operation.Fact) bool {
+		see(f)
+		return false
+	})
+}
+
+// drain calls take for the facts of a trace, the newest first, and removes those for which it returns true. take must
+// not add to the waiting ones.
+func (w *waiting) drain(trace operation.TraceID, take func(*operation.Fact) bool) {
+	pos, ok := w.byTrace[trace]
+	if !ok {
+		return
+	}
+	left := 0
+	for {
+		s := w.slot(pos)
+		if s.live {
+			if take(&s.fact) {
+				s.live = false
+				w.live--
+			} else {
+				left++
+			}
+		}
+		if s.before == pos || s.before < w.first {
+			break
+		}
+		pos = s.before
+	}
+	if left == 0 {
+		delete(w.byTrace, trace)
+	}
+}

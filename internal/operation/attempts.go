@@ -1,0 +1,192 @@
+package operation
+
+import "slices"
+
+// consumers gives each receive and process span its attempt.
+func (r *reducer) consumers() {
+	for _, kind := range [...]Kind{KindReceive, KindProcess} {
+		for i := range r.facts {
+			if r.facts[i].Kind == kind {
+				r.consume(&r.facts[i])
+			}
+		}
+	}
+	for i := range r.facts {
+		if r.facts[i].Kind == KindSettle {
+			r.settleFact(&r.facts[i])
+		}
+	}
+}
+
+func (r *reducer) consume(f *Fact) {
+	if p, ok := r.spans[f.Record()]; ok && !f.Batch && p.what == placeAttempt {
+		r.attempt(p).amend(f)
+		return
+	}
+	hop, ok := r.hopOfConsumer(f, 0)
+	if !ok {
+		hop = r.openHop(f)
+		for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
+			if !other.Span.IsZero() && (f.Remote || other.Span == f.LinkSpan) {
+				r.byOrigin[other] = hop
+			}
+		}
+	}
+	h := &r.hops[hop]
+	if len(h.Sends) == 0 {
+		h.adopt(f)
+	}
+	consumer := h.consumer(f)
+	p := place{what: placeAttempt, hop: hop, consumer: consumer, attempt: r.attemptFor(f, hop, consumer)}
+	r.attempt(p).amend(f)
+	if !f.Batch {
+		r.spans[f.Record()] = p
+	}
+}
+
+// attemptFor returns the attempt a consuming span is part of: the one whose receive span is its parent or link, the one
+// it lies in, or a new one.
+func (r *reducer) attemptFor(f *Fact, hop, consumer int) int {
+	c := &r.hops[hop].Consumers[consumer]
+	for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
+		p, ok := r.spans[other]
+		if !ok || p.what != placeAttempt || p.hop != hop || p.consumer != consumer {
+			continue
+		}
+		if a := &c.Attempts[p.attempt]; a.StartedAt == 0 || f.Parent == a.Span {
+			return p.attempt
+		}
+	}
+	if f.Kind == KindProcess {
+		if i := c.receivedOnly(f); i >= 0 {
+			return i
+		}
+	}
+	c.Attempts = append(c.Attempts, Attempt{})
+	return len(c.Attempts) - 1
+}
+
+// receivedOnly returns the latest attempt of the same service that was received before f began and has no process span
+// yet, or -1: receive and process of one message are one attempt even when nothing joins the two spans.
+func (c *Consumer) receivedOnly(f *Fact) int {
+	for i, a := range slices.Backward(c.Attempts) {
+		if a.StartedAt == 0 && a.Service == f.Service && a.Instance == f.Instance && a.ReceivedAt <= f.At {
+			return i
+		}
+	}
+	return -1
+}
+
+func (r *reducer) attempt(p place) *Attempt {
+	return &r.hops[p.hop].Consumers[p.consumer].Attempts[p.attempt]
+}
+
+// consumer returns the index of the record's consumer group in the hop, opening it if need be.
+func (h *hopBuild) consumer(f *Fact) int {
+	for i := range h.Consumers {
+		c := &h.Consumers[i]
+		if !c.is(f) {
+			continue
+		}
+		if f.Group != "" && !c.named() {
+			c.Group = f.Group
+		}
+		return i
+	}
+	group := f.Group
+	if group == "" {
+		group = f.Service
+	}
+	h.Consumers = append(h.Consumers, Consumer{Group: group, Service: f.Service, WaitedNanos: -1})
+	return len(h.Consumers) - 1
+}
+
+// amend adds what a receive or process span says to the attempt.
+func (a *Attempt) amend(f *Fact) {
+	switch f.Kind {
+	case KindReceive:
+		// A pull may have begun long before the message existed; it had the message when it ended.
+		a.ReceivedAt = max(f.At, f.End)
+		if a.StartedAt == 0 {
+			a.Origin = origin(f)
+		}
+		if f.Outcome == OutcomeError && a.Error == nil {
+			a.Error = failure(f)
+		}
+	case KindProcess:
+		if a.StartedAt == 0 || a.Span == f.Span {
+			a.Origin = origin(f)
+			a.StartedAt = f.At
+		}
+		a.EndedAt = max(a.EndedAt, f.End)
+		a.Outcome = worse(a.Outcome, f.Outcome)
+		if e := failure(f); e != nil {
+			a.Error = e
+		}
+	}
+	if a.ReceivedAt == 0 || (a.StartedAt != 0 && a.StartedAt < a.ReceivedAt) {
+		a.ReceivedAt = a.StartedAt
+	}
+	a.Destination = f.Destination
+}
+
+// settleFact takes a settlement as the end of a received message that has no process span: it was dealt with.
+func (r *reducer) settleFact(f *Fact) {
+	hop, ok := r.hopOfConsumer(f, 0)
+	if !ok {
+		return
+	}
+	h := &r.hops[hop]
+	for i := range h.Consumers {
+		c := &h.Consumers[i]
+		if !c.is(f) || len(c.Attempts) == 0 {
+			continue
+		}
+		a := &c.Attempts[len(c.Attempts)-1]
+		if a.StartedAt == 0 && a.EndedAt == 0 {
+			a.EndedAt = max(f.At, f.End)
+			a.Outcome = worse(a.Outcome, f.Outcome)
+			a.Error = failure(f)
+		}
+	}
+	r.spans[f.Record()] = place{what: placeNone}
+}
+
+// works gives every other span its place.
+func (r *reducer) works() {
+	for i := range r.facts {
+		f := &r.facts[i]
+		if f.Kind != KindWork {
+			continue
+		}
+		if p, ok := r.spans[f.Record()]; ok {
+			if p.what == placeWork {
+				w := &r.view.Works[p.work]
+				w.EndedAt, w.Outcome = max(w.EndedAt, f.End), worse(w.Outcome, f.Outcome)
+			}
+			continue
+		}
+		r.spans[f.Record()] = place{what: placeWork, work: len(r.view.Works)}
+		r.view.Works = append(r.view.Works, Work{
+			Origin: origin(f), StartedAt: f.At, EndedAt: f.End, Outcome: f.Outcome, Error: failure(f),
+		})
+	}
+}
+
+func origin(f *Fact) Origin {
+	return Origin{
+		Service: f.Service, Instance: f.Instance, Name: f.Name,
+		Trace: f.Trace, Span: f.Span, Parent: f.Parent, JoinedBy: f.JoinedBy,
+	}
+}
+
+// failure returns what a failed record says about its failure, nil if it did not fail.
+func failure(f *Fact) *Error {
+	if f.Outcome != OutcomeError {
+		return nil
+	}
+	return &Error{Type: f.ErrorType, Message: f.ErrorMessage, At: max(f.At, f.End)}
+}
+
+// worse returns the outcome that counts when two records of the same work disagree.
+func worse(a, b Outcome) Outcome { return max(a, b) }

@@ -1,0 +1,21 @@
+package operation
+
+// Change is what the outputs follow from: an operation whose verdict differs from the one before.
+type Change struct {
+	// View is the operation as it is now, Verdict the judgement on it and Before the previous one (zero for a new operation).
+	View    *View
+	Verdict Verdict
+	Before  Verdict
+	// New says that the operation was never judged before.
+	New bool
+	// Revision counts the changes of this operation's verdict, from 1.
+	Revision uint32
+	// FinalRevision counts how often the operation became final: 1 for the first time, more when late evidence corrected it.
+	FinalRevision uint32
+	// Gone says that the operation is no more: it turned out to be part of another one, or gave way to newer ones. Its
+	// verdict is then in_progress, and nothing follows.
+	Gone   bool
+	Policy *Policy
+	// At is the time of judgement in nanoseconds since 1970.
+	At int64
+}

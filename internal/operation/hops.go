@@ -1,0 +1,173 @@
+package operation
+
+import (
+	"cmp"
+	"slices"
+)
+
+// sends opens a hop for each message that was sent. Creating, sending and sending again are records of one message.
+func (r *reducer) sends() {
+	for i := range r.facts {
+		f := &r.facts[i]
+		if f.Kind != KindSend {
+			continue
+		}
+		if p, ok := r.spans[f.Record()]; ok && !f.Batch && p.what == placeSend {
+			r.amendSend(p, f)
+			continue
+		}
+		hop := r.hopOfSend(f)
+		h := &r.hops[hop]
+		h.adopt(f)
+		h.Sends = append(h.Sends, Send{Origin: origin(f), StartedAt: f.At, EndedAt: f.End, Error: failure(f)})
+		if !f.Batch {
+			r.spans[f.Record()] = place{what: placeSend, hop: hop, send: len(h.Sends) - 1}
+		}
+		r.byOrigin[f.Record()] = hop
+	}
+}
+
+// amendSend takes over the end from a further record of the same span.
+func (r *reducer) amendSend(p place, f *Fact) {
+	s := &r.hops[p.hop].Sends[p.send]
+	s.EndedAt = max(s.EndedAt, f.End)
+	if s.Error == nil {
+		s.Error = failure(f)
+	}
+}
+
+func (r *reducer) hopOfSend(f *Fact) int {
+	if f.MessageID != "" {
+		if hop, ok := r.byMessage[messageKey{f.Destination, f.MessageID}]; ok {
+			return hop
+		}
+	}
+	for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
+		if p, ok := r.spans[other]; ok && p.what == placeSend && r.hops[p.hop].fits(f) {
+			return p.hop
+		}
+	}
+	return r.openHop(f)
+}
+
+// fits reports whether a further send can be of the same message: neither the destination nor the message ID says otherwise.
+func (h *hopBuild) fits(f *Fact) bool {
+	return (h.Destination == "" || f.Destination == "" || h.Destination == f.Destination) &&
+		(h.MessageID == "" || f.MessageID == "" || h.MessageID == f.MessageID)
+}
+
+// openHop begins a hop with what the fact says of its message.
+func (r *reducer) openHop(f *Fact) int {
+	r.hops = append(r.hops, hopBuild{first: f.At})
+	hop := len(r.hops) - 1
+	r.hops[hop].adopt(f)
+	if f.MessageID != "" {
+		r.byMessage[messageKey{f.Destination, f.MessageID}] = hop
+	}
+	return hop
+}
+
+// adopt fills in what the hop does not know of its message yet.
+func (h *hopBuild) adopt(f *Fact) {
+	h.System = cmp.Or(h.System, f.System)
+	h.Destination = cmp.Or(h.Destination, f.Destination)
+	h.MessageID = cmp.Or(h.MessageID, f.MessageID)
+	h.first = min(h.first, f.At)
+}
+
+// hopOfConsumer finds the hop that a consuming record belongs to: by link or parent, then by message ID, then by the
+// span that sent it even if that never arrived, then by destination in order of time (design: hops and verdicts).
+func (r *reducer) hopOfConsumer(f *Fact, depth int) (int, bool) {
+	for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
+		if hop, ok := r.hopOfRecord(other, depth); ok {
+			return hop, true
+		}
+	}
+	if hop, ok := r.hopOfMessage(f); ok {
+		return hop, true
+	}
+	for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
+		if hop, ok := r.byOrigin[other]; ok && !other.Span.IsZero() {
+			return hop, true
+		}
+	}
+	return r.hopByTime(f)
+}
+
+// maxChain bounds how far a chain of receive and process spans is followed back to the send.
+const maxChain = 16
+
+// hopOfRecord returns the hop of a send, or of another consuming record on the way back to it.
+func (r *reducer) hopOfRecord(other Record, depth int) (int, bool) {
+	if other.Span.IsZero() || depth > maxChain {
+		return 0, false
+	}
+	if p, ok := r.spans[other]; ok && (p.what == placeSend || p.what == placeAttempt) {
+		return p.hop, true
+	}
+	if i, ok := r.consumerFacts[other]; ok && r.facts[i].Kind == KindReceive {
+		return r.hopOfConsumer(&r.facts[i], depth+1)
+	}
+	return 0, false
+}
+
+// hopOfMessage finds the hop by message ID: in the same destination, or in any if the ID is unmistakable, because
+// producer and consumer may know the destination by different names (an exchange and a queue).
+func (r *reducer) hopOfMessage(f *Fact) (int, bool) {
+	if f.MessageID == "" {
+		return 0, false
+	}
+	if hop, ok := r.byMessage[messageKey{f.Destination, f.MessageID}]; ok {
+		return hop, true
+	}
+	if len(f.MessageID) < minGlobalID {
+		return 0, false
+	}
+	for i := range r.hops {
+		if r.hops[i].MessageID == f.MessageID {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// minGlobalID is the length from which a message ID is taken to be unique over all destinations: shorter ones (numbers,
+// offsets) repeat per queue, UUIDs and the like do not.
+const minGlobalID = 16
+
+// hopByTime finds the earliest message of the same destination that was sent before and that the record's group has not
+// begun to consume.
+func (r *reducer) hopByTime(f *Fact) (int, bool) {
+	if f.Destination == "" || f.Remote {
+		return 0, false
+	}
+	best, found := 0, false
+	for i := range r.hops {
+		h := &r.hops[i]
+		if h.Destination != f.Destination || len(h.Sends) == 0 || h.first > f.At || h.consumedBy(f) ||
+			(f.MessageID != "" && h.MessageID != "") {
+			continue
+		}
+		if !found || h.first < r.hops[best].first {
+			best, found = i, true
+		}
+	}
+	return best, found
+}
+
+// consumedBy reports whether the group of the record showed a sign of consuming the hop's message before.
+func (h *hopBuild) consumedBy(f *Fact) bool {
+	return slices.ContainsFunc(h.Consumers, func(c Consumer) bool { return c.is(f) })
+}
+
+// is reports whether a record was made by this consumer group. Records that do not name the group (log lines) are told
+// by their service.
+func (c *Consumer) is(f *Fact) bool {
+	if f.Group != "" && c.named() {
+		return c.Group == f.Group
+	}
+	return c.Service == f.Service
+}
+
+// named reports whether the group's name is one of its own, and not its service's.
+func (c *Consumer) named() bool { return c.Group != c.Service }

@@ -1,0 +1,178 @@
+package operation
+
+import (
+	"cmp"
+	"slices"
+)
+
+// lifecycle adds what log records say about the processing of messages. A worker that was killed left its "started" line
+// and no span, so a line alone makes an attempt.
+func (r *reducer) lifecycle() {
+	for i := range r.facts {
+		f := &r.facts[i]
+		switch f.Kind {
+		case KindStarted, KindSucceeded, KindFailed:
+			if a := r.attemptOfLog(f); a != nil {
+				a.log(f)
+			}
+		}
+	}
+}
+
+// attemptOfLog returns the attempt a life-cycle log record speaks of: that of its span, else the one of its message that
+// its service is at work on, else a new one.
+func (r *reducer) attemptOfLog(f *Fact) *Attempt {
+	if p, ok := r.spans[f.Record()]; ok && !f.Span.IsZero() {
+		if p.what == placeAttempt {
+			return r.attempt(p)
+		}
+		if p.what == placeSend {
+			return nil
+		}
+	}
+	hop, ok := r.hopOfLog(f)
+	if !ok {
+		hop = r.openHop(f)
+	}
+	consumer := r.hops[hop].consumer(f)
+	c := &r.hops[hop].Consumers[consumer]
+	attempt := c.attemptAt(f)
+	if attempt < 0 {
+		c.Attempts = append(c.Attempts, Attempt{Origin: origin(f), Destination: f.Destination})
+		attempt = len(c.Attempts) - 1
+	}
+	p := place{what: placeAttempt, hop: hop, consumer: consumer, attempt: attempt}
+	if _, taken := r.spans[f.Record()]; !taken && !f.Span.IsZero() {
+		r.spans[f.Record()] = p
+	}
+	return r.attempt(p)
+}
+
+// hopOfLog finds the hop a life-cycle record speaks of. Where it names no message, a start is taken for the latest message its
+// service can have begun with, an end for the latest that its service is at work on.
+func (r *reducer) hopOfLog(f *Fact) (int, bool) {
+	if hop, ok := r.hopOfConsumer(f, 0); ok {
+		return hop, true
+	}
+	if f.Kind == KindStarted {
+		return r.hopBegunBy(f)
+	}
+	for i := range slices.Backward(r.hops) {
+		for k := range r.hops[i].Consumers {
+			c := &r.hops[i].Consumers[k]
+			if c.is(f) && c.attemptAt(f) >= 0 {
+				return i, true
+			}
+		}
+	}
+	return r.hopBegunBy(f)
+}
+
+// attemptAt returns the attempt of this group that a log record falls into, or -1. A start opens a new one unless it falls
+// into a span; an end belongs to the latest one that has not ended.
+func (c *Consumer) attemptAt(f *Fact) int {
+	for i, a := range slices.Backward(c.Attempts) {
+		began := cmp.Or(a.ReceivedAt, a.StartedAt)
+		if a.Service != f.Service || began > f.At || (a.Instance != f.Instance && f.Instance != "" && a.Instance != "") {
+			continue
+		}
+		if a.EndedAt == 0 {
+			if f.Kind == KindStarted && a.StartedAt != 0 && f.At != a.StartedAt {
+				return -1
+			}
+			return i
+		}
+		if f.At <= a.EndedAt {
+			return i
+		}
+	}
+	return -1
+}
+
+// log adds a life-cycle record to the attempt. Spans know their times better, so a record only fills gaps.
+func (a *Attempt) log(f *Fact) {
+	switch f.Kind {
+	case KindStarted:
+		if a.StartedAt == 0 {
+			a.StartedAt = f.At
+			a.Origin = origin(f)
+		}
+	case KindSucceeded:
+		a.EndedAt = cmp.Or(a.EndedAt, f.At)
+		a.Outcome = worse(a.Outcome, OutcomeOK)
+	case KindFailed:
+		a.EndedAt = cmp.Or(a.EndedAt, f.At)
+		a.Outcome = OutcomeError
+		a.Error = richer(a.Error, &Error{Type: f.ErrorType, Message: f.ErrorMessage, Stack: f.Detail, At: f.At})
+	}
+	a.ReceivedAt = cmp.Or(a.ReceivedAt, f.At)
+}
+
+// richer fills in what the first error does not say.
+func richer(e, other *Error) *Error {
+	if e == nil {
+		return other
+	}
+	if other == nil {
+		return e
+	}
+	return &Error{
+		Type: cmp.Or(e.Type, other.Type), Message: cmp.Or(e.Message, other.Message),
+		Stack: cmp.Or(e.Stack, other.Stack), At: cmp.Or(e.At, other.At),
+	}
+}
+
+// notes puts exceptions and other log records on the attempt, work or operation they belong to.
+func (r *reducer) notes() {
+	for i := range r.facts {
+		f := &r.facts[i]
+		if f.Kind < KindStarted || f.Kind == KindAlias {
+			continue
+		}
+		note := Note{Origin: origin(f), At: f.At, Severity: f.Severity, Body: cmp.Or(f.Detail, f.Name)}
+		if f.ErrorType != "" || f.ErrorMessage != "" || f.Kind == KindException {
+			note.Error = &Error{Type: f.ErrorType, Message: f.ErrorMessage, Stack: f.Detail, At: f.At}
+			note.Body = f.Name
+		}
+		r.note(f, note)
+	}
+}
+
+func (r *reducer) note(f *Fact, note Note) {
+	p := r.spans[f.Record()]
+	if f.Span.IsZero() {
+		p = place{}
+	}
+	switch p.what {
+	case placeAttempt:
+		a := r.attempt(p)
+		a.Notes = append(a.Notes, note)
+		if f.Kind == KindException {
+			a.except(f, note.Error)
+		}
+	case placeWork:
+		w := &r.view.Works[p.work]
+		w.Notes = append(w.Notes, note)
+		if f.Kind == KindException && w.Outcome == OutcomeError {
+			w.Error = richer(w.Error, note.Error)
+		}
+	default:
+		r.view.Notes = append(r.view.Notes, note)
+	}
+}
+
+// processException is the event by which a consumer reports that processing a message failed (semantic conventions 1.44,
+// messaging exceptions).
+const processException = "messaging.process.exception"
+
+// except adds an exception to the attempt. It makes the attempt failed only where the record itself says that processing
+// failed: an exception that was caught and retried within the handler is no failure.
+func (a *Attempt) except(f *Fact, e *Error) {
+	if f.Name == processException && a.Outcome == OutcomeUnset {
+		a.Outcome = OutcomeError
+		a.EndedAt = cmp.Or(a.EndedAt, f.At)
+	}
+	if a.Outcome == OutcomeError {
+		a.Error = richer(a.Error, e)
+	}
+}

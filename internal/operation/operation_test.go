@@ -1,0 +1,182 @@
+package operation
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// drawFacts draws a list of facts over few traces, spans and names, so that they meet.
+func drawFacts(t *rapid.T) []Fact {
+	return rapid.SliceOfN(rapid.Custom(drawFact), 0, 40).Draw(t, "facts")
+}
+
+func drawFact(t *rapid.T) Fact {
+	names := rapid.SampledFrom([]string{"", "a", "b"})
+	at := rapid.Int64Range(1, 60).Draw(t, "at") * int64(time.Second)
+	f := Fact{
+		Kind:      rapid.SampledFrom([]Kind{KindSend, KindReceive, KindProcess, KindSettle, KindWork, KindStarted, KindSucceeded, KindFailed, KindLog, KindException, KindAlias}).Draw(t, "kind"),
+		Outcome:   rapid.SampledFrom([]Outcome{OutcomeUnset, OutcomeOK, OutcomeError}).Draw(t, "outcome"),
+		Remote:    rapid.Bool().Draw(t, "remote"),
+		JoinedBy:  rapid.SampledFrom([]Reason{ReasonCorrelationID, ReasonTrace, ReasonLink}).Draw(t, "reason"),
+		At:        at,
+		End:       at + rapid.Int64Range(0, 5).Draw(t, "length")*int64(time.Second),
+		ID:        rapid.SampledFrom([]string{"", "order-1", "corr-1"}).Draw(t, "id"),
+		Service:   rapid.SampledFrom([]string{"api", "worker", "mailer"}).Draw(t, "service"),
+		Name:      names.Draw(t, "name"),
+		MessageID: rapid.SampledFrom([]string{"", "m1", "m2", "0123456789abcdef"}).Draw(t, "message"),
+		Group:     rapid.SampledFrom([]string{"", "g1", "g2"}).Draw(t, "group"),
+	}
+	f.Destination = names.Draw(t, "destination")
+	f.IDRank = uint8(len(f.ID) % 3)
+	f.Trace[0] = byte(rapid.IntRange(1, 3).Draw(t, "trace"))
+	f.Span[0] = byte(rapid.IntRange(1, 9).Draw(t, "span"))
+	f.Parent[0] = byte(rapid.IntRange(0, 9).Draw(t, "parent"))
+	if rapid.Bool().Draw(t, "linked") {
+		f.LinkTrace[0] = byte(rapid.IntRange(1, 3).Draw(t, "linkTrace"))
+		f.LinkSpan[0] = byte(rapid.IntRange(1, 9).Draw(t, "linkSpan"))
+	}
+	return f
+}
+
+func build(facts []Fact) *Operation {
+	o := &Operation{}
+	for _, f := range facts {
+		o.Add(f)
+	}
+	return o
+}
+
+// requireSame requires equal operations, views and verdicts at several times.
+func requireSame(t require.TestingT, want, got *Operation) {
+	require.True(t, want.Equal(got), "facts differ")
+	p := DefaultPolicy()
+	for _, h := range []Habits{NoHabits{}, allProcess{}} {
+		v, w := want.View(h), got.View(h)
+		require.Equal(t, v, w)
+		for _, now := range []time.Duration{0, 10 * time.Second, time.Minute, time.Hour} {
+			require.Equal(t, Judge(v, &p, int64(now)), Judge(w, &p, int64(now)))
+		}
+	}
+}
+
+type allProcess struct{}
+
+func (allProcess) Processes(string) bool { return true }
+
+func TestOrderOfFactsDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		facts := drawFacts(t)
+		shuffled := append([]Fact(nil), facts...)
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		r.Shuffle(len(shuffled), func(i, k int) { shuffled[i], shuffled[k] = shuffled[k], shuffled[i] })
+		requireSame(t, build(facts), build(shuffled))
+	})
+}
+
+func TestDuplicatedFactsDoNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		facts := drawFacts(t)
+		twice := append([]Fact(nil), facts...)
+		if len(facts) > 0 {
+			twice = append(twice, rapid.SliceOf(rapid.SampledFrom(facts)).Draw(t, "again")...)
+		}
+		requireSame(t, build(facts), build(twice))
+	})
+}
+
+func TestSplitAndMergeDoNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		facts := drawFacts(t)
+		parts := [3]Operation{}
+		for _, f := range facts {
+			parts[rapid.IntRange(0, 2).Draw(t, "part")].Add(f)
+		}
+		left, right := Operation{}, Operation{}
+		left.Merge(&parts[0])
+		left.Merge(&parts[1])
+		left.Merge(&parts[2])
+		right.Merge(&parts[2])
+		right.Merge(&parts[1])
+		right.Merge(&parts[0])
+		right.Merge(&left)
+		requireSame(t, build(facts), &left)
+		requireSame(t, build(facts), &right)
+	})
+}
+
+func TestReadingBetweenDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		facts := drawFacts(t)
+		o := &Operation{}
+		for _, f := range facts {
+			o.Add(f)
+			if rapid.Bool().Draw(t, "read") {
+				o.View(NoHabits{})
+			}
+		}
+		requireSame(t, build(facts), o)
+	})
+}
+
+func TestViewsAreSound(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := build(drawFacts(t))
+		v := o.View(NoHabits{})
+		for _, h := range v.Hops {
+			require.True(t, len(h.Sends)+len(h.Consumers) > 0, "a hop without evidence")
+			for _, c := range h.Consumers {
+				require.NotEmpty(t, c.Attempts)
+				require.GreaterOrEqual(t, c.WaitedNanos, int64(-1))
+				for i := 1; i < len(c.Attempts); i++ {
+					require.LessOrEqual(t, c.Attempts[i-1].begin(), c.Attempts[i].begin())
+				}
+			}
+		}
+		p := DefaultPolicy()
+		verdict := Judge(v, &p, int64(time.Hour))
+		require.Less(t, verdict.Hop, len(v.Hops))
+		if o.Len() > 0 {
+			require.NotEqual(t, StateInProgress, verdict.State, "every default threshold has passed after an hour")
+		}
+	})
+}
+
+func TestNextIsWhenTheVerdictChanges(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := build(drawFacts(t)).View(NoHabits{})
+		p := DefaultPolicy()
+		p.Deadline = 2 * time.Minute
+		now := rapid.Int64Range(0, 200).Draw(t, "now") * int64(time.Second)
+		verdict := Judge(v, &p, now)
+		if verdict.Next == 0 {
+			require.Equal(t, verdict, Judge(v, &p, now+int64(24*time.Hour)))
+			return
+		}
+		require.Greater(t, verdict.Next, now)
+		require.True(t, verdict.SameOutcome(Judge(v, &p, verdict.Next-1)))
+	})
+}
+
+func TestTimeNeverUndoesCompleted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := build(drawFacts(t)).View(NoHabits{})
+		p := DefaultPolicy()
+		now := rapid.Int64Range(0, 400).Draw(t, "now") * int64(time.Second)
+		verdict := Judge(v, &p, now)
+		if verdict.State == StateCompleted {
+			require.Equal(t, verdict, Judge(v, &p, now+rapid.Int64Range(0, 1<<50).Draw(t, "later")))
+		}
+	})
+}
+
+func TestTake(t *testing.T) {
+	o := build([]Fact{{Kind: KindSend, At: 1, ID: "x"}, {Kind: KindLog, At: 2}, {Kind: KindLog, At: 2}})
+	taken := o.Take(func(f *Fact) bool { return f.ID == "" })
+	require.Len(t, taken, 1)
+	require.Equal(t, 1, o.Len())
+	require.Equal(t, "x", o.Identity().ID)
+}

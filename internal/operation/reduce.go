@@ -1,0 +1,147 @@
+package operation
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Habits is what is known from elsewhere about how services report, so that missing records are read rightly.
+type Habits interface {
+	// Processes reports whether the service is known to emit process spans. Where it is, a message that was received and
+	// not processed is still being processed; where it is not, a receive span is all there will ever be.
+	Processes(service string) bool
+}
+
+// NoHabits knows nothing: a receive span alone then counts as the whole consumption.
+type NoHabits struct{}
+
+// Processes implements [Habits].
+func (NoHabits) Processes(string) bool { return false }
+
+// View reduces the facts to hops. It depends on the set of facts and the habits alone.
+func (o *Operation) View(habits Habits) *View {
+	facts := o.Facts()
+	r := &reducer{facts: facts, habits: habits, view: &View{Facts: len(facts)}}
+	r.index()
+	r.sends()
+	r.consumers()
+	r.works()
+	r.lifecycle()
+	r.notes()
+	r.infer()
+	r.finish()
+	return r.view
+}
+
+// reducer builds one view. Hops are referred to by index while they grow.
+type reducer struct {
+	facts  []Fact
+	habits Habits
+	view   *View
+	hops   []hopBuild
+	// spans tells for each span what became of it. byMessage and byOrigin find a hop by its message, and by the span that
+	// sent it even if that span never arrived.
+	spans     map[Record]place
+	byMessage map[messageKey]int
+	byOrigin  map[Record]int
+	// consumerFacts are the receive and process spans, by index in facts.
+	consumerFacts map[Record]int
+}
+
+type messageKey struct{ destination, id string }
+
+// place is where the record of a span went.
+type place struct {
+	what placeKind
+	// hop, consumer and attempt are indices as far as they apply; work is the index in view.Works.
+	hop, consumer, attempt, work, send int
+}
+
+type placeKind uint8
+
+const (
+	placeNone placeKind = iota
+	placeSend
+	placeAttempt
+	placeWork
+)
+
+type hopBuild struct {
+	Hop
+	// first is the earliest time any record of this hop states.
+	first int64
+}
+
+// index prepares the look-ups and picks, of several records of one span, the one that ended.
+func (r *reducer) index() {
+	r.spans = make(map[Record]place, len(r.facts))
+	r.byMessage = make(map[messageKey]int)
+	r.byOrigin = make(map[Record]int)
+	r.consumerFacts = make(map[Record]int)
+	for i := range r.facts {
+		f := &r.facts[i]
+		if f.Kind == KindReceive || f.Kind == KindProcess {
+			if j, ok := r.consumerFacts[f.Record()]; !ok || r.facts[j].End < f.End {
+				r.consumerFacts[f.Record()] = i
+			}
+		}
+	}
+}
+
+// finish fills in what follows from all the rest.
+func (r *reducer) finish() {
+	v := r.view
+	id := identify(r.facts)
+	v.ID, v.Aliases, v.Namespace = id.ID, id.Aliases, id.Namespace
+	seen := make(map[TraceID]struct{}, 4)
+	for i := range r.facts {
+		f := &r.facts[i]
+		if v.StartedAt == 0 || f.At < v.StartedAt {
+			v.StartedAt = f.At
+		}
+		v.LastAt = max(v.LastAt, f.At, f.End)
+		if _, ok := seen[f.Trace]; !ok && !f.Trace.IsZero() {
+			seen[f.Trace] = struct{}{}
+			v.Traces = append(v.Traces, f.Trace)
+		}
+		if v.Name == "" {
+			v.Name = f.OperationName
+		}
+		r.declare(f)
+	}
+	v.Hops = make([]Hop, len(r.hops))
+	for i := range r.hops {
+		r.hops[i].settle()
+	}
+	slices.SortStableFunc(r.hops, func(a, b hopBuild) int { return cmp.Compare(a.first, b.first) })
+	for i := range r.hops {
+		v.Hops[i] = r.hops[i].Hop
+	}
+	if v.Name == "" {
+		v.Name = r.nameless()
+	}
+}
+
+func (r *reducer) declare(f *Fact) {
+	switch f.Kind {
+	case KindOperationCompleted:
+		r.view.Declared, r.view.DeclaredAt = OutcomeOK, f.At
+	case KindOperationFailed:
+		r.view.Declared, r.view.DeclaredAt = OutcomeError, f.At
+	}
+}
+
+// nameless names an operation that nobody named: by its first destination, else by its first record.
+func (r *reducer) nameless() string {
+	for i := range r.hops {
+		if r.hops[i].Destination != "" {
+			return r.hops[i].Destination
+		}
+	}
+	for i := range r.facts {
+		if r.facts[i].Name != "" {
+			return r.facts[i].Name
+		}
+	}
+	return "unnamed"
+}

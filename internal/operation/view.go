@@ -1,0 +1,141 @@
+package operation
+
+// View is an operation reduced to what a reader wants to know: its hops with their attempts. It is computed from the facts,
+// shares no memory with later states, and is never modified. Times are nanoseconds since 1970 UTC, 0 = unknown.
+type View struct {
+	// ID names the operation; Aliases are its other correlation IDs.
+	ID        string
+	Aliases   []string
+	Namespace string
+	// Name is the explicit operation name, else the destination of its first message, else the name of its first record.
+	Name string
+	// StartedAt is the earliest time any evidence states, LastAt the latest.
+	StartedAt, LastAt int64
+	Hops              []Hop
+	// Works are the operation's other spans, Notes its log records and exceptions that belong to no attempt.
+	Works []Work
+	Notes []Note
+	// Traces are the IDs of the original traces, in order of first appearance.
+	Traces []TraceID
+	// Declared is the end that the application itself declared, OutcomeUnset without one.
+	Declared   Outcome
+	DeclaredAt int64
+	// Facts is the number of facts behind this view.
+	Facts int
+}
+
+// HopState is how far a hop, or one consumer group of it, has come.
+type HopState uint8
+
+// The states of a hop. Of several consumer groups the least good one counts.
+const (
+	// HopWaiting: sent, no sign of consumption.
+	HopWaiting HopState = iota
+	// HopProcessing: consumption began and did not end.
+	HopProcessing
+	// HopDone: an attempt succeeded.
+	HopDone
+	// HopFailed: the last attempt failed.
+	HopFailed
+)
+
+var hopStateNames = [...]string{"waiting", "processing", "done", "failed"}
+
+// String returns the name used in the API.
+func (s HopState) String() string { return hopStateNames[s] }
+
+// Hop is one message's way through one destination.
+type Hop struct {
+	System, Destination, MessageID string
+	State                          HopState
+	// Sends are the records of sending, in order of time; none if only the consumers are known. More than one means that
+	// the same message was published again.
+	Sends []Send
+	// Consumers are the groups that showed a sign of consumption.
+	Consumers []Consumer
+}
+
+// SentAt is the time the message was first handed to its destination: the end of the first send, or 0 if it is unknown.
+func (h *Hop) SentAt() int64 {
+	if len(h.Sends) == 0 {
+		return 0
+	}
+	return h.Sends[0].SentAt()
+}
+
+// Origin is where a derived statement comes from: the original span or log record.
+type Origin struct {
+	Service, Instance, Name string
+	Trace                   TraceID
+	Span, Parent            SpanID
+	JoinedBy                Reason
+}
+
+// Send is one record of sending a message.
+type Send struct {
+	Origin
+	StartedAt, EndedAt int64
+	Error              *Error
+}
+
+// SentAt is the time the message was in the destination's hands: the end of the send, or its start while the end is unknown.
+func (s *Send) SentAt() int64 {
+	if s.EndedAt != 0 {
+		return s.EndedAt
+	}
+	return s.StartedAt
+}
+
+// Consumer is one consumer group's dealings with one message.
+type Consumer struct {
+	// Group is the consumer group's name; without one, the consuming service's.
+	Group, Service string
+	State          HopState
+	// Attempts are in order of time; retries, redeliveries and duplicates are further attempts.
+	Attempts []Attempt
+	// WaitedNanos is the time from sending to the first sign of consumption, -1 if either end is unknown. A broker may
+	// deliver before the producer's call returns: then it is 0. A sign before the send began is clock skew: 0 and Skewed.
+	WaitedNanos int64
+	Skewed      bool
+}
+
+// Attempt is one try at processing a message.
+type Attempt struct {
+	Origin
+	// ReceivedAt is the first sign of this attempt, StartedAt when processing began, EndedAt when it ended (0: it has not).
+	ReceivedAt, StartedAt, EndedAt int64
+	Outcome                        Outcome
+	// Destination is the name the consumer knows the destination by, where that differs from the producer's.
+	Destination string
+	// Inferred says that no record of this attempt exists, but what it did later does.
+	Inferred bool
+	Error    *Error
+	Notes    []Note
+}
+
+// Open reports whether the attempt began and has not ended.
+func (a *Attempt) Open() bool { return a.EndedAt == 0 && !a.Inferred }
+
+// Error is what a failed record says about its failure.
+type Error struct {
+	Type, Message, Stack string
+	At                   int64
+}
+
+// Work is a span of the operation that is neither sending nor consuming.
+type Work struct {
+	Origin
+	StartedAt, EndedAt int64
+	Outcome            Outcome
+	Error              *Error
+	Notes              []Note
+}
+
+// Note is a log record or an exception.
+type Note struct {
+	Origin
+	At       int64
+	Severity uint8
+	Body     string
+	Error    *Error
+}
