@@ -1,0 +1,7 @@
+// Package console is the read-only HTTP API over operations and incidents, and the selection behind its lists.
+//
+// [Handler] answers what the document it serves at /api/v1/openapi.yaml describes, out of a [Source]; [Select],
+// [CheckHealth], [Tally] and [SelectIncidents] are the pure functions with which a source that holds its operations in
+// memory answers. Everything a response shows may have been written by an attacker, so every response is bounded in size,
+// and no text of it is ever markup.
+package console

@@ -1,0 +1,62 @@
+package console
+
+import (
+	"iter"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// HealthQuery asks how the operations with a name are.
+type HealthQuery struct {
+	// Namespace is "" for any.
+	Namespace string
+	Name      string
+	// FailedSince is the earliest update of a failed operation that counts, in nanoseconds since 1970.
+	FailedSince int64
+}
+
+// Health tells how the operations with a name are.
+type Health struct {
+	// Seen says that there is an operation with that name, however it ended.
+	Seen bool
+	// Stuck are those that are stuck now, Failed those that failed since HealthQuery.FailedSince, and InProgress those
+	// that are open and within their thresholds.
+	Stuck, Failed, InProgress int
+	// Samples are some of the stuck and failed ones, at most MaxHealthSamples.
+	Samples []Summary
+}
+
+// MaxHealthSamples bounds Health.Samples.
+const MaxHealthSamples = 10
+
+// CheckHealth answers the query in one pass. It never calls Summary.View.
+func CheckHealth(q HealthQuery, summaries iter.Seq[Summary]) Health {
+	var h Health
+	for s := range summaries {
+		if s.Name == q.Name && (q.Namespace == "" || q.Namespace == s.Namespace) {
+			h.count(&q, s)
+		}
+	}
+	return h
+}
+
+func (h *Health) count(q *HealthQuery, s Summary) {
+	h.Seen = true
+	switch s.State {
+	case operation.StateStuck:
+		h.Stuck++
+	case operation.StateFailed:
+		if s.UpdatedAt < q.FailedSince {
+			return
+		}
+		h.Failed++
+	case operation.StateInProgress:
+		h.InProgress++
+		return
+	default:
+		return
+	}
+	if len(h.Samples) < MaxHealthSamples {
+		h.Samples = append(h.Samples, s)
+	}
+}

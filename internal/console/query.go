@@ -1,0 +1,98 @@
+package console
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// The bounds of a page.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 1000
+)
+
+// Query says which operations are asked for; its zero values do not restrict.
+type Query struct {
+	Namespace string
+	States    []operation.State
+	Reasons   []operation.StuckReason
+	// Name, Service and Destination are compared as a whole. A service takes part if it sent, consumed, worked or logged.
+	Name, Service, Destination string
+	// Text is searched for in the ID, the aliases and the name, whatever the case.
+	Text string
+	// Since is the earliest Record.UpdatedAt, in nanoseconds since 1970.
+	Since int64
+	// Limit is the greatest number of operations, at least 1.
+	Limit int
+	// After is the place that the list continues from, exclusive; nil = from the beginning.
+	After *Position
+}
+
+// Matches reports whether the operation is asked for, wherever its place is.
+func (q *Query) Matches(s *Summary) bool {
+	return s.UpdatedAt >= q.Since &&
+		(q.Namespace == "" || q.Namespace == s.Namespace) &&
+		(q.States == nil || slices.Contains(q.States, s.State)) &&
+		(q.Reasons == nil || slices.Contains(q.Reasons, s.Reason)) &&
+		(q.Name == "" || q.Name == s.Name) &&
+		q.matchesText(s) && q.matchesView(s)
+}
+
+func (q *Query) matchesText(s *Summary) bool {
+	if q.Text == "" || containsFold(s.ID, q.Text) || containsFold(s.Name, q.Text) {
+		return true
+	}
+	return slices.ContainsFunc(s.Aliases, func(alias string) bool { return containsFold(alias, q.Text) })
+}
+
+func (q *Query) matchesView(s *Summary) bool {
+	if q.Service == "" && q.Destination == "" {
+		return true
+	}
+	v := s.View()
+	return (q.Destination == "" || hasDestination(v, q.Destination)) && (q.Service == "" || hasService(v, q.Service))
+}
+
+func hasDestination(v *operation.View, name string) bool {
+	return slices.ContainsFunc(v.Hops, func(h operation.Hop) bool { return h.Destination == name })
+}
+
+func hasService(v *operation.View, name string) bool {
+	for i := range v.Hops {
+		if hopHasService(&v.Hops[i], name) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.Works, func(w operation.Work) bool { return w.Service == name }) ||
+		slices.ContainsFunc(v.Notes, func(n operation.Note) bool { return n.Service == name })
+}
+
+func hopHasService(h *operation.Hop, name string) bool {
+	return slices.ContainsFunc(h.Sends, func(s operation.Send) bool { return s.Service == name }) ||
+		slices.ContainsFunc(h.Consumers, func(c operation.Consumer) bool {
+			return c.Service == name ||
+				slices.ContainsFunc(c.Attempts, func(a operation.Attempt) bool { return a.Service == name })
+		})
+}
+
+// containsFold is strings.Contains without regard to case. It does not allocate, because a search looks at every
+// operation there is, and so does not find a letter whose other case is longer in UTF-8.
+func containsFold(s, text string) bool {
+	for i := 0; i+len(text) <= len(s); i++ {
+		if strings.EqualFold(s[i:i+len(text)], text) {
+			return true
+		}
+	}
+	return false
+}
+
+// summarize is the inverse of computing a record from a summary, to see whether the record still matches.
+func summarize(r *Record) Summary {
+	return Summary{
+		Namespace: r.View.Namespace, ID: r.View.ID, Aliases: r.View.Aliases, Name: r.Name,
+		State: r.Verdict.State, Reason: r.Verdict.Reason, UpdatedAt: r.UpdatedAt,
+		View: func() *operation.View { return r.View },
+	}
+}
