@@ -1,0 +1,117 @@
+package console
+
+import "github.com/throughline/throughline/internal/operation"
+
+type hopJSON struct {
+	System      string         `json:"system"`
+	Destination string         `json:"destination"`
+	MessageID   *string        `json:"message_id"`
+	State       string         `json:"state"`
+	Wait        *float64       `json:"wait_seconds"`
+	Producer    *producerJSON  `json:"producer"`
+	Consumers   []consumerJSON `json:"consumers"`
+	Sends       int            `json:"sends"`
+	// SendDetails are in the detailed form only.
+	SendDetails []sendJSON `json:"send_details,omitzero"`
+}
+
+// producerJSON is the first record of sending.
+type producerJSON struct {
+	Service string     `json:"service"`
+	At      timestamp  `json:"at"`
+	TraceID *string    `json:"trace_id"`
+	SpanID  *string    `json:"span_id"`
+	Error   *errorJSON `json:"error"`
+}
+
+// consumerJSON is one group. It was received when the first attempt began; the rest tells of the last attempt.
+type consumerJSON struct {
+	Group      string     `json:"group"`
+	Service    string     `json:"service"`
+	State      string     `json:"state"`
+	Attempts   int        `json:"attempts"`
+	ReceivedAt timestamp  `json:"received_at"`
+	EndedAt    timestamp  `json:"ended_at"`
+	TraceID    *string    `json:"trace_id"`
+	SpanID     *string    `json:"span_id"`
+	JoinedBy   *string    `json:"joined_by"`
+	Error      *errorJSON `json:"error"`
+	Wait       *float64   `json:"wait_seconds"`
+	// AttemptDetails are in the detailed form only.
+	AttemptDetails []attemptJSON `json:"attempt_details,omitzero"`
+}
+
+type errorJSON struct {
+	Type    string `json:"type"`
+	Message string `json:"message"`
+	// Stack is in the detailed form only.
+	Stack *string `json:"stack,omitempty"`
+}
+
+func (b *builder) hop(h *operation.Hop) hopJSON {
+	b.charge(h.System, h.Destination, h.MessageID)
+	j := hopJSON{
+		System: h.System, Destination: h.Destination, MessageID: optional(h.MessageID),
+		State: h.State.String(), Wait: seconds(b.wait(h)), Sends: len(h.Sends),
+	}
+	if len(h.Sends) > 0 {
+		j.Producer = b.producer(&h.Sends[0])
+	}
+	j.Consumers = cut(b, h.Consumers, b.consumer)
+	if b.detailed {
+		j.SendDetails = cut(b, h.Sends, b.send)
+	}
+	return j
+}
+
+// wait is the time from sending to the first sign of consumption, or until the operation ended, or until now; -1 if unknown.
+func (b *builder) wait(h *operation.Hop) int64 {
+	wait := int64(-1)
+	for i := range h.Consumers {
+		if w := h.Consumers[i].WaitedNanos; w >= 0 && (wait < 0 || w < wait) {
+			wait = w
+		}
+	}
+	if len(h.Consumers) == 0 && h.SentAt() != 0 {
+		wait = max(0, b.end()-h.SentAt())
+	}
+	return wait
+}
+
+func (b *builder) producer(s *operation.Send) *producerJSON {
+	b.charge(s.Service)
+	return &producerJSON{
+		Service: s.Service, At: timestamp(s.SentAt()),
+		TraceID: traceID(s.Trace), SpanID: spanID(s.Span), Error: b.error(s.Error),
+	}
+}
+
+func (b *builder) consumer(c *operation.Consumer) consumerJSON {
+	b.charge(c.Group, c.Service)
+	j := consumerJSON{
+		Group: c.Group, Service: c.Service, State: c.State.String(), Attempts: len(c.Attempts), Wait: seconds(c.WaitedNanos),
+	}
+	if len(c.Attempts) > 0 {
+		last := &c.Attempts[len(c.Attempts)-1]
+		j.ReceivedAt, j.EndedAt = timestamp(c.Attempts[0].ReceivedAt), timestamp(last.EndedAt)
+		j.TraceID, j.SpanID = traceID(last.Trace), spanID(last.Span)
+		j.JoinedBy, j.Error = optional(last.JoinedBy.String()), b.error(last.Error)
+	}
+	if b.detailed {
+		j.AttemptDetails = cut(b, c.Attempts, b.attempt)
+	}
+	return j
+}
+
+func (b *builder) error(e *operation.Error) *errorJSON {
+	if e == nil {
+		return nil
+	}
+	j := errorJSON{Type: clip(e.Type, maxText), Message: clip(e.Message, maxText)}
+	if b.detailed {
+		j.Stack = optional(clip(e.Stack, maxStack))
+		b.charge(clip(e.Stack, maxStack))
+	}
+	b.charge(j.Type, j.Message)
+	return &j
+}

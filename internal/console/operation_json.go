@@ -1,0 +1,181 @@
+package console
+
+import (
+	"encoding/hex"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// operationJSON is an operation in a response. The order of the fields up to hops is the documented one.
+type operationJSON struct {
+	ID           string         `json:"id"`
+	Name         string         `json:"name"`
+	State        string         `json:"state"`
+	Reason       *string        `json:"reason"`
+	Flags        []string       `json:"flags"`
+	Severity     string         `json:"severity"`
+	Priority     int            `json:"priority"`
+	Owner        *string        `json:"owner"`
+	StartedAt    timestamp      `json:"started_at"`
+	EndedAt      timestamp      `json:"ended_at"`
+	UpdatedAt    timestamp      `json:"updated_at"`
+	Duration     *float64       `json:"duration_seconds"`
+	Progress     *float64       `json:"progress"`
+	TraceID      *string        `json:"trace_id"`
+	SourceTraces []string       `json:"source_trace_ids"`
+	IncidentID   *string        `json:"incident_id"`
+	Hops         []hopJSON      `json:"hops"`
+	Namespace    string         `json:"namespace"`
+	Aliases      []string       `json:"aliases"`
+	Rule         *string        `json:"rule"`
+	Runbook      *string        `json:"runbook"`
+	Threshold    *thresholdJSON `json:"threshold"`
+	DecidedBy    *decisionJSON  `json:"decided_by"`
+	Self         string         `json:"self"`
+	Runaway      bool           `json:"runaway"`
+	Truncated    bool           `json:"truncated"`
+}
+
+// detailJSON is what is shown of one operation alone.
+type detailJSON struct {
+	operationJSON
+	Works []workJSON `json:"works"`
+	Notes []noteJSON `json:"notes"`
+	Facts int        `json:"facts"`
+}
+
+// thresholdJSON is the threshold that made the verdict, and whether a rule or the defaults set it.
+type thresholdJSON struct {
+	Name    string   `json:"name"`
+	Seconds *float64 `json:"seconds"`
+	Source  string   `json:"source"`
+}
+
+// decisionJSON is the hop, and the consumer group of it, that made the verdict.
+type decisionJSON struct {
+	Hop         *int      `json:"hop"`
+	Destination *string   `json:"destination"`
+	Group       *string   `json:"group"`
+	Since       timestamp `json:"since"`
+}
+
+// newOperationJSON shows an operation at the time now in about as many bytes as the budget says.
+func newOperationJSON(r *Record, now int64, budgetBytes int) operationJSON {
+	b := builder{record: r, now: now, left: budgetBytes}
+	return b.operation()
+}
+
+// newDetailJSON is newOperationJSON with everything that is known.
+func newDetailJSON(r *Record, now int64, budgetBytes int) detailJSON {
+	b := builder{record: r, now: now, left: budgetBytes, detailed: true}
+	d := detailJSON{Facts: r.View.Facts, operationJSON: b.operation()}
+	d.Works = cut(&b, r.View.Works, b.work)
+	d.Notes = cut(&b, r.View.Notes, b.note)
+	d.Truncated = b.truncated
+	return d
+}
+
+func (b *builder) operation() operationJSON {
+	r, v := b.record, &b.record.Verdict
+	p := b.policy()
+	o := operationJSON{
+		ID: r.View.ID, Namespace: r.View.Namespace, Name: r.Name, Self: self(r.View), Runaway: r.Runaway,
+		State: v.State.String(), Reason: optional(v.Reason.String()), Flags: v.Flags.Names(),
+		Severity: p.Severity.String(), Priority: p.Priority,
+		Owner: optional(p.Owner), Rule: optional(p.Rule), Runbook: optional(p.Runbook),
+		StartedAt: timestamp(r.View.StartedAt), EndedAt: timestamp(v.EndedAt), UpdatedAt: timestamp(r.UpdatedAt),
+		Duration: b.duration(), TraceID: traceID(r.TraceID), IncidentID: optional(r.IncidentID),
+		Threshold: threshold(v, p), DecidedBy: decision(r),
+	}
+	slices.Sort(o.Flags)
+	o.Hops = cut(b, r.View.Hops, b.hop)
+	o.Aliases = cut(b, r.View.Aliases, b.text)
+	o.SourceTraces = cut(b, r.View.Traces, b.trace)
+	o.Truncated = b.truncated
+	return o
+}
+
+func (b *builder) policy() *operation.Policy {
+	if b.record.Policy != nil {
+		return b.record.Policy
+	}
+	p := operation.DefaultPolicy()
+	return &p
+}
+
+// end is when the operation ended, or now.
+func (b *builder) end() int64 {
+	if at := b.record.Verdict.EndedAt; at != 0 {
+		return at
+	}
+	return b.now
+}
+
+func (b *builder) duration() *float64 {
+	if b.record.View.StartedAt == 0 {
+		return nil
+	}
+	return seconds(max(0, b.end()-b.record.View.StartedAt))
+}
+
+// self is the path of the operation's own resource. Dots are escaped, because clients would resolve an ID of nothing else.
+func self(v *operation.View) string {
+	path := root + "/operations/" + strings.ReplaceAll(url.PathEscape(v.ID), ".", "%2E")
+	if v.Namespace != "" {
+		path += "?namespace=" + url.QueryEscape(v.Namespace)
+	}
+	return path
+}
+
+func threshold(v *operation.Verdict, p *operation.Policy) *thresholdJSON {
+	if v.Threshold <= 0 {
+		return nil
+	}
+	t := thresholdJSON{Name: v.Reason.String(), Seconds: seconds(v.Threshold), Source: "default"}
+	switch v.Reason {
+	case operation.StuckNone:
+		t.Name = "retry_within"
+	case operation.StuckOverdue:
+		t.Name = "deadline"
+	}
+	if p.Rule != "" {
+		t.Source = "rule"
+	}
+	return &t
+}
+
+func decision(r *Record) *decisionJSON {
+	v := &r.Verdict
+	if v.Since == 0 {
+		return nil
+	}
+	d := decisionJSON{Since: timestamp(v.Since)}
+	if v.Hop < 0 || v.Hop >= len(r.View.Hops) {
+		return &d
+	}
+	h := &r.View.Hops[v.Hop]
+	d.Hop, d.Destination = &v.Hop, optional(h.Destination)
+	if v.Consumer >= 0 && v.Consumer < len(h.Consumers) {
+		d.Group = optional(h.Consumers[v.Consumer].Group)
+	}
+	return &d
+}
+
+func traceID(id operation.TraceID) *string {
+	if id.IsZero() {
+		return nil
+	}
+	text := hex.EncodeToString(id[:])
+	return &text
+}
+
+func spanID(id operation.SpanID) *string {
+	if id.IsZero() {
+		return nil
+	}
+	text := hex.EncodeToString(id[:])
+	return &text
+}

@@ -1,0 +1,82 @@
+package console
+
+import (
+	"context"
+	_ "embed"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const root = "/api/v1"
+
+// openAPI describes what the routes take and give.
+//
+//go:embed openapi.yaml
+var openAPI []byte
+
+// route is one endpoint. Its path may end in one variable part, which is named in braces and is never empty.
+type route struct {
+	Method     string   `json:"method"`
+	Path       string   `json:"path"`
+	Parameters []string `json:"parameters"`
+	Summary    string   `json:"summary"`
+
+	serve func(a *api, ctx context.Context, req *request) (reply, error)
+}
+
+// routes lists the endpoints in the order in which a reader meets them.
+func routes() []*route {
+	none := []string{}
+	return []*route{
+		{"GET", root, none, "the list of endpoints", (*api).index},
+		{"GET", root + "/openapi.yaml", none, "the description of this API", (*api).openAPI},
+		{"GET", root + "/operations", []string{
+			"state", "reason", "name", "service", "destination", "namespace", "q", "since", "limit", "cursor",
+		}, "operations, the latest updated first", (*api).operations},
+		{"GET", root + "/operations/{id}", []string{"namespace"}, "one operation, by any of its IDs", (*api).operation},
+		{"GET", root + "/incidents", []string{"state", "limit", "cursor"}, "incidents, the latest updated first", (*api).incidents},
+		{"GET", root + "/incidents/{id}", none, "one incident", (*api).incident},
+		{"GET", root + "/stats", none, "counts and limits", (*api).stats},
+		{
+			"GET", root + "/health/{operation}", []string{"namespace", "window"},
+			"200 if no operation of that name is stuck or failed lately, else 503", (*api).health,
+		},
+	}
+}
+
+// findRoute returns the route of an escaped path, and the unescaped variable part of the path. An escaped slash is a part
+// of an ID, a plain one separates.
+func findRoute(routes []*route, path string) (rt *route, value string, ok bool) {
+	if path == "/" || path == root+"/" {
+		path = root
+	}
+	for _, rt := range routes {
+		fixed, _, variable := strings.Cut(rt.Path, "{")
+		if !variable {
+			if path == fixed {
+				return rt, "", true
+			}
+			continue
+		}
+		rest, ok := strings.CutPrefix(path, fixed)
+		if !ok || rest == "" || strings.Contains(rest, "/") {
+			continue
+		}
+		if value, err := url.PathUnescape(rest); err == nil {
+			return rt, value, true
+		}
+	}
+	return nil, "", false
+}
+
+func (a *api) index(context.Context, *request) (reply, error) {
+	return replyJSON(http.StatusOK, struct {
+		Name      string   `json:"name"`
+		Endpoints []*route `json:"endpoints"`
+	}{"throughline", a.routes})
+}
+
+func (*api) openAPI(context.Context, *request) (reply, error) {
+	return reply{status: http.StatusOK, contentType: "application/yaml", body: openAPI}, nil
+}

@@ -1,0 +1,244 @@
+package console
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// now is the time of all tests: 2026-11-21T10:00:00Z.
+const now = int64(1795255200_000000000)
+
+func ago(d time.Duration) int64 { return now - int64(d) }
+
+// memory is a source that answers out of slices, as a source in memory is meant to.
+type memory struct {
+	records []Record
+	grouped []Incident
+	counts  Stats
+	// err is returned by every method if it is set, and before is called first by every method.
+	err    error
+	before func()
+}
+
+func (m *memory) enter(ctx context.Context) error {
+	if m.before != nil {
+		m.before()
+	}
+	if m.err != nil {
+		return m.err
+	}
+	return ctx.Err()
+}
+
+func (m *memory) summaries() iter.Seq[Summary] {
+	return func(yield func(Summary) bool) {
+		for i := range m.records {
+			if !yield(summarize(&m.records[i])) {
+				return
+			}
+		}
+	}
+}
+
+func (m *memory) lookup(namespace, id string) (Record, bool) {
+	i := slices.IndexFunc(m.records, func(r Record) bool {
+		return r.View.Namespace == namespace && (r.View.ID == id || slices.Contains(r.View.Aliases, id))
+	})
+	if i < 0 {
+		return Record{}, false
+	}
+	return m.records[i], true
+}
+
+func (m *memory) Operation(ctx context.Context, namespace, id string) (Record, error) {
+	if err := m.enter(ctx); err != nil {
+		return Record{}, err
+	}
+	r, ok := m.lookup(namespace, id)
+	if !ok {
+		return Record{}, ErrNotFound
+	}
+	return r, nil
+}
+
+func (m *memory) Operations(ctx context.Context, q Query) (Page, error) {
+	if err := m.enter(ctx); err != nil {
+		return Page{}, err
+	}
+	return Select(q, m.summaries()).Page(q, m.lookup), nil
+}
+
+func (m *memory) Health(ctx context.Context, q HealthQuery) (Health, error) {
+	if err := m.enter(ctx); err != nil {
+		return Health{}, err
+	}
+	return CheckHealth(q, m.summaries()), nil
+}
+
+func (m *memory) Incident(ctx context.Context, id string) (Incident, error) {
+	if err := m.enter(ctx); err != nil {
+		return Incident{}, err
+	}
+	i := slices.IndexFunc(m.grouped, func(i Incident) bool { return i.ID == id })
+	if i < 0 {
+		return Incident{}, ErrNotFound
+	}
+	return m.grouped[i], nil
+}
+
+func (m *memory) Incidents(ctx context.Context, q IncidentQuery) (IncidentPage, error) {
+	if err := m.enter(ctx); err != nil {
+		return IncidentPage{}, err
+	}
+	return SelectIncidents(q, slices.Values(m.grouped)), nil
+}
+
+func (m *memory) Stats(ctx context.Context) (Stats, error) {
+	if err := m.enter(ctx); err != nil {
+		return Stats{}, err
+	}
+	s := m.counts
+	s.Operations = Tally(m.summaries())
+	return s, nil
+}
+
+// example is a source with one operation of each state, and two incidents.
+func example() *memory {
+	return &memory{
+		records: []Record{stuckRecord(), completedRecord(), failedRecord(), openRecord()},
+		grouped: []Incident{
+			{
+				ID: "inc-1", State: IncidentOpen, Kind: operation.StateStuck, Reason: operation.StuckWaiting,
+				OperationName: "order-fulfilment", System: "kafka", Destination: "orders", Group: "payments", Service: "payments",
+				Severity: operation.SeverityCritical, Priority: 1, Owner: "team-fulfilment", Runbook: "https://runbooks.example.com/orders",
+				Active: 2000, Total: 2100, OpenedAt: ago(5 * time.Minute), UpdatedAt: ago(time.Second), Reopened: 1,
+				Operations: []string{"order-42", "order-43"},
+			},
+			{
+				ID: "inc/2", State: IncidentResolved, Kind: operation.StateFailed, OperationName: "refund", Severity: operation.SeverityError,
+				Priority: 3, Total: 1, OpenedAt: ago(2 * time.Hour), UpdatedAt: ago(time.Hour), ResolvedAt: ago(time.Hour),
+				Error: &operation.Error{Type: "TimeoutError", Message: "no answer <b>", Stack: "at refund.js:1"},
+			},
+		},
+		counts: Stats{
+			StartedAt: ago(90 * time.Second),
+			Facts:     map[string]uint64{"send": 5, "process": 4, "failed": 3},
+			Reasons:   map[string]uint64{"correlation_id": 8, "link": 4},
+			Dropped:   map[string]uint64{"runaway": 2}, WaitingForIdentity: 7,
+			Limits: map[string]int64{"max_operations": 100000, "max_facts": 10000},
+		},
+	}
+}
+
+func stuckRecord() Record {
+	policy := &operation.Policy{
+		Rule: "orders", OperationName: "order-fulfilment", Waiting: 2 * time.Minute, Severity: operation.SeverityCritical,
+		Priority: 1, Owner: "team-fulfilment", Runbook: "https://runbooks.example.com/orders",
+	}
+	checkout := operation.Origin{
+		Service: "checkout", Instance: "checkout-1", Name: "orders publish", Trace: operation.TraceID{1}, Span: operation.SpanID{2},
+		JoinedBy: operation.ReasonCorrelationID,
+	}
+	audit := operation.Origin{
+		Service: "audit", Name: "orders process", Trace: operation.TraceID{3}, Span: operation.SpanID{4}, JoinedBy: operation.ReasonLink,
+	}
+	retry := audit
+	retry.Span = operation.SpanID{5}
+	failure := &operation.Error{Type: "IOError", Message: "disk full", Stack: "at audit.go:7", At: ago(309 * time.Second)}
+	sent := ago(310 * time.Second)
+	view := &operation.View{
+		ID: "order-42", Aliases: []string{"corr-7", "order/42"}, Name: "orders", StartedAt: ago(312 * time.Second), LastAt: ago(300 * time.Second),
+		Facts: 9, Traces: []operation.TraceID{{1}, {3}},
+		Hops: []operation.Hop{
+			{
+				System: "kafka", Destination: "audit", MessageID: "audit/0/17", State: operation.HopDone,
+				Sends: []operation.Send{{Origin: checkout, StartedAt: sent, EndedAt: sent}},
+				Consumers: []operation.Consumer{{
+					Group: "auditors", Service: "audit", State: operation.HopDone, WaitedNanos: 500e6,
+					Attempts: []operation.Attempt{
+						{
+							Origin: audit, ReceivedAt: sent + 500e6, StartedAt: sent + 500e6, EndedAt: sent + 600e6,
+							Outcome: operation.OutcomeError, Error: failure,
+							Notes: []operation.Note{{Origin: audit, At: sent + 550e6, Severity: 17, Body: "cannot write", Error: failure}},
+						},
+						{Origin: retry, ReceivedAt: sent + 700e6, StartedAt: sent + 701e6, EndedAt: sent + 800e6, Outcome: operation.OutcomeOK},
+					},
+				}},
+			},
+			{
+				System: "kafka", Destination: "orders", State: operation.HopWaiting,
+				Sends: []operation.Send{{Origin: checkout, StartedAt: sent}},
+			},
+		},
+		Works: []operation.Work{{Origin: checkout, StartedAt: ago(312 * time.Second), EndedAt: ago(309 * time.Second), Outcome: operation.OutcomeOK}},
+		Notes: []operation.Note{{Origin: checkout, At: ago(311 * time.Second), Severity: 9, Body: "order accepted"}},
+	}
+	return Record{
+		View: view, Name: "order-fulfilment", Policy: policy, TraceID: operation.TraceID{0xab, 0xcd}, UpdatedAt: ago(time.Second),
+		IncidentID: "inc-1",
+		Verdict: operation.Verdict{
+			State: operation.StateStuck, Reason: operation.StuckWaiting, Flags: operation.FlagRetried | operation.FlagDuplicated,
+			Hop: 1, Consumer: -1, Since: sent, Threshold: int64(2 * time.Minute),
+		},
+	}
+}
+
+func completedRecord() Record {
+	return Record{
+		View: &operation.View{
+			ID: "signup/ü%2F 1", Namespace: "tenant a", Name: "signup", StartedAt: ago(time.Hour), LastAt: ago(59 * time.Minute), Facts: 1,
+		},
+		Name: "signup", UpdatedAt: ago(30 * time.Minute),
+		Verdict: operation.Verdict{State: operation.StateCompleted, Hop: -1, Consumer: -1, EndedAt: ago(59 * time.Minute)},
+	}
+}
+
+func failedRecord() Record {
+	failure := &operation.Error{Type: "ValueError", Message: "bad amount"}
+	origin := operation.Origin{Service: "refunds", Name: "refund process", JoinedBy: operation.ReasonTrace}
+	return Record{
+		View: &operation.View{
+			ID: "refund-1", Name: "refund", StartedAt: ago(10 * time.Minute), LastAt: ago(9 * time.Minute), Facts: 2,
+			Hops: []operation.Hop{{
+				System: "rabbitmq", Destination: "refund", State: operation.HopFailed,
+				Consumers: []operation.Consumer{{
+					Group: "refunds", Service: "refunds", State: operation.HopFailed, WaitedNanos: -1,
+					Attempts: []operation.Attempt{{
+						Origin: origin, ReceivedAt: ago(10 * time.Minute), EndedAt: ago(9 * time.Minute),
+						Outcome: operation.OutcomeError, Error: failure,
+					}},
+				}},
+			}},
+		},
+		Name: "refund", UpdatedAt: ago(8 * time.Minute), Runaway: true,
+		Verdict: operation.Verdict{
+			State: operation.StateFailed, Hop: 0, Consumer: 0, Since: ago(9 * time.Minute), EndedAt: ago(9 * time.Minute),
+			Threshold: int64(30 * time.Second),
+		},
+	}
+}
+
+func openRecord() Record {
+	return Record{
+		View:      &operation.View{ID: "..", Name: "order-fulfilment", Facts: 1},
+		Name:      "order-fulfilment",
+		UpdatedAt: ago(time.Minute), Verdict: operation.Verdict{Hop: -1, Consumer: -1},
+	}
+}
+
+// fixed answers every list with the same page, so that a benchmark measures the response alone.
+type fixed struct {
+	*memory
+	page Page
+}
+
+func (f fixed) Operations(context.Context, Query) (Page, error) { return f.page, nil }
