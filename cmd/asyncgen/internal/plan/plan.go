@@ -25,8 +25,8 @@ type Settings struct {
 // cycle is the number of operations over which the mix is exact when there is no end.
 const cycle = 1000
 
-// partitions is the number of partitions of every Kafka topic.
-const partitions = 6
+// Partitions is the number of partitions of every Kafka topic.
+const Partitions = 6
 
 // Ranges of durations at a time scale of 1.
 const (
@@ -139,7 +139,7 @@ func (p *Plan) scenario(index int) Scenario {
 }
 
 func (p *Plan) hop(random *rand.Rand, stage *Stage, scenario Scenario) Hop {
-	hop := Hop{Stage: stage, MessageID: messageID(random), BodyBytes: 200 + random.IntN(3800), Partition: random.IntN(partitions)}
+	hop := Hop{Stage: stage, MessageID: messageID(random), BodyBytes: 200 + random.IntN(3800), Partition: random.IntN(Partitions)}
 	first := p.attempt(random, p.between(random, minWait, maxWait), OutcomeSucceeds)
 	hop.Attempts = []Attempt{first}
 	switch scenario {

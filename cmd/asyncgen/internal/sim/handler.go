@@ -1,0 +1,161 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/log"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/throughline/throughline/cmd/asyncgen/internal/plan"
+	"github.com/throughline/throughline/cmd/asyncgen/internal/truth"
+)
+
+// handling is one attempt at processing a message.
+type handling struct {
+	run     *run
+	hop     *plan.Hop
+	done    *truth.Hop
+	attempt *plan.Attempt
+	service string
+	span    trace.Span
+}
+
+// handle processes one delivery and sends the next message if asked to. It reports false if the handler did not come to an
+// end, because its process is planned to die or because the run was aborted.
+func (r *run) handle(abort context.Context, number int, delivered delivery, attempt *plan.Attempt, forward bool) bool {
+	h := &handling{run: r, hop: &r.op.Hops[number], done: &r.hops[number], attempt: attempt, service: r.op.Hops[number].Stage.Service}
+	ctx := h.begin(abort, delivered)
+	for i, step := range h.hop.Stage.Steps {
+		if attempt.Outcome == plan.OutcomeKilled && i == attempt.StepsDone {
+			return false
+		}
+		var failure *plan.Failure
+		if attempt.Outcome == plan.OutcomeFails && i == len(h.hop.Stage.Steps)-1 {
+			failure = &h.hop.Stage.Failure
+		}
+		if !r.step(ctx, abort, h.service, step, attempt.Steps[i], failure) {
+			return false
+		}
+	}
+	if attempt.Outcome == plan.OutcomeKilled {
+		return false
+	}
+	if forward {
+		r.send(ctx, abort, h.service, number+1)
+	}
+	if !pause(abort, attempt.Rest) {
+		return false
+	}
+	h.end(ctx)
+	return true
+}
+
+// begin starts the process span and writes the start line, which is all that remains of a handler whose process dies.
+func (h *handling) begin(abort context.Context, delivered delivery) context.Context {
+	tracer := h.run.sim.telemetry.Tracer(h.service)
+	parent, options := h.run.consumerOptions(abort, delivered.producer)
+	received := time.Now()
+	started := received
+	if h.hop.Stage.Receives {
+		_, span := tracer.Start(parent, opReceive+" "+h.hop.Stage.Destination, append(options,
+			trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(received),
+			trace.WithAttributes(h.run.consumerAttributes(opReceive, h.hop, delivered)...))...)
+		started = time.Now()
+		span.End(trace.WithTimestamp(started))
+	}
+	ctx, span := tracer.Start(parent, opProcess+" "+h.hop.Stage.Destination, append(options,
+		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(started),
+		trace.WithAttributes(h.run.consumerAttributes(opProcess, h.hop, delivered)...))...)
+	h.span = span
+	h.done.Received(received, h.hop.Stage.Group, spanOf(h.service, span.SpanContext()))
+	h.log(ctx, started, log.SeverityInfo, EventProcessStarted, "processing of "+h.hop.MessageID+" started")
+	return ctx
+}
+
+// consumerOptions relates the spans of a delivery to the producer span. The context keeps none but that relation.
+func (r *run) consumerOptions(abort context.Context, producer trace.SpanContext) (context.Context, []trace.SpanStartOption) {
+	switch r.sim.settings.Propagation {
+	case PropagationTrace:
+		return trace.ContextWithRemoteSpanContext(abort, producer), nil
+	case PropagationLink:
+		return abort, []trace.SpanStartOption{trace.WithLinks(trace.Link{SpanContext: producer})}
+	case PropagationNone:
+	}
+	return abort, nil
+}
+
+// end closes the process span, well or not, and writes the line that says so.
+func (h *handling) end(ctx context.Context) {
+	at := time.Now()
+	if h.attempt.Outcome != plan.OutcomeFails {
+		h.log(ctx, at, log.SeverityInfo, EventProcessCompleted, "processing of "+h.hop.MessageID+" completed")
+		h.done.Ended(at, false)
+		h.span.End(trace.WithTimestamp(at))
+		return
+	}
+	failure := h.hop.Stage.Failure
+	text := fmt.Sprintf(failure.Message, h.attempt.FailureNumber)
+	h.log(ctx, at, log.SeverityError, EventProcessFailed, "processing of "+h.hop.MessageID+" failed: "+text,
+		log.String(keyExceptionType, failure.Type), log.String(keyExceptionMessage, text), log.String(keyExceptionStacktrace, failure.Stack))
+	// What Span.RecordError does, with the type and the stack of the simulated service instead of the simulator's own.
+	h.span.AddEvent(eventException, trace.WithTimestamp(at), trace.WithAttributes(
+		attribute.String(keyExceptionType, failure.Type), attribute.String(keyExceptionMessage, text),
+		attribute.String(keyExceptionStacktrace, failure.Stack)))
+	h.span.SetAttributes(attribute.String(keyErrorType, failure.Type))
+	h.span.SetStatus(codes.Error, text)
+	h.done.Ended(at, true)
+	h.span.End(trace.WithTimestamp(at))
+}
+
+func (h *handling) log(ctx context.Context, at time.Time, severity log.Severity, event, body string, further ...log.KeyValue) {
+	attributes := make([]log.KeyValue, 0, 8)
+	attributes = append(attributes,
+		log.String(keySystem, h.hop.Stage.System), log.String(keyDestination, h.hop.Stage.Destination),
+		log.String(keyGroup, h.hop.Stage.Group), log.String(keyMessageID, h.hop.MessageID))
+	if h.run.sim.settings.Propagation == PropagationNone {
+		attributes = append(attributes, log.String(keyConversationID, h.run.op.ID))
+	}
+	h.run.emit(ctx, h.service, record{at: at, severity: severity, event: event, body: body, attributes: append(attributes, further...)})
+}
+
+// step does one piece of a handler's work under a span of its own, which carries the error if the work fails.
+func (r *run) step(ctx, abort context.Context, service string, step plan.Step, d time.Duration, failure *plan.Failure) bool {
+	kind, name, attributes := describe(step)
+	_, span := r.sim.telemetry.Tracer(service).Start(ctx, name, trace.WithSpanKind(kind),
+		trace.WithTimestamp(time.Now()), trace.WithAttributes(attributes...))
+	if !pause(abort, d) {
+		return false
+	}
+	if failure != nil {
+		span.SetAttributes(attribute.String(keyErrorType, failure.Type))
+		span.SetStatus(codes.Error, "")
+	} else if step.Kind == plan.StepHTTP {
+		span.SetAttributes(attribute.Int(keyHTTPStatus, 200))
+	}
+	span.End(trace.WithTimestamp(time.Now()))
+	return true
+}
+
+// describe gives the span of a step as the instrumentation of its kind would name it.
+func describe(step plan.Step) (trace.SpanKind, string, []attribute.KeyValue) {
+	switch step.Kind {
+	case plan.StepDatabase:
+		summary := step.Name + " " + step.Target
+		return trace.SpanKindClient, summary, []attribute.KeyValue{
+			attribute.String(keyDBSystem, "postgresql"), attribute.String(keyDBNamespace, "shop"),
+			attribute.String(keyDBOperation, step.Name), attribute.String(keyDBCollection, step.Target),
+			attribute.String(keyDBQuerySummary, summary),
+		}
+	case plan.StepHTTP:
+		return trace.SpanKindClient, step.Name, []attribute.KeyValue{
+			attribute.String(keyHTTPMethod, step.Name), attribute.String(keyServerAddress, step.Target),
+			attribute.Int(keyServerPort, 443), attribute.String(keyURLFull, "https://"+step.Target+"/v1/"),
+		}
+	case plan.StepCompute:
+	}
+	return trace.SpanKindInternal, step.Name, nil
+}

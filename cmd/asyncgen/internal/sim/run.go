@@ -1,0 +1,139 @@
+package sim
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/log"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/throughline/throughline/cmd/asyncgen/internal/plan"
+	"github.com/throughline/throughline/cmd/asyncgen/internal/truth"
+)
+
+// run is one operation under way. Each element of hops belongs first to the goroutine that sends the message and then to the
+// one that delivers it, which the sender starts; nobody else touches it before wg is done.
+type run struct {
+	sim  *Simulator
+	op   *plan.Operation
+	hops []truth.Hop
+	wg   sync.WaitGroup
+}
+
+func newRun(s *Simulator, op *plan.Operation) *run {
+	return &run{sim: s, op: op, hops: make([]truth.Hop, len(op.Hops))}
+}
+
+// perform carries the operation out and returns what it did. If abort ends in between, the record is not complete.
+func (r *run) perform(abort context.Context) *truth.Operation {
+	r.enter(abort)
+	r.wg.Wait()
+	done := &truth.Operation{ID: r.op.ID, Name: r.op.Workflow.Name, Scenario: r.op.Scenario.String()}
+	for i := range r.hops {
+		if r.hops[i].SentAt.IsZero() {
+			break
+		}
+		done.Hops = append(done.Hops, r.hops[i])
+	}
+	return done
+}
+
+// enter is the request that begins the operation.
+func (r *run) enter(abort context.Context) {
+	flow, at := r.op.Workflow, time.Now()
+	ctx, span := r.sim.telemetry.Tracer(flow.EntryService).Start(abort, "POST "+flow.Route,
+		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(at), trace.WithAttributes(
+			attribute.String(keyHTTPMethod, "POST"), attribute.String(keyHTTPRoute, flow.Route),
+			attribute.String(keyURLPath, flow.Route), attribute.String(keyURLScheme, "https"),
+			attribute.String(keyServerAddress, flow.EntryService+".example.com"),
+		))
+	correlation := log.String(keyConversationID, r.op.ID)
+	r.emit(ctx, flow.EntryService, record{at: at, severity: log.SeverityInfo, body: flow.Noun + " received", attributes: []log.KeyValue{correlation}})
+	for i, step := range flow.EntrySteps {
+		if !r.step(ctx, abort, flow.EntryService, step, r.op.EntrySteps[i], nil) {
+			return
+		}
+	}
+	r.send(ctx, abort, flow.EntryService, 0)
+	if !pause(abort, r.op.EntryRest) {
+		return
+	}
+	end := time.Now()
+	r.emit(ctx, flow.EntryService, record{at: end, severity: log.SeverityInfo, body: flow.Noun + " accepted", attributes: []log.KeyValue{correlation}})
+	span.SetAttributes(attribute.Int(keyHTTPStatus, 202))
+	span.End(trace.WithTimestamp(end))
+}
+
+// send publishes the message of a hop and lets its delivery begin.
+func (r *run) send(ctx, abort context.Context, service string, number int) {
+	hop, done, at := &r.op.Hops[number], &r.hops[number], time.Now()
+	attributes := r.messagingAttributes(opSend, hop, service+"-producer")
+	if number == 0 {
+		attributes = append(attributes, attribute.String(keyOperationName, r.op.Workflow.Name))
+		if r.sim.settings.Propagation != PropagationNone {
+			attributes = append(attributes, attribute.String(keyConversationID, r.op.ID))
+		}
+	}
+	_, span := r.sim.telemetry.Tracer(service).Start(ctx, opSend+" "+hop.Stage.Destination,
+		trace.WithSpanKind(trace.SpanKindProducer), trace.WithTimestamp(at), trace.WithAttributes(attributes...))
+	m := message{producer: span.SpanContext().WithRemote(true), offset: r.sim.broker.nextOffset(hop)}
+	span.SetAttributes(r.routingAttributes(hop, m.offset)...)
+	*done = truth.Hop{
+		System: hop.Stage.System, Destination: hop.Stage.Destination, MessageID: hop.MessageID,
+		SentAt: at.UTC(), Producer: spanOf(service, span.SpanContext()),
+	}
+	span.End(trace.WithTimestamp(time.Now()))
+	r.wg.Go(func() { r.deliver(abort, number, m) })
+}
+
+// deliver hands the message of a hop to its consumers, as often as planned.
+func (r *run) deliver(abort context.Context, number int, m message) {
+	succeeded := false
+	attempts := r.op.Hops[number].Attempts
+	for i := range attempts {
+		attempt := &attempts[i]
+		waitUntil := abort
+		if attempt.Comeback {
+			waitUntil = r.sim.stop
+		}
+		if !pause(waitUntil, attempt.Wait) || abort.Err() != nil {
+			return
+		}
+		// Of a message processed twice, only the first processing has consequences, else all that follows would be doubled.
+		forward := attempt.Outcome == plan.OutcomeSucceeds && !succeeded && number+1 < len(r.op.Hops)
+		if !r.handle(abort, number, r.sim.broker.deliver(&r.op.Hops[number], m), attempt, forward) {
+			return
+		}
+		succeeded = succeeded || attempt.Outcome == plan.OutcomeSucceeds
+	}
+}
+
+// spanOf names a span in the truth.
+func spanOf(service string, span trace.SpanContext) truth.Span {
+	return truth.Span{Service: service, TraceID: span.TraceID().String(), SpanID: span.SpanID().String()}
+}
+
+// record is one log record of a service.
+type record struct {
+	at         time.Time
+	severity   log.Severity
+	event      string
+	body       string
+	attributes []log.KeyValue
+}
+
+// emit writes a log record in the context of the current span.
+func (r *run) emit(ctx context.Context, service string, rec record) {
+	var out log.Record
+	out.SetTimestamp(rec.at)
+	out.SetObservedTimestamp(rec.at)
+	out.SetSeverity(rec.severity)
+	out.SetSeverityText(strings.ToUpper(rec.severity.String()))
+	out.SetEventName(rec.event)
+	out.SetBody(log.StringValue(rec.body))
+	out.AddAttributes(rec.attributes...)
+	r.sim.telemetry.Logger(service).Emit(ctx, out)
+}
