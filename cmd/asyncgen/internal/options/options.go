@@ -1,0 +1,247 @@
+package options
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/throughline/throughline/cmd/asyncgen/internal/plan"
+	"github.com/throughline/throughline/cmd/asyncgen/internal/sim"
+)
+
+// Options is a checked command line.
+type Options struct {
+	Endpoint       string
+	Insecure       bool
+	CAFile         string
+	ConnectTimeout time.Duration
+	// Operations is 0 if For is set, and the other way round.
+	Operations int
+	For        time.Duration
+	Rate       float64
+	// Seed is 0 if one is to be chosen at random.
+	Seed        uint64
+	Hops        int
+	Propagation sim.Propagation
+	Mix         plan.Mix
+	TimeScale   float64
+	Recover     time.Duration
+	// Truth is a path, "-" for standard output, or empty if no truth is wanted.
+	Truth    string
+	Progress time.Duration
+}
+
+// Bounds of the values.
+const (
+	maxOperations = 100_000_000
+	maxRate       = 100_000
+	minTimeScale  = 0.0001
+	maxTimeScale  = 10_000
+	maxDuration   = 30 * 24 * time.Hour
+)
+
+// ErrHelp is returned if the command line asks for help.
+var ErrHelp = flag.ErrHelp
+
+// setting is one flag: its name, the default as a user would write it, what it says in the usage text, and how to set it.
+type setting struct {
+	name, value, usage string
+	set                func(string) error
+	isBool             bool
+}
+
+// Parse reads the arguments after the command's name. An error other than ErrHelp is the user's and says what to change.
+func Parse(args []string) (Options, error) {
+	var o Options
+	flags := flag.NewFlagSet("asyncgen", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	var invalid error
+	for _, s := range settings(&o) {
+		set := func(value string) error {
+			if err := s.set(value); err != nil {
+				invalid = fmt.Errorf("--%s %q: %w", s.name, value, err)
+			}
+			return invalid
+		}
+		if s.value != "" && set(s.value) != nil {
+			panic(fmt.Sprintf("default of %v", invalid))
+		}
+		if s.isBool {
+			flags.BoolFunc(s.name, s.usage, set)
+		} else {
+			flags.Func(s.name, s.usage, set)
+		}
+	}
+	if err := flags.Parse(args); err != nil {
+		return Options{}, cmp.Or(invalid, err)
+	}
+	if flags.NArg() > 0 {
+		return Options{}, fmt.Errorf("unexpected argument %q: there are only flags", flags.Arg(0))
+	}
+	return o, o.settle(flags)
+}
+
+// settle checks what concerns more than one flag.
+func (o *Options) settle(flags *flag.FlagSet) error {
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if given["for"] {
+		if given["operations"] {
+			return errors.New("--operations and --for exclude each other: give one of them")
+		}
+		o.Operations = 0
+	}
+	if o.CAFile != "" && o.Insecure {
+		if given["insecure"] {
+			return fmt.Errorf("--ca-file %q is of no use with --insecure", o.CAFile)
+		}
+		o.Insecure = false
+	}
+	return nil
+}
+
+// settings is the table of all flags.
+func settings(o *Options) []setting {
+	return []setting{
+		{"endpoint", "localhost:4317", "OTLP/gRPC server, as `host:port`", endpoint(&o.Endpoint), false},
+		{"insecure", "true", "send in clear text; --insecure=false uses TLS", boolean(&o.Insecure), true},
+		{"ca-file", "", "PEM `file` with the certificates to trust; implies TLS (default: those of the system)", text(&o.CAFile), false},
+		{"connect-timeout", "10s", "how long to wait for the server at the start", duration(&o.ConnectTimeout, time.Millisecond), false},
+		{"operations", "1000", "number of operations", integer(&o.Operations, 1, maxOperations), false},
+		{"for", "", "steady traffic for a `duration` such as 10m, instead of --operations", duration(&o.For, time.Millisecond), false},
+		{"rate", "200", "operations begun per second", number(&o.Rate, 0, maxRate), false},
+		{"seed", "0", "the same seed gives the same operations; 0 chooses one and prints it", seed(&o.Seed), false},
+		{"hops", "3", "hops of an operation that completes", integer(&o.Hops, 1, plan.MaxHops), false},
+		{"propagation", string(sim.PropagationTrace), "how consumer spans relate to producer spans: trace, link or none", propagation(&o.Propagation), false},
+		{"mix", "completed=80,retried=8,failed=4,never_consumed=4,killed=2,duplicated=2", "weights of the scenarios", mix(&o.Mix), false},
+		{"time-scale", "1", "multiplies all waits, processing times and backoffs", number(&o.TimeScale, minTimeScale, maxTimeScale), false},
+		{"recover", "0s", "consume never_consumed messages after all, this long after they were sent; 0 means never", duration(&o.Recover, 0), false},
+		{"truth", "", "write how each operation must be judged to a JSON `file`; - means standard output", text(&o.Truth), false},
+		{"progress", "5s", "interval of progress lines on standard error; 0 means none", duration(&o.Progress, 0), false},
+	}
+}
+
+// Usage is the text for --help.
+func Usage() string {
+	var out strings.Builder
+	out.WriteString("asyncgen sends the telemetry of simulated asynchronous operations and writes down how each must be judged.\n\nFlags:\n")
+	for _, s := range settings(&Options{}) {
+		usage := strings.ReplaceAll(s.usage, "`", "")
+		if s.value != "" {
+			usage += " (default " + s.value + ")"
+		}
+		fmt.Fprintf(&out, "  --%-16s %s\n", s.name, usage)
+	}
+	return out.String()
+}
+
+func text(to *string) func(string) error {
+	return func(value string) error {
+		if value == "" {
+			return errors.New("want a path, not nothing")
+		}
+		*to = value
+		return nil
+	}
+}
+
+func boolean(to *bool) func(string) error {
+	return func(value string) error {
+		parsed, err := strconv.ParseBool(value)
+		if err != nil {
+			return errors.New("want true or false")
+		}
+		*to = parsed
+		return nil
+	}
+}
+
+func endpoint(to *string) func(string) error {
+	return func(value string) error {
+		host, port, err := net.SplitHostPort(value)
+		number, portErr := strconv.ParseUint(port, 10, 16)
+		if err != nil || portErr != nil || number == 0 || host == "" || strings.ContainsAny(host, "/ ") {
+			return errors.New("want host:port with a port from 1 to 65535, without a scheme")
+		}
+		*to = value
+		return nil
+	}
+}
+
+func duration(to *time.Duration, least time.Duration) func(string) error {
+	return func(value string) error {
+		parsed, err := time.ParseDuration(value)
+		if err != nil || parsed < least || parsed > maxDuration {
+			return fmt.Errorf("want a duration such as 10m or 1.5s, from %s to %s", least, maxDuration)
+		}
+		*to = parsed
+		return nil
+	}
+}
+
+func integer(to *int, least, most int) func(string) error {
+	return func(value string) error {
+		parsed, err := strconv.Atoi(value)
+		if err != nil || parsed < least || parsed > most {
+			return fmt.Errorf("want a whole number from %d to %d", least, most)
+		}
+		*to = parsed
+		return nil
+	}
+}
+
+// number accepts what lies above 0, from least up to most.
+func number(to *float64, least, most float64) func(string) error {
+	return func(value string) error {
+		parsed, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(parsed > 0 && parsed >= least && parsed <= most) {
+			bound := fmt.Sprintf("from %g", least)
+			if least == 0 {
+				bound = "greater than 0, up"
+			}
+			return fmt.Errorf("want a number %s to %g", bound, most)
+		}
+		*to = parsed
+		return nil
+	}
+}
+
+func seed(to *uint64) func(string) error {
+	return func(value string) error {
+		parsed, err := strconv.ParseUint(value, 10, 64)
+		if err != nil {
+			return errors.New("want a whole number from 0 to 18446744073709551615")
+		}
+		*to = parsed
+		return nil
+	}
+}
+
+func propagation(to *sim.Propagation) func(string) error {
+	return func(value string) error {
+		if !slices.Contains(sim.Propagations, sim.Propagation(value)) {
+			return errors.New("want trace, link or none")
+		}
+		*to = sim.Propagation(value)
+		return nil
+	}
+}
+
+func mix(to *plan.Mix) func(string) error {
+	return func(value string) error {
+		parsed, err := plan.ParseMix(value)
+		if err != nil {
+			return err
+		}
+		*to = parsed
+		return nil
+	}
+}

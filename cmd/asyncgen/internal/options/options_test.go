@@ -1,0 +1,112 @@
+package options
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/throughline/throughline/cmd/asyncgen/internal/plan"
+	"github.com/throughline/throughline/cmd/asyncgen/internal/sim"
+)
+
+func TestDefaults(t *testing.T) {
+	o, err := Parse(nil)
+	require.NoError(t, err)
+	require.Equal(t, Options{
+		Endpoint: "localhost:4317", Insecure: true, ConnectTimeout: 10 * time.Second,
+		Operations: 1000, Rate: 200, Hops: 3, Propagation: sim.PropagationTrace,
+		Mix: plan.Mix{80, 8, 4, 4, 2, 2}, TimeScale: 1, Progress: 5 * time.Second,
+	}, o)
+}
+
+func TestAllFlags(t *testing.T) {
+	o, err := Parse([]string{
+		"--endpoint", "[::1]:14317", "--insecure=false", "--ca-file", "ca.pem", "--connect-timeout=3s", "--for", "10m",
+		"--rate", "0.5", "--seed", "18446744073709551615", "--hops=16", "-propagation", "none", "--mix", "killed=1,failed=3",
+		"--time-scale", "0.25", "--recover", "20s", "--truth", "-", "--progress", "0",
+	})
+	require.NoError(t, err)
+	require.Equal(t, Options{
+		Endpoint: "[::1]:14317", CAFile: "ca.pem", ConnectTimeout: 3 * time.Second, For: 10 * time.Minute,
+		Rate: 0.5, Seed: 1<<64 - 1, Hops: 16, Propagation: sim.PropagationNone,
+		Mix:       plan.Mix{plan.ScenarioKilled: 1, plan.ScenarioFailed: 3},
+		TimeScale: 0.25, Recover: 20 * time.Second, Truth: "-",
+	}, o)
+}
+
+func TestCAFileImpliesTLS(t *testing.T) {
+	o, err := Parse([]string{"--ca-file", "ca.pem"})
+	require.NoError(t, err)
+	require.False(t, o.Insecure)
+	o, err = Parse([]string{"--insecure"})
+	require.NoError(t, err)
+	require.True(t, o.Insecure)
+}
+
+func TestRefused(t *testing.T) {
+	const mixNames = "completed, retried, failed, never_consumed, killed, duplicated"
+	for args, want := range map[string]string{
+		"--endpoint localhost":             `--endpoint "localhost": want host:port with a port from 1 to 65535, without a scheme`,
+		"--endpoint http://localhost:4317": `--endpoint "http://localhost:4317": want host:port with a port from 1 to 65535, without a scheme`,
+		"--endpoint http://localhost":      `--endpoint "http://localhost": want host:port with a port from 1 to 65535, without a scheme`,
+		"--endpoint :4317":                 `--endpoint ":4317": want host:port with a port from 1 to 65535, without a scheme`,
+		"--endpoint a:0":                   `--endpoint "a:0": want host:port with a port from 1 to 65535, without a scheme`,
+		"--endpoint a:65536":               `--endpoint "a:65536": want host:port with a port from 1 to 65535, without a scheme`,
+		"--insecure=maybe":                 `--insecure "maybe": want true or false`,
+		"--ca-file=":                       `--ca-file "": want a path, not nothing`,
+		"--connect-timeout 0s":             `--connect-timeout "0s": want a duration such as 10m or 1.5s, from 1ms to 720h0m0s`,
+		"--operations 0":                   `--operations "0": want a whole number from 1 to 100000000`,
+		"--operations 1.5":                 `--operations "1.5": want a whole number from 1 to 100000000`,
+		"--for -1s":                        `--for "-1s": want a duration such as 10m or 1.5s, from 1ms to 720h0m0s`,
+		"--for 10":                         `--for "10": want a duration such as 10m or 1.5s, from 1ms to 720h0m0s`,
+		"--for 1m --operations 3":          `--operations and --for exclude each other: give one of them`,
+		"--rate 0":                         `--rate "0": want a number greater than 0, up to 100000`,
+		"--rate NaN":                       `--rate "NaN": want a number greater than 0, up to 100000`,
+		"--rate +Inf":                      `--rate "+Inf": want a number greater than 0, up to 100000`,
+		"--seed -1":                        `--seed "-1": want a whole number from 0 to 18446744073709551615`,
+		"--hops 0":                         `--hops "0": want a whole number from 1 to 16`,
+		"--hops 17":                        `--hops "17": want a whole number from 1 to 16`,
+		"--propagation both":               `--propagation "both": want trace, link or none`,
+		"--mix lost=1":                     `--mix "lost=1": unknown scenario "lost"; allowed are ` + mixNames,
+		"--mix killed=0":                   `--mix "killed=0": at least one weight must be greater than 0`,
+		"--time-scale 0":                   `--time-scale "0": want a number from 0.0001 to 10000`,
+		"--time-scale 1e-5":                `--time-scale "1e-5": want a number from 0.0001 to 10000`,
+		"--recover soon":                   `--recover "soon": want a duration such as 10m or 1.5s, from 0s to 720h0m0s`,
+		"--truth=":                         `--truth "": want a path, not nothing`,
+		"--progress -1s":                   `--progress "-1s": want a duration such as 10m or 1.5s, from 0s to 720h0m0s`,
+		"--rate":                           `flag needs an argument: -rate`,
+		"--speed 3":                        `flag provided but not defined: -speed`,
+		"now":                              `unexpected argument "now": there are only flags`,
+		"--insecure --ca-file x.pem":       `--ca-file "x.pem" is of no use with --insecure`,
+	} {
+		_, err := Parse(strings.Fields(args))
+		require.EqualError(t, err, want, args)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, flag := range []string{"-h", "--help"} {
+		_, err := Parse([]string{flag})
+		require.ErrorIs(t, err, ErrHelp)
+	}
+	for _, s := range settings(&Options{}) {
+		require.Contains(t, Usage(), "--"+s.name+" ")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("--rate 5 --mix killed=1")
+	f.Add("--for 10m --truth -")
+	f.Fuzz(func(t *testing.T, line string) {
+		o, err := Parse(strings.Fields(line))
+		if err != nil {
+			require.NotEmpty(t, err.Error())
+			return
+		}
+		require.Greater(t, o.Rate, 0.0)
+		require.Greater(t, o.TimeScale, 0.0)
+		require.NotEqual(t, o.Operations > 0, o.For > 0, "a run ends by number or by time")
+	})
+}
