@@ -59,6 +59,10 @@ func (s Settings) Validate() error {
 	return errors.Join(errs...)
 }
 
+// maxSymbols bounds the names that operations share (services, destinations, span names); further ones cost more memory
+// and nothing else.
+const maxSymbols = 100_000
+
 // shardCount is the number of shards; a power of two.
 const shardCount = 16
 
@@ -72,8 +76,9 @@ type Engine struct {
 	mu       sync.Mutex
 	identity identity // guarded by mu
 
-	shards [shardCount]shard
-	habits habits
+	shards  [shardCount]shard
+	habits  habits
+	symbols *operation.Symbols
 	counts counters
 }
 
@@ -82,7 +87,7 @@ func New(settings Settings) (*Engine, error) {
 	if err := settings.Validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{settings: settings}
+	e := &Engine{settings: settings, symbols: operation.NewSymbols(maxSymbols)}
 	e.identity.init(e)
 	e.habits.init()
 	return e, nil
@@ -114,3 +119,14 @@ func (e *Engine) Apply(now time.Time, facts []operation.Fact, out []Assignment) 
 
 // shard returns the shard of an entry.
 func (e *Engine) shard(n *entry) *shard { return &e.shards[n.seq%shardCount] }
+
+// Traces fills in, for each trace of the map, the operation with a correlation ID that the whole trace belongs to.
+func (e *Engine) Traces(traces map[operation.TraceID]Assignment) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id := range traces {
+		if t := e.identity.traces[id]; t != nil && t.shared == nil {
+			traces[id] = t.owner.assignment()
+		}
+	}
+}

@@ -24,6 +24,8 @@ type entry struct {
 	// arrived is when the last fact came, updated when the verdict last changed, finished when it became final (0: it is not).
 	arrived, updated, finished int64
 	judged                     bool
+	identity                   operation.Identity
+	name                       string
 	verdict                    operation.Verdict
 	policy                     *operation.Policy
 	revision, finalRevision    uint32
@@ -68,7 +70,7 @@ func (n *entry) nodesFull(limit int) bool { return len(n.nodes) >= limit }
 // newEntry begins an operation.
 func (x *identity) newEntry() *entry {
 	x.seq++
-	n := &entry{seq: x.seq, heapIndex: -1}
+	n := &entry{seq: x.seq, heapIndex: -1, op: operation.New(x.engine.symbols)}
 	s := x.engine.shard(n)
 	s.mu.Lock()
 	s.open.push(n)
@@ -77,12 +79,16 @@ func (x *identity) newEntry() *entry {
 	return n
 }
 
-// entryOf returns the operation with the given ID, beginning it if need be.
-func (x *identity) entryOf(key idKey) *entry {
+// entryOf returns the operation with the given ID, beginning it if need be: the one that candidate is, if that has no ID
+// yet and so can take this one.
+func (x *identity) entryOf(key idKey, candidate *entry) *entry {
 	if n := x.ids[key].find(); n != nil {
 		return n
 	}
-	n := x.newEntry()
+	n := candidate
+	if n == nil || n.explicit {
+		n = x.newEntry()
+	}
 	n.explicit = true
 	n.ids = append(n.ids, key)
 	n.stamp.ID, n.stamp.Namespace = key.id, key.namespace
@@ -119,7 +125,9 @@ func (x *identity) merge(a, b *entry) *entry {
 	if a.stamp.Name == "" {
 		a.stamp.Name = b.stamp.Name
 	}
-	a.restamp()
+	if len(a.ids) > 1 {
+		a.restamp()
+	}
 	s.touch(a)
 	a.arrived = x.at
 	return a
@@ -133,7 +141,7 @@ func (x *identity) dissolve(n *entry) *operation.Operation {
 	s.leave(x.engine, n)
 	x.engine.counts.entries.Add(-1)
 	facts := n.op
-	n.op = operation.Operation{}
+	n.op = operation.New(x.engine.symbols)
 	return &facts
 }
 

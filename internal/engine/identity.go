@@ -78,9 +78,13 @@ func (x *identity) take(f *operation.Fact, at int64) *entry {
 
 // takeIdentified attaches a fact that carries a correlation ID.
 func (x *identity) takeIdentified(f *operation.Fact) *entry {
-	e := x.entryOf(idKey{f.Namespace, f.ID})
+	var owner *entry
+	if t := x.traces[f.Trace]; t != nil && !f.Batch {
+		owner = t.owner.find()
+	}
+	e := x.entryOf(idKey{f.Namespace, f.ID}, owner)
 	if f.Alias != "" {
-		e = x.merge(e, x.entryOf(idKey{f.Namespace, f.Alias}))
+		e = x.merge(e, x.entryOf(idKey{f.Namespace, f.Alias}, nil))
 	}
 	if e.nodesFull(x.engine.settings.MaxFacts) {
 		return x.attach(e, f, operation.ReasonCorrelationID)
@@ -243,12 +247,11 @@ func (x *identity) bind(n *node, e *entry, hard bool) {
 	}
 }
 
-// attach adds the fact to the operation.
+// attach adds the fact to the operation, and writes the reason into it.
 func (x *identity) attach(e *entry, f *operation.Fact, reason operation.Reason) *entry {
-	fact := *f
-	fact.JoinedBy = reason
+	f.JoinedBy = reason
 	x.engine.counts.reason(reason)
-	x.engine.shard(e).add(x.engine, e, fact, x.at)
+	x.engine.shard(e).add(x.engine, e, f, x.at)
 	return e
 }
 

@@ -72,12 +72,22 @@ func (e *Engine) snapshot(n *entry) (Snapshot, bool) {
 	}, true
 }
 
-// All yields every operation whose last verdict matches, in no particular order. No lock is held while the caller is at work.
-func (e *Engine) All(match func(operation.Verdict) bool) iter.Seq[Snapshot] {
-	return func(yield func(Snapshot) bool) {
+// Summary is what lists are made from, without computing a view.
+type Summary struct {
+	operation.Identity
+	Name    string
+	Verdict operation.Verdict
+	// UpdatedAt is that of the snapshot.
+	UpdatedAt int64
+	entry     *entry
+}
+
+// Summaries yields all operations in no particular order. No lock is held while the caller is at work.
+func (e *Engine) Summaries() iter.Seq[Summary] {
+	return func(yield func(Summary) bool) {
 		for i := range e.shards {
-			for _, n := range e.shards[i].matching(match) {
-				if snapshot, ok := e.snapshot(n); ok && !yield(snapshot) {
+			for _, summary := range e.shards[i].summaries(e) {
+				if !yield(summary) {
 					return
 				}
 			}
@@ -85,16 +95,24 @@ func (e *Engine) All(match func(operation.Verdict) bool) iter.Seq[Snapshot] {
 	}
 }
 
-func (s *shard) matching(match func(operation.Verdict) bool) []*entry {
+// Snapshot returns the operation behind a summary; false if it is no more.
+func (e *Engine) Snapshot(s Summary) (Snapshot, bool) { return e.snapshot(s.entry) }
+
+func (s *shard) summaries(e *Engine) []Summary {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var found []*entry
+	var all []Summary
 	for _, first := range [...]*entry{s.open.oldest, s.finished.oldest} {
 		for n := first; n != nil; n = n.newer {
-			if match(n.verdict) {
-				found = append(found, n)
+			if n.op.Pending() == 0 {
+				continue
 			}
+			if n.identity.ID == "" {
+				view := n.op.View(&e.habits)
+				n.know(view, e.policy(view))
+			}
+			all = append(all, Summary{n.identity, n.name, n.verdict, max(n.arrived, n.updated), n})
 		}
 	}
-	return found
+	return all
 }

@@ -46,7 +46,7 @@ func (c *chain) remove(n *entry) {
 }
 
 // add puts a fact into an operation.
-func (s *shard) add(e *Engine, n *entry, f operation.Fact, at int64) {
+func (s *shard) add(e *Engine, n *entry, f *operation.Fact, at int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n.runaway || n.op.Pending() >= e.settings.MaxFacts && n.op.Len() >= e.settings.MaxFacts {

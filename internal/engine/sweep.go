@@ -48,7 +48,7 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	view := n.op.View(&e.habits)
 	policy := e.policy(view)
 	n.policy = policy
-	n.stamp.Name = nameOf(view, policy)
+	n.know(view, policy)
 	verdict := n.verdictAt(view, policy, at)
 	quiet := n.arrived + int64(e.settings.ArrivalGrace)
 	if verdict.State != operation.StateInProgress && quiet > at && !verdict.SameOutcome(n.verdict) {
@@ -113,6 +113,13 @@ func (s *shard) finish(e *Engine, n *entry, at int64) {
 		n.finished = 0
 		e.counts.finished.Add(-1)
 	}
+}
+
+// know keeps what lists and stamps need of the view.
+func (n *entry) know(view *operation.View, policy *operation.Policy) {
+	n.name = nameOf(view, policy)
+	n.stamp.Name = n.name
+	n.identity = operation.Identity{ID: view.ID, Aliases: view.Aliases, Namespace: view.Namespace}
 }
 
 func nameOf(view *operation.View, policy *operation.Policy) string {

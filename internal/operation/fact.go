@@ -161,9 +161,10 @@ func (f *Fact) IsStrong() bool {
 }
 
 // same reports whether two facts are the same statement: equal but for the reason of attachment.
-func (f Fact) same(g Fact) bool {
-	f.JoinedBy, g.JoinedBy = 0, 0
-	return f == g
+func (f *Fact) same(g *Fact) bool {
+	h := *g
+	h.JoinedBy = f.JoinedBy
+	return *f == h
 }
 
 // compare is the canonical order of facts: by time, then by everything else, so that equal sets have equal slices.

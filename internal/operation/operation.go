@@ -5,39 +5,79 @@ import "slices"
 // Operation is a set of facts. Adding and merging are commutative, associative and idempotent; the zero value is empty.
 // It is not safe for concurrent use.
 type Operation struct {
-	// facts[:sorted] are in canonical order without duplicates; the rest was added since and awaits its turn, so that
-	// adding costs an append and the order is restored once per reading.
-	facts  []Fact
-	sorted int
+	// symbols are shared with other operations; without them names are stored in full.
+	symbols *Symbols
+	// data holds the facts as they came, encoded; equal ones are told apart from time to time and whenever the facts are
+	// read. traces are those the facts refer to by number.
+	data   []byte
+	traces []TraceID
+	count  int
+	// distinct is the number of facts when equal ones were last folded.
+	distinct int
 }
 
+// New returns an empty operation that stores names in the given table.
+func New(symbols *Symbols) Operation { return Operation{symbols: symbols} }
+
 // Add puts a fact into the set.
-func (o *Operation) Add(f Fact) {
-	if len(o.facts)-o.sorted > o.sorted+16 {
-		o.order()
+func (o *Operation) Add(f *Fact) {
+	if o.count > 2*o.distinct+32 {
+		o.fold()
 	}
-	o.facts = append(o.facts, f)
+	o.encode(f)
 }
 
 // Merge puts all facts of the other set into this one; the other is left as it is.
 func (o *Operation) Merge(other *Operation) {
-	o.facts = append(o.facts, other.facts...)
-	o.order()
+	d := decoder{other, other.data}
+	var f Fact
+	for d.more() {
+		d.next(&f)
+		o.Add(&f)
+	}
 }
 
 // Len returns the number of distinct facts.
 func (o *Operation) Len() int {
-	o.order()
-	return len(o.facts)
+	if o.count != o.distinct {
+		o.fold()
+	}
+	return o.count
 }
 
 // Pending returns the number of facts added, without telling equal ones apart: a bound of Len that costs nothing.
-func (o *Operation) Pending() int { return len(o.facts) }
+func (o *Operation) Pending() int { return o.count }
 
-// Facts returns the facts in canonical order. The slice belongs to the operation.
-func (o *Operation) Facts() []Fact {
-	o.order()
-	return o.facts
+// Facts returns the facts in canonical order.
+func (o *Operation) Facts() []Fact { return o.read(nil) }
+
+// read appends the facts to dst, in canonical order and without duplicates. It leaves the stored bytes as they are unless
+// there are duplicates among them.
+func (o *Operation) read(dst []Fact) []Fact {
+	dst = slices.Grow(dst, o.count)
+	d := decoder{o, o.data}
+	for d.more() {
+		dst = append(dst, Fact{})
+		d.next(&dst[len(dst)-1])
+	}
+	dst = order(dst)
+	if len(dst) != o.count {
+		o.write(dst)
+	}
+	o.distinct = o.count
+	return dst
+}
+
+// fold removes duplicates from the stored bytes.
+func (o *Operation) fold() { o.read(nil) }
+
+// write replaces the stored bytes.
+func (o *Operation) write(facts []Fact) {
+	o.data, o.traces, o.count = o.data[:0], o.traces[:0], 0
+	for i := range facts {
+		o.encode(&facts[i])
+	}
+	o.distinct = o.count
 }
 
 // Equal reports whether two operations hold the same facts, attached for the same reasons.
@@ -47,38 +87,34 @@ func (o *Operation) Equal(other *Operation) bool {
 
 // Take removes the facts that match and returns them.
 func (o *Operation) Take(match func(*Fact) bool) []Fact {
-	o.order()
-	var taken []Fact
-	kept := o.facts[:0]
-	for i := range o.facts {
-		if match(&o.facts[i]) {
-			taken = append(taken, o.facts[i])
+	var taken, kept []Fact
+	for _, f := range o.Facts() {
+		if match(&f) {
+			taken = append(taken, f)
 		} else {
-			kept = append(kept, o.facts[i])
+			kept = append(kept, f)
 		}
 	}
-	clear(o.facts[len(kept):])
-	o.facts, o.sorted = kept, len(kept)
+	o.write(kept)
 	return taken
 }
 
-// order restores the canonical order and folds equal facts into one.
-func (o *Operation) order() {
-	if o.sorted == len(o.facts) {
-		return
+// order puts facts into canonical order and folds equal ones into one, in place.
+func order(facts []Fact) []Fact {
+	if len(facts) < 2 {
+		return facts
 	}
-	slices.SortFunc(o.facts, func(a, b Fact) int { return a.compare(&b) })
-	kept := o.facts[:1]
-	for i := 1; i < len(o.facts); i++ {
+	slices.SortFunc(facts, func(a, b Fact) int { return a.compare(&b) })
+	kept := facts[:1]
+	for i := 1; i < len(facts); i++ {
 		last := &kept[len(kept)-1]
-		if !last.same(o.facts[i]) {
-			kept = append(kept, o.facts[i])
+		if !last.same(&facts[i]) {
+			kept = append(kept, facts[i])
 			continue
 		}
-		last.JoinedBy = stronger(last.JoinedBy, o.facts[i].JoinedBy)
+		last.JoinedBy = stronger(last.JoinedBy, facts[i].JoinedBy)
 	}
-	clear(o.facts[len(kept):])
-	o.facts, o.sorted = kept, len(kept)
+	return kept
 }
 
 // stronger returns the better of two reasons; an unknown one is the worst.
@@ -87,64 +123,4 @@ func stronger(a, b Reason) Reason {
 		return b
 	}
 	return a
-}
-
-// Identity is what an operation is called.
-type Identity struct {
-	ID        string
-	Aliases   []string
-	Namespace string
-	// Implicit says that nobody set a correlation ID and the ID is derived from the first record.
-	Implicit bool
-}
-
-// Identity returns the operation's name: the correlation ID under the key listed first, the smallest of several; without
-// one, an ID derived from the first send, or else from the first record.
-func (o *Operation) Identity() Identity {
-	return identify(o.Facts())
-}
-
-func identify(facts []Fact) Identity {
-	var best Identity
-	var rank uint8
-	found := false
-	offer := func(id string, r uint8, namespace string) {
-		if id == "" {
-			return
-		}
-		if !slices.Contains(best.Aliases, id) {
-			best.Aliases = append(best.Aliases, id)
-		}
-		if !found || r < rank || (r == rank && id < best.ID) {
-			best.ID, best.Namespace, rank, found = id, namespace, r, true
-		}
-	}
-	for i := range facts {
-		offer(facts[i].ID, facts[i].IDRank, facts[i].Namespace)
-		offer(facts[i].Alias, facts[i].AliasRank, facts[i].Namespace)
-	}
-	if !found {
-		return implicitIdentity(facts)
-	}
-	best.Aliases = slices.DeleteFunc(best.Aliases, func(id string) bool { return id == best.ID })
-	slices.Sort(best.Aliases)
-	return best
-}
-
-func implicitIdentity(facts []Fact) Identity {
-	var first *Fact
-	for i := range facts {
-		f := &facts[i]
-		if f.Kind == KindSend {
-			first = f
-			break
-		}
-		if first == nil {
-			first = f
-		}
-	}
-	if first == nil {
-		return Identity{}
-	}
-	return Identity{ID: ImplicitID(first.Trace, first.Span), Namespace: first.Namespace, Implicit: true}
 }

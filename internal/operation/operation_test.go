@@ -42,12 +42,15 @@ func drawFact(t *rapid.T) Fact {
 	return f
 }
 
+// testSymbols is small, so that some names are shared and others are not.
+var testSymbols = NewSymbols(12)
+
 func build(facts []Fact) *Operation {
-	o := &Operation{}
-	for _, f := range facts {
-		o.Add(f)
+	o := New(testSymbols)
+	for i := range facts {
+		o.Add(&facts[i])
 	}
-	return o
+	return &o
 }
 
 // requireSame requires equal operations, views and verdicts at several times.
@@ -93,7 +96,7 @@ func TestSplitAndMergeDoNotMatter(t *testing.T) {
 		facts := drawFacts(t)
 		parts := [3]Operation{}
 		for _, f := range facts {
-			parts[rapid.IntRange(0, 2).Draw(t, "part")].Add(f)
+			parts[rapid.IntRange(0, 2).Draw(t, "part")].Add(&f)
 		}
 		left, right := Operation{}, Operation{}
 		left.Merge(&parts[0])
@@ -113,7 +116,7 @@ func TestReadingBetweenDoesNotMatter(t *testing.T) {
 		facts := drawFacts(t)
 		o := &Operation{}
 		for _, f := range facts {
-			o.Add(f)
+			o.Add(&f)
 			if rapid.Bool().Draw(t, "read") {
 				o.View(NoHabits{})
 			}
@@ -179,4 +182,33 @@ func TestTake(t *testing.T) {
 	require.Len(t, taken, 1)
 	require.Equal(t, 1, o.Len())
 	require.Equal(t, "x", o.Identity().ID)
+}
+
+func TestFactsSurviveStoring(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := drawFact(t)
+		f.Alias, f.AliasRank = rapid.String().Draw(t, "alias"), 3
+		f.Namespace, f.OperationName = rapid.String().Draw(t, "namespace"), rapid.String().Draw(t, "operation")
+		f.System, f.Instance = rapid.String().Draw(t, "system"), rapid.String().Draw(t, "instance")
+		f.ErrorType, f.ErrorMessage, f.Detail = rapid.String().Draw(t, "type"), rapid.String().Draw(t, "message"), rapid.String().Draw(t, "detail")
+		f.Severity = uint8(rapid.IntRange(0, 24).Draw(t, "severity"))
+		f.Consumer, f.Batch = rapid.Bool().Draw(t, "consumer"), rapid.Bool().Draw(t, "batch")
+		if f.ID == "" {
+			f.IDRank = 0
+		}
+		if f.Alias == "" {
+			f.AliasRank = 0
+		}
+		require.Equal(t, []Fact{f}, build([]Fact{f}).Facts())
+	})
+}
+
+func TestSymbolsAreBounded(t *testing.T) {
+	s := NewSymbols(2)
+	require.EqualValues(t, 1, s.number("a"))
+	require.EqualValues(t, 2, s.number("b"))
+	require.Zero(t, s.number("c"))
+	require.EqualValues(t, 1, s.number("a"))
+	require.Equal(t, 2, s.Len())
+	require.Zero(t, s.number(string(make([]byte, maxSymbol+1))))
 }

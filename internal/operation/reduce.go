@@ -3,6 +3,7 @@ package operation
 import (
 	"cmp"
 	"slices"
+	"sync"
 )
 
 // Habits is what is known from elsewhere about how services report, so that missing records are read rightly.
@@ -20,7 +21,13 @@ func (NoHabits) Processes(string) bool { return false }
 
 // View reduces the facts to hops. It depends on the set of facts and the habits alone.
 func (o *Operation) View(habits Habits) *View {
-	facts := o.Facts()
+	scratch := scratches.Get().(*[]Fact)
+	defer func() {
+		clear(*scratch)
+		scratches.Put(scratch)
+	}()
+	facts := o.read((*scratch)[:0])
+	*scratch = facts
 	r := &reducer{facts: facts, habits: habits, view: &View{Facts: len(facts)}}
 	r.index()
 	r.sends()
@@ -32,6 +39,9 @@ func (o *Operation) View(habits Habits) *View {
 	r.finish()
 	return r.view
 }
+
+// scratches lends the space for decoded facts, of which a view keeps nothing.
+var scratches = sync.Pool{New: func() any { return new([]Fact) }}
 
 // reducer builds one view. Hops are referred to by index while they grow.
 type reducer struct {

@@ -1,0 +1,63 @@
+package operation
+
+import "slices"
+
+// Identity is what an operation is called.
+type Identity struct {
+	ID        string
+	Aliases   []string
+	Namespace string
+	// Implicit says that nobody set a correlation ID and the ID is derived from the first record.
+	Implicit bool
+}
+
+// Identity returns the operation's name: the correlation ID under the key listed first, the smallest of several; without
+// one, an ID derived from the first send, or else from the first record.
+func (o *Operation) Identity() Identity {
+	return identify(o.Facts())
+}
+
+func identify(facts []Fact) Identity {
+	var best Identity
+	var rank uint8
+	found := false
+	offer := func(id string, r uint8, namespace string) {
+		if id == "" {
+			return
+		}
+		if !slices.Contains(best.Aliases, id) {
+			best.Aliases = append(best.Aliases, id)
+		}
+		if !found || r < rank || (r == rank && id < best.ID) {
+			best.ID, best.Namespace, rank, found = id, namespace, r, true
+		}
+	}
+	for i := range facts {
+		offer(facts[i].ID, facts[i].IDRank, facts[i].Namespace)
+		offer(facts[i].Alias, facts[i].AliasRank, facts[i].Namespace)
+	}
+	if !found {
+		return implicitIdentity(facts)
+	}
+	best.Aliases = slices.DeleteFunc(best.Aliases, func(id string) bool { return id == best.ID })
+	slices.Sort(best.Aliases)
+	return best
+}
+
+func implicitIdentity(facts []Fact) Identity {
+	var first *Fact
+	for i := range facts {
+		f := &facts[i]
+		if f.Kind == KindSend {
+			first = f
+			break
+		}
+		if first == nil {
+			first = f
+		}
+	}
+	if first == nil {
+		return Identity{}
+	}
+	return Identity{ID: ImplicitID(first.Trace, first.Span), Namespace: first.Namespace, Implicit: true}
+}

@@ -1,0 +1,163 @@
+package operation
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Rule gives a policy to the operations it matches. A criterion is a list of names of which one must occur in the
+// operation; `*` in a name stands for any characters. All criteria must be met; an empty one is.
+type Rule struct {
+	Operation   []string
+	Destination []string
+	Service     []string
+	SpanName    []string
+	Policy      Policy
+}
+
+// Rules choose the policy of an operation.
+type Rules struct {
+	rules    []compiledRule
+	fallback Policy
+}
+
+type compiledRule struct {
+	operation, destination, service, spanName patterns
+	policy                                    Policy
+}
+
+// NewRules returns rules that are tried in order; the fallback applies when none matches.
+func NewRules(rules []Rule, fallback Policy) *Rules {
+	r := &Rules{fallback: fallback}
+	for _, rule := range rules {
+		r.rules = append(r.rules, compiledRule{
+			operation: compile(rule.Operation), destination: compile(rule.Destination),
+			service: compile(rule.Service), spanName: compile(rule.SpanName), policy: rule.Policy,
+		})
+	}
+	return r
+}
+
+// Policy returns the policy of the first rule that matches the operation. The result must not be modified.
+func (r *Rules) Policy(v *View) *Policy {
+	for i := range r.rules {
+		if r.rules[i].matches(v) {
+			return &r.rules[i].policy
+		}
+	}
+	return &r.fallback
+}
+
+func (c *compiledRule) matches(v *View) bool {
+	return c.operation.match(v.Name) && c.destination.any(v.destinations) && c.service.any(v.services) && c.spanName.any(v.spanNames)
+}
+
+// destinations calls see for the destinations of all hops until it returns false.
+func (v *View) destinations(see func(string) bool) {
+	for i := range v.Hops {
+		h := &v.Hops[i]
+		if !see(h.Destination) {
+			return
+		}
+		for k := range h.Consumers {
+			for _, a := range h.Consumers[k].Attempts {
+				if a.Destination != h.Destination && !see(a.Destination) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (v *View) services(see func(string) bool) {
+	v.origins(func(o *Origin) bool { return see(o.Service) })
+}
+
+func (v *View) spanNames(see func(string) bool) {
+	v.origins(func(o *Origin) bool { return see(o.Name) })
+}
+
+// origins calls see for the origin of everything but notes until it returns false.
+func (v *View) origins(see func(*Origin) bool) {
+	for i := range v.Hops {
+		h := &v.Hops[i]
+		for k := range h.Sends {
+			if !see(&h.Sends[k].Origin) {
+				return
+			}
+		}
+		for k := range h.Consumers {
+			for n := range h.Consumers[k].Attempts {
+				if !see(&h.Consumers[k].Attempts[n].Origin) {
+					return
+				}
+			}
+		}
+	}
+	for i := range v.Works {
+		if !see(&v.Works[i].Origin) {
+			return
+		}
+	}
+}
+
+// Services returns the names of the services that took part, sorted.
+func (v *View) Services() []string { return sorted(v.services) }
+
+// Destinations returns the names of the destinations the operation passed, sorted.
+func (v *View) Destinations() []string { return sorted(v.destinations) }
+
+func sorted(seq func(func(string) bool)) []string {
+	names := []string{}
+	for name := range seq {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// patterns are names of which one must match; no names match everything.
+type patterns struct {
+	exact map[string]struct{}
+	globs []*regexp.Regexp
+}
+
+func compile(names []string) patterns {
+	p := patterns{exact: make(map[string]struct{}, len(names))}
+	for _, name := range names {
+		if !strings.Contains(name, "*") {
+			p.exact[name] = struct{}{}
+			continue
+		}
+		quoted := strings.ReplaceAll(regexp.QuoteMeta(name), `\*`, `.*`)
+		p.globs = append(p.globs, regexp.MustCompile(`(?s)^`+quoted+`$`))
+	}
+	return p
+}
+
+func (p *patterns) empty() bool { return len(p.exact) == 0 && len(p.globs) == 0 }
+
+func (p *patterns) match(name string) bool {
+	if p.empty() {
+		return true
+	}
+	if _, ok := p.exact[name]; ok {
+		return true
+	}
+	return slices.ContainsFunc(p.globs, func(g *regexp.Regexp) bool { return g.MatchString(name) })
+}
+
+func (p *patterns) any(seq func(func(string) bool)) bool {
+	if p.empty() {
+		return true
+	}
+	for name := range seq {
+		if p.match(name) {
+			return true
+		}
+	}
+	return false
+}
