@@ -18,7 +18,7 @@ BASE ?=
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: build $(BIN)/demo $(BIN)/servers ## Start Jaeger, Alertmanager, the collector and steady traffic; Ctrl-C stops everything
@@ -59,12 +59,12 @@ fuzz: ## Run every fuzz target for FUZZTIME (20s)
 		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); done
 
 .PHONY: ocb-example
-ocb-example: ## Build and start a plain collector with our correlation components added, from docs/ocb/builder-config.yaml
-	docs/ocb/build.sh $(BIN)/collector-with-correlation
+ocb-example: $(BIN)/asyncgen ## Build and try the third-party collector of docs/ocb
+	docs/ocb/build.sh $(BIN)
 
 .PHONY: clean
 clean: ## Remove what was built and what a local run left behind
-	rm -rf $(BIN) .run bench.out
+	rm -rf $(BIN) .run bench.out docs/ocb/_build
 
 # Foreign programs are built from a module of their own each, so that their dependencies never mix with ours.
 $(BIN)/jaeger: internal/tools/jaeger/go.mod internal/tools/jaeger/go.sum
@@ -79,6 +79,10 @@ $(BIN)/golangci-lint: internal/tools/lint/go.mod internal/tools/lint/go.sum
 .PHONY: $(BIN)/demo
 $(BIN)/demo:
 	$(GO) build -trimpath -o $@ ./test/demo
+
+.PHONY: $(BIN)/asyncgen
+$(BIN)/asyncgen:
+	$(GO) build -trimpath -o $@ ./cmd/asyncgen
 
 # Jaeger and Alertmanager for `make run`: nothing to build where a container engine can run the official images.
 .PHONY: $(BIN)/servers

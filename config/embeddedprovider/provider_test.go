@@ -14,6 +14,7 @@ func TestMain(m *testing.M) {
 }
 
 func newTestProvider(t *testing.T) confmap.Provider {
+	t.Helper()
 	p := NewFactory().Create(confmaptest.NewNopProviderSettings())
 	t.Cleanup(func() { require.NoError(t, p.Shutdown(t.Context())) })
 	return p

@@ -31,6 +31,7 @@ func newDemo() *demo {
 
 // newAPI answers the list of operations with the given body per state.
 func newAPI(t *testing.T, bodies map[string]string) *watcher {
+	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/api/v1/operations" || r.URL.Query().Get("limit") != "1" {
 			http.NotFound(w, r)

@@ -76,7 +76,7 @@ func TestEndAtStartIsReportedAtOnce(t *testing.T) {
 	notReady := func(context.Context) error { return os.ErrNotExist }
 
 	err := awaitReady(t.Context(), process, notReady)
-	require.ErrorContains(t, err, "ended at start: exit status 7")
+	require.ErrorContains(t, err, "ended at start\nexit status 7")
 }
 
 func TestStartReportsAMissingBinary(t *testing.T) {

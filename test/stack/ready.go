@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -75,7 +76,7 @@ func awaitReady(ctx context.Context, process *Process, ready probe) error {
 		}
 		select {
 		case <-process.exited:
-			return fmt.Errorf("it ended at start: %v", process.exitErr)
+			return errors.Join(errors.New("it ended at start"), process.exitErr)
 		case <-ctx.Done():
 			return fmt.Errorf("%w; last attempt: %w", ctx.Err(), err)
 		case <-ticker.C:

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -58,8 +59,8 @@ func (s *Stack) Stop() error {
 	s.mu.Unlock()
 
 	var errs []error
-	for i := len(running) - 1; i >= 0; i-- {
-		errs = append(errs, running[i].Stop())
+	for _, process := range slices.Backward(running) {
+		errs = append(errs, process.Stop())
 	}
 	return errors.Join(errs...)
 }
