@@ -1,0 +1,85 @@
+package incident
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// FingerprintVersion is the version of the rule by which operations are grouped. It is part of what an ID is computed
+// from, so that a later rule never puts operations into an incident that an earlier one opened.
+const FingerprintVersion = 1
+
+// fingerprintDomain keeps the hashes apart from any other use of the same fields.
+const fingerprintDomain = "throughline.incident.v1"
+
+// Key is what operations of one incident have in common (fingerprint, version 1).
+type Key struct {
+	Namespace string
+	// Kind is operation.StateStuck or operation.StateFailed, Reason why it is stuck.
+	Kind   operation.State
+	Reason operation.StuckReason
+	// OperationName is the operation's name, Destination and Group the hop that decides the verdict; "" where the operation
+	// as a whole is judged (its deadline, its declared failure) or nobody consumes.
+	OperationName, Destination, Group string
+	// ErrorType is the type of the error for failures, "" if the evidence names none and for what is stuck.
+	ErrorType string
+}
+
+// ID returns the incident's ID: 32 hexadecimal digits, the same for equal keys in every process.
+func (k Key) ID() string {
+	reason := k.Reason.String()
+	if k.Kind == operation.StateFailed {
+		reason = k.Kind.String()
+	}
+	buf := make([]byte, 0, 256)
+	for _, field := range [...]string{
+		fingerprintDomain, k.Namespace, reason, k.OperationName, k.Destination, k.Group, k.ErrorType,
+	} {
+		// Lengths go in front, so that no two different lists of fields become the same bytes.
+		buf = binary.AppendUvarint(buf, uint64(len(field)))
+		buf = append(buf, field...)
+	}
+	sum := sha256.Sum256(buf)
+	return hex.EncodeToString(sum[:16])
+}
+
+// KeyOf returns the key of the incident that the change puts its operation into; false if the operation is neither stuck
+// nor failed.
+func KeyOf(c *operation.Change) (Key, bool) {
+	if !troubled(c) {
+		return Key{}, false
+	}
+	key := Key{
+		Namespace: clip(c.View.Namespace, maxName), Kind: c.Verdict.State, Reason: c.Verdict.Reason,
+		OperationName: clip(NameOf(c), maxName),
+	}
+	if h := c.Verdict.Hop; h >= 0 && h < len(c.View.Hops) {
+		hop := &c.View.Hops[h]
+		key.Destination = clip(hop.Destination, maxName)
+		if k := c.Verdict.Consumer; k >= 0 && k < len(hop.Consumers) {
+			key.Group = clip(hop.Consumers[k].Group, maxName)
+		}
+	}
+	if key.Kind == operation.StateFailed {
+		key.Reason = operation.StuckNone
+		if e := errorOf(c); e != nil {
+			key.ErrorType = clip(e.Type, maxName)
+		}
+	}
+	return key, true
+}
+
+// NameOf returns what the operation of a change is called: by its rule, or else by the evidence.
+func NameOf(c *operation.Change) string {
+	if c.Policy != nil && c.Policy.OperationName != "" {
+		return c.Policy.OperationName
+	}
+	return c.View.Name
+}
+
+func troubled(c *operation.Change) bool {
+	return !c.Gone && (c.Verdict.State == operation.StateStuck || c.Verdict.State == operation.StateFailed)
+}

@@ -1,0 +1,70 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Settings are a tracker's bounds and periods.
+type Settings struct {
+	// MaxIncidents bounds the incidents held. When it is reached, resolved ones leave, the oldest first; if all are open, a
+	// further one is not opened and its operations are counted in Stats.Overflow.
+	MaxIncidents int
+	// MaxMembers bounds the operations in open incidents; what exceeds it is counted in Stats.Overflow. An operation is in
+	// at most one incident, so the engine's bound of operations suffices.
+	MaxMembers int
+	// SampleSize is the number of operations that an incident names.
+	SampleSize int
+	// ResolveAfter is how long nothing may fail in the same way before an incident of failures is resolved: what failed
+	// stays failed, so it would stay open for ever.
+	ResolveAfter time.Duration
+	// UpdateInterval is the least time between two events that tell of nothing but another number of operations.
+	UpdateInterval time.Duration
+	// RefreshInterval is how often an open incident is told of when nothing happens to it.
+	RefreshInterval time.Duration
+}
+
+// DefaultSettings are finite and suit the engine's defaults.
+func DefaultSettings() Settings {
+	return Settings{
+		MaxIncidents:    10_000,
+		MaxMembers:      200_000,
+		SampleSize:      10,
+		ResolveAfter:    5 * time.Minute,
+		UpdateInterval:  15 * time.Second,
+		RefreshInterval: 5 * time.Minute,
+	}
+}
+
+// Validate reports which setting is out of bounds.
+func (s Settings) Validate() error {
+	var errs []error
+	for _, v := range []struct {
+		name  string
+		value int
+	}{{"MaxIncidents", s.MaxIncidents}, {"MaxMembers", s.MaxMembers}, {"SampleSize", s.SampleSize}} {
+		if v.value < 1 {
+			errs = append(errs, fmt.Errorf("%s is %d: must be at least 1", v.name, v.value))
+		}
+	}
+	if s.ResolveAfter <= 0 {
+		errs = append(errs, fmt.Errorf("ResolveAfter is %s: must be positive", s.ResolveAfter))
+	}
+	if s.RefreshInterval <= 0 {
+		errs = append(errs, fmt.Errorf("RefreshInterval is %s: must be positive", s.RefreshInterval))
+	}
+	if s.UpdateInterval < 0 {
+		errs = append(errs, fmt.Errorf("UpdateInterval is %s: must not be negative", s.UpdateInterval))
+	}
+	return errors.Join(errs...)
+}
+
+// Stats counts what a tracker holds and what it had to leave out.
+type Stats struct {
+	// Open and Resolved are the incidents held, Members the operations in the open ones.
+	Open, Resolved, Members int
+	// Overflow counts the operations that joined no incident because a bound was reached, Evicted the resolved incidents
+	// that left to make room.
+	Overflow, Evicted int64
+}

@@ -1,0 +1,249 @@
+package incident
+
+import (
+	"container/list"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// Tracker keeps the incidents. It is safe for concurrent use.
+//
+// Two things hold after every call: the Active of an incident is the number of its members, and an incident is resolved
+// exactly when it has none.
+type Tracker struct {
+	settings Settings     // immutable after New
+	seed     maphash.Seed // immutable after New
+
+	mu        sync.Mutex
+	incidents map[string]*record
+	// members tells the open incident of each operation that is in one.
+	members map[memberKey]*record
+	// resolved lists the resolved incidents, the one resolved first in front.
+	resolved *list.List
+	// touched are the incidents that the batch in hand changed, in the order of the first change.
+	touched []*record
+	// revision is that of the last event of any incident.
+	revision int64
+	stats    Stats
+}
+
+// New returns a tracker without incidents.
+func New(settings Settings) (*Tracker, error) {
+	if err := settings.Validate(); err != nil {
+		return nil, err
+	}
+	return &Tracker{
+		settings:  settings,
+		seed:      maphash.MakeSeed(),
+		incidents: make(map[string]*record),
+		members:   make(map[memberKey]*record),
+		resolved:  list.New(),
+	}, nil
+}
+
+// Observe takes in the changes of one sweep and returns what is to be told about the incidents they concern, in the order
+// in which they were first concerned: at most three events for each, however many operations changed.
+func (t *Tracker) Observe(now time.Time, changes []operation.Change) []Event {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := now.UnixNano()
+	// Who is gone goes first: when two operations turned out to be one, the one that is left may bear the other's name.
+	for _, gone := range [...]bool{true, false} {
+		for i := range changes {
+			if changes[i].Gone == gone {
+				t.observe(&changes[i], at)
+			}
+		}
+	}
+	var events []Event
+	for i, r := range t.touched {
+		t.touched[i], r.touched = nil, false
+		r.refresh(at)
+		events = t.tell(r, at, events)
+	}
+	t.touched = t.touched[:0]
+	return events
+}
+
+// Sweep returns what is to be told because time has passed: failures that have been quiet for long enough are resolved,
+// numbers that changed since the last event are told, and open incidents are refreshed. Events are in the order of IDs.
+func (t *Tracker) Sweep(now time.Time) []Event {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := now.UnixNano()
+	var events []Event
+	for _, r := range t.incidents {
+		if r.State != StateOpen {
+			continue
+		}
+		if r.Kind == operation.StateFailed && at-r.joinedAt >= int64(t.settings.ResolveAfter) {
+			t.release(r)
+			r.refresh(at)
+		}
+		events = t.tell(r, at, events)
+	}
+	slices.SortFunc(events, func(a, b Event) int { return strings.Compare(a.Incident.ID, b.Incident.ID) })
+	return events
+}
+
+func (t *Tracker) observe(c *operation.Change, now int64) {
+	key, present := t.find(c)
+	group, ok := KeyOf(c)
+	if !ok {
+		if present != nil {
+			t.leave(key, present, c.Gone)
+		}
+		return
+	}
+	id := group.ID()
+	if present != nil && present.ID == id {
+		present.regrade(key, c)
+		t.touch(present)
+		return
+	}
+	if present == nil && repeated(c) {
+		return
+	}
+	if present != nil {
+		t.leave(key, present, false)
+	}
+	t.join(key, id, group, c, now)
+}
+
+// repeated reports whether a change tells of a failure that was told before. An incident of failures releases its members
+// when it is resolved, and what else becomes known of them later must not open it again.
+func repeated(c *operation.Change) bool {
+	return c.Verdict.State == operation.StateFailed && c.Before.State == operation.StateFailed &&
+		c.Verdict.Since == c.Before.Since
+}
+
+func (t *Tracker) join(key memberKey, id string, group Key, c *operation.Change, now int64) {
+	if len(t.members) >= t.settings.MaxMembers {
+		t.stats.Overflow++
+		return
+	}
+	r := t.incidents[id]
+	if r == nil {
+		if !t.room() {
+			t.stats.Overflow++
+			return
+		}
+		r = &record{
+			Incident: Incident{Key: group, ID: id, Version: FingerprintVersion, State: StateResolved},
+			members:  make(map[memberKey]operation.Severity, 1),
+		}
+		t.incidents[id] = r
+	}
+	if r.State == StateResolved {
+		if r.place != nil {
+			t.resolved.Remove(r.place)
+			r.place = nil
+		}
+		r.open(c, now)
+	}
+	r.join(key, c, now, t.settings.SampleSize)
+	t.members[key] = r
+	t.touch(r)
+}
+
+// room makes room for one more incident if it can.
+func (t *Tracker) room() bool {
+	if len(t.incidents) < t.settings.MaxIncidents {
+		return true
+	}
+	oldest := t.resolved.Front()
+	if oldest == nil {
+		return false
+	}
+	delete(t.incidents, t.resolved.Remove(oldest).(*record).ID)
+	t.stats.Evicted++
+	return true
+}
+
+func (t *Tracker) leave(key memberKey, r *record, gone bool) {
+	r.leave(key)
+	delete(t.members, key)
+	r.ending = CauseRecovered
+	switch {
+	case gone && r.Kind == operation.StateStuck:
+		r.Lost++
+	case gone:
+		// It failed, that is known; it is only too long ago to be remembered.
+		r.ending = CauseQuiet
+	}
+	t.touch(r)
+}
+
+// release lets all members go.
+func (t *Tracker) release(r *record) {
+	for key := range r.members {
+		r.leave(key)
+		delete(t.members, key)
+	}
+	r.ending = CauseQuiet
+}
+
+func (t *Tracker) touch(r *record) {
+	if !r.touched {
+		r.touched = true
+		t.touched = append(t.touched, r)
+	}
+}
+
+// tell appends what is to be told about an incident by now.
+func (t *Tracker) tell(r *record, now int64, events []Event) []Event {
+	if r.State != StateOpen {
+		return events
+	}
+	if !r.told {
+		cause := CauseNew
+		if r.Reopened > 0 {
+			cause = CauseReopened
+		}
+		events = append(events, r.event(EventOpened, cause, t.next(now), now))
+	}
+	if len(r.members) == 0 {
+		return append(events, t.resolve(r, now))
+	}
+	if cause, ok := t.news(r, now); ok {
+		events = append(events, r.event(EventUpdated, cause, t.next(now), now))
+	}
+	return events
+}
+
+func (t *Tracker) resolve(r *record, now int64) Event {
+	r.State, r.ResolvedAt = StateResolved, max(now, r.OpenedAt)
+	r.place = t.resolved.PushBack(r)
+	if r.Lost > 0 {
+		return r.event(EventResolved, CauseLost, t.next(now), now)
+	}
+	return r.event(EventResolved, r.ending, t.next(now), now)
+}
+
+// next returns the revision of the next event. One counter serves all incidents, so that one that left and is opened anew
+// does not begin again below what was told of it before.
+func (t *Tracker) next(now int64) int64 {
+	t.revision = max(t.revision+1, now/int64(time.Millisecond))
+	return t.revision
+}
+
+// news says why an open incident is to be told of again, if it is.
+func (t *Tracker) news(r *record, now int64) (Cause, bool) {
+	since := now - r.toldAt
+	switch {
+	case r.Severity > r.toldSeverity:
+		return CauseEscalated, true
+	case r.Severity < r.toldSeverity:
+		return CauseReduced, true
+	case since >= int64(t.settings.RefreshInterval):
+		return CauseRefresh, true
+	case since < int64(t.settings.UpdateInterval):
+		return 0, false
+	}
+	return CauseCount, r.Active >= 2*r.toldActive || 2*r.Active <= r.toldActive
+}
