@@ -5,46 +5,85 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/throughline/throughline/internal/incident"
 )
+
+var incidentStates = []string{incident.StateOpen.String(), incident.StateResolved.String()}
 
 // incidentJSON is an incident in a response.
 type incidentJSON struct {
-	ID          string     `json:"id"`
-	State       string     `json:"state"`
-	Kind        string     `json:"kind"`
-	Reason      *string    `json:"reason"`
-	Severity    string     `json:"severity"`
-	Priority    int        `json:"priority"`
-	Owner       *string    `json:"owner"`
-	Runbook     *string    `json:"runbook"`
-	Namespace   string     `json:"namespace"`
-	Operation   string     `json:"operation_name"`
-	System      *string    `json:"system"`
-	Destination *string    `json:"destination"`
-	Group       *string    `json:"group"`
-	Service     *string    `json:"service"`
-	Active      uint64     `json:"active_operations"`
-	Total       uint64     `json:"total_operations"`
-	OpenedAt    timestamp  `json:"opened_at"`
-	UpdatedAt   timestamp  `json:"updated_at"`
-	ResolvedAt  timestamp  `json:"resolved_at"`
-	Reopened    uint32     `json:"reopened"`
-	Operations  []string   `json:"operation_ids"`
-	Error       *errorJSON `json:"error"`
-	Truncated   bool       `json:"truncated"`
+	ID          string            `json:"id"`
+	State       string            `json:"state"`
+	Kind        string            `json:"kind"`
+	Reason      *string           `json:"reason"`
+	Severity    string            `json:"severity"`
+	Priority    int               `json:"priority"`
+	Owner       *string           `json:"owner"`
+	Runbook     *string           `json:"runbook"`
+	Namespace   string            `json:"namespace"`
+	Operation   string            `json:"operation_name"`
+	Destination *string           `json:"destination"`
+	Group       *string           `json:"group"`
+	ErrorType   *string           `json:"error_type"`
+	Active      int64             `json:"active_operations"`
+	Total       int64             `json:"total_operations"`
+	Lost        int64             `json:"lost_operations"`
+	FirstSeen   timestamp         `json:"first_seen"`
+	LastSeen    timestamp         `json:"last_seen"`
+	OpenedAt    timestamp         `json:"opened_at"`
+	UpdatedAt   timestamp         `json:"updated_at"`
+	ResolvedAt  timestamp         `json:"resolved_at"`
+	Reopened    int64             `json:"reopened"`
+	Quiet       *float64          `json:"quiet_seconds"`
+	Hop         *incidentHopJSON  `json:"hop"`
+	Operations  []incidentOneJSON `json:"operations"`
+	Error       *errorJSON        `json:"error"`
+	Version     int               `json:"fingerprint_version"`
+	Revision    int64             `json:"revision"`
+	Truncated   bool              `json:"truncated"`
 }
 
-func newIncidentJSON(i *Incident, budgetBytes int) incidentJSON {
-	b := builder{left: budgetBytes}
+// incidentHopJSON is the first failing hop of the first operation.
+type incidentHopJSON struct {
+	Index       int     `json:"index"`
+	System      string  `json:"system"`
+	Destination string  `json:"destination"`
+	Group       *string `json:"group"`
+	Service     *string `json:"service"`
+	Producer    *string `json:"producer"`
+}
+
+// incidentOneJSON is one of the operations.
+type incidentOneJSON struct {
+	ID      string  `json:"id"`
+	TraceID *string `json:"trace_id"`
+}
+
+// incident shows an incident in about as many bytes as are left.
+func (b *builder) incident(i *incident.Incident) incidentJSON {
 	j := incidentJSON{
 		ID: i.ID, State: i.State.String(), Kind: i.Kind.String(), Reason: optional(i.Reason.String()),
 		Severity: i.Severity.String(), Priority: i.Priority, Owner: optional(i.Owner), Runbook: optional(i.Runbook),
-		Namespace: i.Namespace, Operation: i.OperationName, System: optional(i.System),
-		Destination: optional(i.Destination), Group: optional(i.Group), Service: optional(i.Service),
-		Active: i.Active, Total: i.Total,
+		Namespace: i.Namespace, Operation: i.OperationName,
+		Destination: optional(i.Destination), Group: optional(i.Group), ErrorType: optional(i.ErrorType),
+		Active: i.Active, Total: i.Total, Lost: i.Lost,
+		FirstSeen: timestamp(i.FirstSeen), LastSeen: timestamp(i.LastSeen),
 		OpenedAt: timestamp(i.OpenedAt), UpdatedAt: timestamp(i.UpdatedAt), ResolvedAt: timestamp(i.ResolvedAt),
-		Reopened: i.Reopened, Operations: cut(&b, i.Operations, b.text), Error: b.error(i.Error),
+		Reopened: i.Reopened, Error: b.error(i.Error), Version: i.Version, Revision: i.Revision,
 	}
+	if i.Reopened > 0 {
+		j.Quiet = seconds(i.QuietNanos)
+	}
+	if h := &i.Hop; h.Index >= 0 {
+		j.Hop = &incidentHopJSON{
+			Index: h.Index, System: h.System, Destination: h.Destination,
+			Group: optional(h.Group), Service: optional(h.Service), Producer: optional(h.Producer),
+		}
+	}
+	j.Operations = cut(b, i.Operations, func(s *incident.Sample) incidentOneJSON {
+		return incidentOneJSON{ID: b.text(&s.ID), TraceID: traceID(s.Trace)}
+	})
 	j.Truncated = b.truncated
 	return j
 }
@@ -54,8 +93,8 @@ func (a *api) incidents(ctx context.Context, req *request) (reply, error) {
 	var q IncidentQuery
 	var asOf int64
 	q.After, asOf = p.cursor(req.route.Path, req.now)
-	for _, i := range p.choices("state", incidentStateNames[:]) {
-		q.States = append(q.States, IncidentState(i))
+	for _, i := range p.choices("state", incidentStates) {
+		q.States = append(q.States, incident.State(i))
 	}
 	q.Limit = p.limit()
 	if p.problem != nil {
@@ -66,13 +105,16 @@ func (a *api) incidents(ctx context.Context, req *request) (reply, error) {
 		return reply{}, err
 	}
 	l := list{limit: maxListBytes}
-	n, err := fill(&l, page.Incidents, func(i *Incident) incidentJSON { return newIncidentJSON(i, maxItemBytes) })
+	n, err := fill(&l, page.Incidents, func(i *incident.Incident) incidentJSON {
+		b := builder{left: maxItemBytes}
+		return b.incident(i)
+	})
 	if err != nil {
 		return reply{}, err
 	}
 	next := page.Next
 	if n < len(page.Incidents) {
-		last := page.Incidents[n-1].position()
+		last := incidentPosition(&page.Incidents[n-1])
 		next = &last
 	}
 	return l.reply("incidents", req.nextCursor(next, asOf), asOf)
@@ -86,5 +128,6 @@ func (a *api) incident(ctx context.Context, req *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return replyJSON(http.StatusOK, newIncidentJSON(&i, maxItemBytes))
+	b := builder{left: maxDetailBytes, detailed: true}
+	return replyJSON(http.StatusOK, b.incident(&i))
 }

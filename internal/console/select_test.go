@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -241,8 +242,8 @@ func TestTallyBoundsNames(t *testing.T) {
 }
 
 func TestSelectIncidents(t *testing.T) {
-	incidents := []Incident{
-		{ID: "a", UpdatedAt: 1}, {ID: "c", UpdatedAt: 3}, {ID: "b", UpdatedAt: 3}, {ID: "d", UpdatedAt: 2, State: IncidentResolved},
+	incidents := []incident.Incident{
+		{ID: "a", UpdatedAt: 1}, {ID: "c", UpdatedAt: 3}, {ID: "b", UpdatedAt: 3}, {ID: "d", UpdatedAt: 2, State: incident.StateResolved},
 	}
 	var got []string
 	q := IncidentQuery{Limit: 2}
@@ -256,7 +257,7 @@ func TestSelectIncidents(t *testing.T) {
 	require.Nil(t, q.After)
 	require.Equal(t, []string{"b", "c", "d", "a"}, got)
 
-	open := SelectIncidents(IncidentQuery{Limit: 9, States: []IncidentState{IncidentResolved}}, slices.Values(incidents))
+	open := SelectIncidents(IncidentQuery{Limit: 9, States: []incident.State{incident.StateResolved}}, slices.Values(incidents))
 	require.Len(t, open.Incidents, 1)
 	require.Equal(t, "d", open.Incidents[0].ID)
 }

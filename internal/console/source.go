@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -33,7 +34,7 @@ type OperationSource interface {
 // IncidentSource holds the incidents, open and resolved ones, as long as they are retained.
 type IncidentSource interface {
 	// Incident returns the incident with the ID; ErrNotFound without one.
-	Incident(ctx context.Context, id string) (Incident, error)
+	Incident(ctx context.Context, id string) (incident.Incident, error)
 	// Incidents returns the first q.Limit incidents that match, in the order of Position and after q.After.
 	Incidents(ctx context.Context, q IncidentQuery) (IncidentPage, error)
 }

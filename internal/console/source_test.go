@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -22,7 +23,7 @@ func ago(d time.Duration) int64 { return now - int64(d) }
 // memory is a source that answers out of slices, as a source in memory is meant to.
 type memory struct {
 	records []Record
-	grouped []Incident
+	grouped []incident.Incident
 	counts  Stats
 	// err is returned by every method if it is set, and before is called first by every method.
 	err    error
@@ -84,13 +85,13 @@ func (m *memory) Health(ctx context.Context, q HealthQuery) (Health, error) {
 	return CheckHealth(q, m.summaries()), nil
 }
 
-func (m *memory) Incident(ctx context.Context, id string) (Incident, error) {
+func (m *memory) Incident(ctx context.Context, id string) (incident.Incident, error) {
 	if err := m.enter(ctx); err != nil {
-		return Incident{}, err
+		return incident.Incident{}, err
 	}
-	i := slices.IndexFunc(m.grouped, func(i Incident) bool { return i.ID == id })
+	i := slices.IndexFunc(m.grouped, func(i incident.Incident) bool { return i.ID == id })
 	if i < 0 {
-		return Incident{}, ErrNotFound
+		return incident.Incident{}, ErrNotFound
 	}
 	return m.grouped[i], nil
 }
@@ -115,17 +116,23 @@ func (m *memory) Stats(ctx context.Context) (Stats, error) {
 func example() *memory {
 	return &memory{
 		records: []Record{stuckRecord(), completedRecord(), failedRecord(), openRecord()},
-		grouped: []Incident{
+		grouped: []incident.Incident{
 			{
-				ID: "inc-1", State: IncidentOpen, Kind: operation.StateStuck, Reason: operation.StuckWaiting,
-				OperationName: "order-fulfilment", System: "kafka", Destination: "orders", Group: "payments", Service: "payments",
+				ID: "inc-1", State: incident.StateOpen, Version: 1, Revision: 7,
+				Key: incident.Key{
+					Kind: operation.StateStuck, Reason: operation.StuckWaiting, OperationName: "order-fulfilment", Destination: "orders",
+				},
 				Severity: operation.SeverityCritical, Priority: 1, Owner: "team-fulfilment", Runbook: "https://runbooks.example.com/orders",
-				Active: 2000, Total: 2100, OpenedAt: ago(5 * time.Minute), UpdatedAt: ago(time.Second), Reopened: 1,
-				Operations: []string{"order-42", "order-43"},
+				Active: 2000, Total: 2100, Lost: 1, FirstSeen: ago(5 * time.Minute), LastSeen: ago(time.Minute),
+				OpenedAt: ago(4 * time.Minute), UpdatedAt: ago(time.Second), ResolvedAt: ago(time.Hour), Reopened: 1, QuietNanos: int64(56 * time.Minute),
+				Hop:        incident.Hop{Index: 1, System: "kafka", Destination: "orders", Group: "payments", Service: "payments", Producer: "checkout"},
+				Operations: []incident.Sample{{ID: "order-42", Trace: operation.TraceID{1}}, {ID: "order/43"}},
 			},
 			{
-				ID: "inc/2", State: IncidentResolved, Kind: operation.StateFailed, OperationName: "refund", Severity: operation.SeverityError,
-				Priority: 3, Total: 1, OpenedAt: ago(2 * time.Hour), UpdatedAt: ago(time.Hour), ResolvedAt: ago(time.Hour),
+				ID: "inc/2", State: incident.StateResolved, Version: 1, Revision: 2,
+				Key:      incident.Key{Namespace: "tenant a", Kind: operation.StateFailed, OperationName: "refund", ErrorType: "TimeoutError"},
+				Severity: operation.SeverityError, Priority: 3, Total: 1, Hop: incident.Hop{Index: -1},
+				OpenedAt: ago(2 * time.Hour), UpdatedAt: ago(time.Hour), ResolvedAt: ago(time.Hour),
 				Error: &operation.Error{Type: "TimeoutError", Message: "no answer <b>", Stack: "at refund.js:1"},
 			},
 		},
