@@ -66,21 +66,24 @@ func directRequirements(t *testing.T, path string) map[string]string {
 	return versions
 }
 
-func TestBuilderConfigAgreesWithGoMod(t *testing.T) {
+func TestManifestsAgreeWithGoMod(t *testing.T) {
 	root := filepath.Join("..", "..")
-	builder := readBuilderConfig(t, filepath.Join(root, "builder-config.yaml"))
 	required := directRequirements(t, filepath.Join(root, "go.mod"))
+	distribution := readBuilderConfig(t, filepath.Join(root, "builder-config.yaml"))
+	require.Equal(t, rootModule, distribution.Dist.Module)
 
-	require.Equal(t, rootModule, builder.Dist.Module)
-	for _, m := range builder.modules() {
-		path, version, found := strings.Cut(m.GoMod, " ")
-		require.True(t, found, "%q names no version", m.GoMod)
-		if path == rootModule {
-			require.Equal(t, "v"+builder.Dist.Version, version, "%s is part of the distribution", m.Import)
-			require.DirExists(t, filepath.Join(root, strings.TrimPrefix(m.Import, rootModule)))
-			continue
+	for _, manifest := range []string{"builder-config.yaml", "docs/ocb/builder-config.yaml"} {
+		builder := readBuilderConfig(t, filepath.Join(root, filepath.FromSlash(manifest)))
+		for _, m := range builder.modules() {
+			path, version, found := strings.Cut(m.GoMod, " ")
+			require.True(t, found, "%s: %q names no version", manifest, m.GoMod)
+			if path == rootModule {
+				require.Equal(t, "v"+distribution.Dist.Version, version, "%s: %s is part of the distribution", manifest, m.Import)
+				require.DirExists(t, filepath.Join(root, strings.TrimPrefix(m.Import, rootModule)))
+				continue
+			}
+			require.Equal(t, required[path], version, "%s: %s differs from go.mod's direct requirement", manifest, path)
 		}
-		require.Equal(t, required[path], version, "%s: builder-config.yaml and go.mod (direct requirement) differ", path)
 	}
 }
 
