@@ -12,6 +12,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/throughline/throughline/cmd/asyncgen/internal/otlptest"
@@ -155,4 +158,20 @@ func TestShutdownGivesUpInTime(t *testing.T) {
 	require.ErrorIs(t, p.Shutdown(ctx), context.DeadlineExceeded)
 	close(release)
 	require.Eventually(t, func() bool { return p.Delivery().SpansSent+p.Delivery().SpansLost == 2 }, 10*time.Second, time.Millisecond)
+}
+
+func TestHeadersFromEnvironment(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20YTpi")
+	var mu sync.Mutex
+	got := map[string]int{}
+	server := otlptest.Start(t, grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		got[strings.Join(metadata.ValueFromIncomingContext(ctx, "authorization"), ",")]++
+		return handle(ctx, request)
+	}))
+	p := start(t, server)
+	work(p)
+	require.NoError(t, p.Shutdown(context.Background()))
+	require.Equal(t, map[string]int{"Basic YTpi": 4}, got)
 }

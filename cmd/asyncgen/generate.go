@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel"
+
+	"github.com/throughline/throughline/cmd/asyncgen/internal/options"
+	"github.com/throughline/throughline/cmd/asyncgen/internal/plan"
+	"github.com/throughline/throughline/cmd/asyncgen/internal/sim"
+	"github.com/throughline/throughline/cmd/asyncgen/internal/telemetry"
+	"github.com/throughline/throughline/cmd/asyncgen/internal/truth"
+)
+
+// How long the end of a run waits for the collector to take what is still queued, and how long if it was aborted.
+const (
+	flushTimeout        = 90 * time.Second
+	abortedFlushTimeout = 5 * time.Second
+)
+
+// generate carries out one run. Telemetry that was lost is an error too: the truth is then truer than what the collector saw.
+func generate(abort, stop context.Context, o options.Options, stdout, stderr io.Writer) error {
+	if o.Seed == 0 {
+		o.Seed = uint64(rand.Uint32()) + 1
+		fmt.Fprintf(stderr, "asyncgen: seed %d\n", o.Seed)
+	}
+	p := plan.New(plan.Settings{
+		Seed: o.Seed, Operations: o.Operations, Hops: o.Hops, Mix: o.Mix, TimeScale: o.TimeScale, RecoverAfter: o.Recover,
+	})
+	conn, err := telemetry.Dial(stop, telemetry.Connection{Endpoint: o.Endpoint, Insecure: o.Insecure, CAFile: o.CAFile, Timeout: o.ConnectTimeout})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	complaints := &errorPrinter{out: stderr}
+	otel.SetErrorHandler(complaints)
+	providers, err := telemetry.New(abort, conn, identities(p))
+	if err != nil {
+		return err
+	}
+	write, commit, err := openTruth(o.Truth, stdout)
+	if err != nil {
+		return errors.Join(err, flush(abort, providers))
+	}
+	simulator := sim.New(p, sim.Settings{Rate: o.Rate, For: o.For, Propagation: o.Propagation}, providers, write)
+	reporter := startProgress(o.Progress, simulator, providers, stderr)
+	err = simulator.Run(abort, stop)
+	err = errors.Join(err, flush(abort, providers))
+	reporter.stop()
+	err = errors.Join(err, commit())
+	summarise(stderr, simulator.Stats(), providers.Delivery())
+	return errors.Join(err, lost(providers.Delivery(), o.Endpoint))
+}
+
+// flush shuts the providers down. It takes its time, unless abort has ended or ends meanwhile.
+func flush(abort context.Context, providers *telemetry.Providers) error {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	defer context.AfterFunc(abort, func() { time.AfterFunc(abortedFlushTimeout, cancel) })()
+	if err := providers.Shutdown(ctx); err != nil {
+		return fmt.Errorf("not everything could be flushed: %w", err)
+	}
+	return nil
+}
+
+// openTruth returns how to write a truth and how to complete it, which do nothing if none is wanted.
+func openTruth(path string, stdout io.Writer) (write func(*truth.Operation) error, commit func() error, err error) {
+	switch path {
+	case "":
+		return func(*truth.Operation) error { return nil }, func() error { return nil }, nil
+	case "-":
+		w := truth.NewWriter(stdout)
+		return w.Write, w.Commit, nil
+	}
+	w, err := truth.Create(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--truth: %w", err)
+	}
+	return w.Write, w.Commit, nil
+}
+
+// identities gives every service an instance ID of this run, as a new process would have.
+func identities(p *plan.Plan) []telemetry.Service {
+	var services []telemetry.Service
+	for _, name := range p.Services() {
+		services = append(services, telemetry.Service{Name: name, Instance: fmt.Sprintf("%s-%08x", name, rand.Uint32())})
+	}
+	return services
+}
+
+func lost(d telemetry.Delivery, endpoint string) error {
+	if d.LastError == nil {
+		return nil
+	}
+	return fmt.Errorf("%d spans and %d log records could not be delivered to %q: %w", d.SpansLost, d.LogsLost, endpoint, d.LastError)
+}
+
+// summarise prints what became of the operations.
+func summarise(out io.Writer, s sim.Stats, d telemetry.Delivery) {
+	fmt.Fprintf(out, "asyncgen: %d operations: %s; flags: %s\n", s.Finished, counts(s.Verdicts), counts(s.Flags))
+	if s.Aborted > 0 {
+		fmt.Fprintf(out, "asyncgen: %d operations were left under way and are not in the truth\n", s.Aborted)
+	}
+	fmt.Fprintf(out, "asyncgen: %d spans and %d log records sent, %d and %d lost\n", d.SpansSent, d.LogsSent, d.SpansLost, d.LogsLost)
+}
+
+func counts(of map[string]int) string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(of)) {
+		parts = append(parts, fmt.Sprintf("%d %s", of[key], key))
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// errorPrinter prints the SDK's errors, but at most one a second: a collector that is away fails every export.
+type errorPrinter struct {
+	out io.Writer
+
+	mu   sync.Mutex
+	last time.Time
+}
+
+// Handle implements otel.ErrorHandler.
+func (p *errorPrinter) Handle(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); now.Sub(p.last) >= time.Second {
+		p.last = now
+		fmt.Fprintf(p.out, "asyncgen: %v\n", err)
+	}
+}
