@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +28,8 @@ func handler(s Source) http.Handler {
 	return Handler(Settings{Source: s, Now: func() time.Time { return time.Unix(0, now) }})
 }
 
-func do(t testing.TB, h http.Handler, method, target string) *httptest.ResponseRecorder {
-	t.Helper()
+func do(tb testing.TB, h http.Handler, method, target string) *httptest.ResponseRecorder {
+	tb.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(method, target, http.NoBody))
 	return w
@@ -101,7 +102,7 @@ func requireHeaders(t *testing.T, w *httptest.ResponseRecorder, problem bool) {
 		contentType = "application/problem+json"
 	}
 	require.Equal(t, contentType, w.Header().Get("Content-Type"))
-	require.Equal(t, fmt.Sprint(w.Body.Len()), w.Header().Get("Content-Length"))
+	require.Equal(t, strconv.Itoa(w.Body.Len()), w.Header().Get("Content-Length"))
 	require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
 	require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 	require.Equal(t, "no-referrer", w.Header().Get("Referrer-Policy"))

@@ -194,12 +194,13 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 		for _, name := range inPath {
 			require.True(t, strings.HasSuffix(rt.Path, "/{"+name+"}"), rt.Path)
 		}
-		require.Equal(t, strings.Count(rt.Path, "{"), len(inPath), rt.Path)
+		require.Len(t, inPath, strings.Count(rt.Path, "{"), rt.Path)
 	}
 	require.Len(t, d.Paths, len(paths), "no path is described that does not exist")
 }
 
 func (d *document) parameters(t *testing.T, o endpoint) (query, inPath []string) {
+	t.Helper()
 	query = []string{}
 	for _, p := range o.Parameters {
 		if p.Ref != "" {
