@@ -1,0 +1,175 @@
+package stitch
+
+import (
+	"cmp"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// draftKind says what a derived span stands for. It is part of span IDs, so the values must not change.
+type draftKind uint8
+
+const (
+	draftRoot    draftKind = 0
+	draftWork    draftKind = 1
+	draftSend    draftKind = 2
+	draftWait    draftKind = 3
+	draftAttempt draftKind = 4
+)
+
+// draft is a span below the root before it is known whether there is room for it.
+type draft struct {
+	kind draftKind
+	// origin is the original it stands for, nil for time in a queue.
+	origin *operation.Origin
+	hop    *operation.Hop
+	group  *operation.Consumer
+	// number counts the attempts of one group, from 1.
+	number  int
+	attempt *operation.Attempt
+	err     *operation.Error
+	outcome operation.Outcome
+	notes   []operation.Note
+
+	start, end int64
+	// waited is the time in the queue in nanoseconds, -1 if it is unknown or this draft does not tell.
+	waited int64
+	// unfinished says that the end is not known: the span is drawn as far as it is known to have lasted.
+	unfinished, skewed bool
+	// deciding says that the verdict rests on it.
+	deciding bool
+
+	// parent is the index of the draft it lies in, -1 for the root; depth counts from the root's children.
+	parent, depth int
+	kept          bool
+	// events are the indices of the notes that are kept.
+	events []int
+	id     operation.SpanID
+}
+
+// drafts lists everything the view knows as spans, in no particular but always the same order.
+func (b *builder) drafts() []draft {
+	v := b.view
+	all := make([]draft, 0, len(v.Works)+4*len(v.Hops))
+	for i := range v.Works {
+		w := &v.Works[i]
+		d := draft{kind: draftWork, origin: &w.Origin, err: w.Error, outcome: w.Outcome, notes: w.Notes, waited: -1}
+		d.lasts(b.known(w.StartedAt, w.EndedAt), w.EndedAt)
+		all = append(all, d)
+	}
+	for i := range v.Hops {
+		h := &v.Hops[i]
+		all = b.sends(all, i, h)
+		all = b.waits(all, i, h)
+		for k := range h.Consumers {
+			all = b.attempts(all, i, k, h)
+		}
+	}
+	return all
+}
+
+// lasts sets the times; an end that is unknown or before the start counts as the start.
+func (d *draft) lasts(start, end int64) {
+	d.start, d.end = start, max(start, end)
+}
+
+// known returns the first time that is known, or that of the operation's first sign.
+func (b *builder) known(times ...int64) int64 { return cmp.Or(firstKnown(times...), b.base) }
+
+func (b *builder) sends(all []draft, hop int, h *operation.Hop) []draft {
+	for i := range h.Sends {
+		s := &h.Sends[i]
+		d := draft{kind: draftSend, origin: &s.Origin, hop: h, err: s.Error, waited: -1}
+		if s.Error != nil {
+			d.outcome = operation.OutcomeError
+		}
+		d.deciding = b.decides(hop, -1) && h.State == operation.HopFailed && i == len(h.Sends)-1
+		d.lasts(b.known(s.StartedAt, s.EndedAt), s.EndedAt)
+		all = append(all, d)
+	}
+	return all
+}
+
+// decides reports whether the verdict rests on this hop and group (-1: on no group).
+func (b *builder) decides(hop, consumer int) bool {
+	return b.verdict.Hop == hop && b.verdict.Consumer == consumer
+}
+
+// waits drafts the time in the queue: from the first send to the first sign of each group, or until now while there is none.
+func (b *builder) waits(all []draft, hop int, h *operation.Hop) []draft {
+	sent := h.SentAt()
+	if sent <= 0 {
+		return all
+	}
+	if len(h.Consumers) == 0 {
+		if h.State == operation.HopFailed {
+			return all
+		}
+		d := draft{kind: draftWait, hop: h, unfinished: true, deciding: b.decides(hop, -1)}
+		d.lasts(sent, b.until)
+		d.waited = d.end - d.start
+		return append(all, d)
+	}
+	for k := range h.Consumers {
+		c := &h.Consumers[k]
+		if len(c.Attempts) == 0 {
+			continue
+		}
+		first := b.known(begin(&c.Attempts[0]))
+		d := draft{kind: draftWait, hop: h, group: c, waited: c.WaitedNanos, skewed: c.Skewed}
+		// Where the consumer's clock is behind, the message left the queue when the consumer says so, after no time.
+		d.lasts(min(sent, first), first)
+		all = append(all, d)
+	}
+	return all
+}
+
+func (b *builder) attempts(all []draft, hop, consumer int, h *operation.Hop) []draft {
+	c := &h.Consumers[consumer]
+	for i := range c.Attempts {
+		a := &c.Attempts[i]
+		d := draft{
+			kind: draftAttempt, origin: &a.Origin, hop: h, group: c, number: i + 1, attempt: a,
+			err: a.Error, outcome: a.Outcome, notes: a.Notes, waited: -1, skewed: c.Skewed && i == 0,
+			unfinished: a.Open(),
+			deciding:   b.decides(hop, consumer) && i == len(c.Attempts)-1,
+		}
+		if i == 0 {
+			d.waited = c.WaitedNanos
+		}
+		end := a.EndedAt
+		if d.unfinished {
+			end = b.until
+			if i+1 < len(c.Attempts) {
+				// The next delivery proves that this attempt was over by then.
+				end = begin(&c.Attempts[i+1])
+			}
+		}
+		d.lasts(b.known(a.StartedAt, begin(a)), end)
+		all = append(all, d)
+	}
+	return all
+}
+
+// begin is the first sign of an attempt.
+func begin(a *operation.Attempt) int64 { return cmp.Or(a.ReceivedAt, a.StartedAt, a.EndedAt) }
+
+// received reports whether all that is known of the attempt is that the message was received.
+func received(a *operation.Attempt) bool {
+	return !a.Inferred && a.StartedAt == 0 && a.EndedAt != 0 && a.EndedAt == a.ReceivedAt
+}
+
+// key is what the draft's span ID is derived from.
+func (d *draft) key() spanKey {
+	k := spanKey{kind: d.kind}
+	if d.origin != nil {
+		k.origin = operation.Record{Trace: d.origin.Trace, Span: d.origin.Span}
+	}
+	if d.hop != nil {
+		k.destination, k.message = d.hop.Destination, d.hop.MessageID
+	}
+	if d.group != nil {
+		k.group = d.group.Group
+	}
+	return k
+}

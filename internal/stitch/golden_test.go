@@ -1,0 +1,88 @@
+package stitch
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+var update = flag.Bool("update", false, "write testdata/*.txt again")
+
+func TestTraceOfEachStory(t *testing.T) {
+	declared := record(operation.KindOperationFailed, "order-api", 0, 4, "order.rejected")
+	declared.ErrorType, declared.ErrorMessage = "OutOfStock", "no more teapots"
+	retry := process(4, 2, "orders", "order-worker", 8, 9)
+	for name, tc := range map[string]struct {
+		facts []operation.Fact
+		now   float64
+	}{
+		"completed": {[]operation.Fact{
+			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04),
+			apart(process(3, 0, "orders", "order-worker", 12, 15), 0xb1, 2),
+		}, 60},
+		"retried": {[]operation.Fact{
+			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04),
+			failed(process(3, 2, "orders", "order-worker", 2, 3), "Timeout", "no answer\nfrom the bank"), retry,
+			exception("order-worker", 3, 2.9, "Timeout", "no answer"), record(operation.KindLog, "order-worker", 4, 8.5, "charged"),
+		}, 60},
+		"fan-out": {[]operation.Fact{
+			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04),
+			group(process(3, 2, "orders", "billing", 1, 2), "billing-group"),
+			group(process(4, 2, "orders.mail", "mailer", 3, 4), "mail-group"),
+			by(send(5, 3, "payments", 1.5, 1.6), "billing"), process(6, 5, "payments", "payer", 2, 2.5),
+		}, 60},
+		"failed": {[]operation.Fact{
+			send(2, 0, "payments", 0, 0.1),
+			failed(process(3, 2, "payments", "payer", 1, 2), "Timeout", "no answer"),
+			failed(process(4, 2, "payments", "payer", 3, 4), "Timeout", "no answer"),
+			failed(process(5, 2, "payments", "payer", 5, 6), "CardDeclined", "insufficient funds"),
+			exception("payer", 5, 5.9, "CardDeclined", "insufficient funds"),
+		}, 60},
+		"failed-to-send":  {[]operation.Fact{request(1, 0, 0.1), failed(send(2, 1, "orders", 0.02, 0.04), "NetworkError", "")}, 60},
+		"declared-failed": {[]operation.Fact{request(1, 0, 0.1), declared}, 60},
+		"stuck-waiting":   {[]operation.Fact{request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04)}, 312},
+		"stuck-overdue": {[]operation.Fact{request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04)}, 50},
+		"killed": {[]operation.Fact{
+			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04), record(operation.KindStarted, "order-worker", 9, 2, "order.started"),
+			record(operation.KindLog, "order-worker", 9, 2.5, "reserving stock"),
+		}, 400},
+		"killed-and-redelivered": {[]operation.Fact{
+			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04), record(operation.KindStarted, "order-worker", 9, 2, "order.started"), retry,
+		}, 60},
+		"killed-and-proven-by-a-later-hop": {[]operation.Fact{
+			send(2, 0, "orders", 0, 0.1), by(send(5, 99, "payments", 3, 3.1), "order-worker"), process(6, 5, "payments", "payer", 4, 5),
+		}, 60},
+		"duplicated": {[]operation.Fact{
+			send(2, 0, "orders", 0, 0.1), process(3, 2, "orders", "order-worker", 1, 2), process(4, 2, "orders", "order-worker", 5, 6),
+		}, 60},
+		"temporary-destination": {[]operation.Fact{
+			send(2, 0, "amq.gen-Xa8s", 0, 0.1), process(3, 2, "amq.gen-Xa8s", "order-api", 1, 2),
+		}, 60},
+		"skewed": {[]operation.Fact{send(2, 0, "orders", 10, 10.1), process(3, 2, "orders", "order-worker", 4, 5)}, 60},
+		"send-outlives-request": {[]operation.Fact{
+			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.3), process(3, 2, "orders", "order-worker", 0.2, 0.4),
+		}, 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := policy()
+			if name == "stuck-overdue" {
+				p.Deadline = 20 * time.Second
+			}
+			traces, _ := Trace(changeUnder(&p, tc.facts, tc.now), DefaultSettings())
+			got := render(traces)
+			file := filepath.Join("testdata", name+".txt")
+			if *update {
+				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+			}
+			want, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.Equal(t, string(want), got)
+		})
+	}
+}

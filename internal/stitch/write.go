@@ -1,0 +1,163 @@
+package stitch
+
+import (
+	"cmp"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// unknownService is the semantic conventions' name for a service that does not name itself.
+const unknownService = "unknown_service"
+
+// resource is one service instance whose spans stand together.
+type resource struct {
+	service, instance string
+	spans             ptrace.SpanSlice
+}
+
+// spans returns the list of a service's spans, in order of first use.
+func (b *builder) spans(traces ptrace.Traces, service, instance string) ptrace.SpanSlice {
+	for i := range b.groups {
+		if g := &b.groups[i]; g.service == service && g.instance == instance {
+			return g.spans
+		}
+	}
+	rs := traces.ResourceSpans().AppendEmpty()
+	rs.Resource().Attributes().PutStr("service.name", clip(service, b.settings.MaxValue))
+	b.putText(rs.Resource().Attributes(), "service.instance.id", instance)
+	ss := rs.ScopeSpans().AppendEmpty()
+	ss.Scope().SetName(Scope)
+	b.groups = append(b.groups, resource{service, instance, ss.Spans()})
+	return ss.Spans()
+}
+
+// write emits the root and the drafts that were kept.
+func (b *builder) write(traces ptrace.Traces, all []draft) {
+	root := b.ids.next(spanKey{kind: draftRoot})
+	b.writeRoot(traces, all, root)
+	b.report.Spans, b.report.Events = 1, len(b.events)
+	for i := range all {
+		d := &all[i]
+		if !d.kept {
+			continue
+		}
+		d.id = b.ids.next(d.key())
+		parent := root
+		if d.parent >= 0 {
+			parent = all[d.parent].id
+		}
+		b.writeDraft(traces, d, parent)
+		b.report.Spans++
+		b.report.Events += len(d.events)
+		if d.link() {
+			b.report.Links++
+		}
+	}
+}
+
+// link reports whether there is an original to link to.
+func (d *draft) link() bool {
+	return d.origin != nil && !d.origin.Trace.IsZero() && !d.origin.Span.IsZero()
+}
+
+func (b *builder) writeDraft(traces ptrace.Traces, d *draft, parent operation.SpanID) {
+	service, instance := "queue:"+queueName(d.hop), ""
+	if d.origin != nil {
+		service, instance = d.service(), d.origin.Instance
+	}
+	span := b.spans(traces, service, instance).AppendEmpty()
+	span.SetTraceID(pcommon.TraceID(b.trace))
+	span.SetSpanID(pcommon.SpanID(d.id))
+	span.SetParentSpanID(pcommon.SpanID(parent))
+	span.SetName(d.name())
+	span.SetKind(d.spanKind())
+	span.SetStartTimestamp(pcommon.Timestamp(d.start))
+	span.SetEndTimestamp(pcommon.Timestamp(d.end))
+	b.putDraft(span.Attributes(), d)
+	b.writeStatus(span.Status(), d)
+	if d.origin != nil {
+		b.writeEvents(span, d.origin.Service, d.notes, d.events)
+	}
+	if d.link() {
+		link(span.Links(), d.origin.Trace, d.origin.Span, "original", d.origin.JoinedBy)
+	}
+}
+
+func (d *draft) service() string {
+	if d.group != nil {
+		return cmp.Or(d.origin.Service, d.group.Service, unknownService)
+	}
+	return cmp.Or(d.origin.Service, unknownService)
+}
+
+func queueName(h *operation.Hop) string {
+	if h == nil {
+		return unknownDestination
+	}
+	return Destination(h.Destination)
+}
+
+// name is of low cardinality as far as the destination's is: temporary ones share theirs.
+func (d *draft) name() string {
+	switch d.kind {
+	case draftSend:
+		return line("send " + queueName(d.hop))
+	case draftWait:
+		return line("queue wait " + queueName(d.hop))
+	case draftAttempt:
+		destination := queueName(d.hop)
+		if d.attempt.Destination != "" {
+			destination = Destination(d.attempt.Destination)
+		}
+		if received(d.attempt) {
+			return line("receive " + destination)
+		}
+		return line("process " + destination)
+	}
+	return cmp.Or(line(d.origin.Name), "work")
+}
+
+func (d *draft) spanKind() ptrace.SpanKind {
+	switch d.kind {
+	case draftSend:
+		return ptrace.SpanKindProducer
+	case draftAttempt:
+		return ptrace.SpanKindConsumer
+	}
+	return ptrace.SpanKindInternal
+}
+
+// writeStatus says how the piece of work ended. What nobody called good or bad stays unset.
+func (b *builder) writeStatus(status ptrace.Status, d *draft) {
+	switch {
+	case d.deciding && b.verdict.State == operation.StateStuck:
+		text, _ := b.describe()
+		setError(status, text)
+	case d.kind == draftWait:
+	case d.unfinished:
+		setError(status, "began and did not end")
+	case d.outcome == operation.OutcomeError:
+		setError(status, line(explain(d.err)))
+	case d.outcome == operation.OutcomeOK:
+		status.SetCode(ptrace.StatusCodeOk)
+	}
+}
+
+func setError(status ptrace.Status, text string) {
+	status.SetCode(ptrace.StatusCodeError)
+	status.SetMessage(text)
+}
+
+// link adds a link and says what it leads to and how that came to be part of the operation.
+func link(links ptrace.SpanLinkSlice, trace operation.TraceID, span operation.SpanID, kind string, reason operation.Reason) {
+	l := links.AppendEmpty()
+	l.SetTraceID(pcommon.TraceID(trace))
+	l.SetSpanID(pcommon.SpanID(span))
+	l.Attributes().PutStr("async.link.kind", kind)
+	if reason != operation.ReasonUnknown {
+		l.Attributes().PutStr("async.join.reason", reason.String())
+	}
+}
