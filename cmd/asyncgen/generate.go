@@ -63,7 +63,7 @@ func generate(abort, stop context.Context, o options.Options, stdout, stderr io.
 
 // flush shuts the providers down. It takes its time, unless abort has ended or ends meanwhile.
 func flush(abort context.Context, providers *telemetry.Providers) error {
-	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(abort), flushTimeout)
 	defer cancel()
 	defer context.AfterFunc(abort, func() { time.AfterFunc(abortedFlushTimeout, cancel) })()
 	if err := providers.Shutdown(ctx); err != nil {

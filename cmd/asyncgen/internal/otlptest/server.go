@@ -31,19 +31,19 @@ type Server struct {
 }
 
 // Start starts a server on a free port and stops it when the test ends.
-func Start(t testing.TB, options ...grpc.ServerOption) *Server {
-	t.Helper()
+func Start(tb testing.TB, options ...grpc.ServerOption) *Server {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	s := &Server{Endpoint: listener.Addr().String()}
 	server := grpc.NewServer(options...)
 	ptraceotlp.RegisterGRPCServer(server, &traceService{to: s})
 	plogotlp.RegisterGRPCServer(server, &logService{to: s})
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		server.Stop()
-		require.NoError(t, <-done)
+		require.NoError(tb, <-done)
 	})
 	return s
 }

@@ -90,7 +90,7 @@ func (l lineProcessor) OnEmit(_ context.Context, record *sdklog.Record) error {
 func (s span) attr(key string) string {
 	for _, kv := range s.Attributes() {
 		if string(kv.Key) == key {
-			return kv.Value.Emit()
+			return kv.Value.String()
 		}
 	}
 	return ""

@@ -95,11 +95,7 @@ func (r *run) deliver(abort context.Context, number int, m message) {
 	attempts := r.op.Hops[number].Attempts
 	for i := range attempts {
 		attempt := &attempts[i]
-		waitUntil := abort
-		if attempt.Comeback {
-			waitUntil = r.sim.stop
-		}
-		if !pause(waitUntil, attempt.Wait) || abort.Err() != nil {
+		if !r.sim.await(abort, attempt) {
 			return
 		}
 		// Of a message processed twice, only the first processing has consequences, else all that follows would be doubled.

@@ -144,6 +144,21 @@ func (s *Simulator) finish(abort context.Context, op *truth.Operation) {
 	}
 }
 
+// await waits until an attempt is due and reports whether it is to be made.
+func (s *Simulator) await(abort context.Context, attempt *plan.Attempt) bool {
+	if !attempt.Comeback {
+		return pause(abort, attempt.Wait)
+	}
+	timer := time.NewTimer(attempt.Wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return abort.Err() == nil
+	case <-s.stop.Done():
+		return false
+	}
+}
+
 // pause waits and reports whether the run still goes on.
 func pause(abort context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

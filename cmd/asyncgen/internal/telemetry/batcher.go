@@ -21,6 +21,7 @@ const (
 // record when its queue is full: a generator whose start lines get lost under load could not tell the truth.
 type Batcher struct {
 	exporter sdklog.Exporter
+	abandon  context.CancelFunc
 	queue    chan sdklog.Record
 	flush    chan chan struct{}
 	stop     chan struct{}
@@ -30,16 +31,18 @@ type Batcher struct {
 
 var _ sdklog.Processor = (*Batcher)(nil)
 
-// NewBatcher starts a batcher, which Shutdown stops.
-func NewBatcher(exporter sdklog.Exporter) *Batcher {
+// NewBatcher starts a batcher, which Shutdown stops. It exports with the values of ctx, but does not end with it.
+func NewBatcher(ctx context.Context, exporter sdklog.Exporter) *Batcher {
+	ctx, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	b := &Batcher{
 		exporter: exporter,
+		abandon:  abandon,
 		queue:    make(chan sdklog.Record, logQueue),
 		flush:    make(chan chan struct{}),
 		stop:     make(chan struct{}),
 		done:     make(chan struct{}),
 	}
-	go b.loop()
+	go b.loop(ctx)
 	return b
 }
 
@@ -73,19 +76,21 @@ func (b *Batcher) ForceFlush(ctx context.Context) error {
 	}
 }
 
-// Shutdown exports what is queued and shuts the exporter down.
+// Shutdown exports what is queued and shuts the exporter down. When ctx ends, what has not been exported is abandoned.
 func (b *Batcher) Shutdown(ctx context.Context) error {
 	b.once.Do(func() { close(b.stop) })
 	select {
 	case <-b.done:
 		return b.exporter.Shutdown(ctx)
 	case <-ctx.Done():
+		b.abandon()
 		return ctx.Err()
 	}
 }
 
-func (b *Batcher) loop() {
+func (b *Batcher) loop(ctx context.Context) {
 	defer close(b.done)
+	defer b.abandon()
 	ticker := time.NewTicker(logDelay)
 	defer ticker.Stop()
 	batch := make([]sdklog.Record, 0, logBatch)
@@ -93,38 +98,38 @@ func (b *Batcher) loop() {
 		select {
 		case record := <-b.queue:
 			if batch = append(batch, record); len(batch) == logBatch {
-				batch = b.export(batch)
+				batch = b.export(ctx, batch)
 			}
 		case <-ticker.C:
-			batch = b.export(batch)
+			batch = b.export(ctx, batch)
 		case flushed := <-b.flush:
-			batch = b.drain(batch)
+			batch = b.drain(ctx, batch)
 			close(flushed)
 		case <-b.stop:
-			b.drain(batch)
+			b.drain(ctx, batch)
 			return
 		}
 	}
 }
 
 // drain exports the batch and everything queued by now.
-func (b *Batcher) drain(batch []sdklog.Record) []sdklog.Record {
+func (b *Batcher) drain(ctx context.Context, batch []sdklog.Record) []sdklog.Record {
 	for {
 		select {
 		case record := <-b.queue:
 			if batch = append(batch, record); len(batch) == logBatch {
-				batch = b.export(batch)
+				batch = b.export(ctx, batch)
 			}
 		default:
-			return b.export(batch)
+			return b.export(ctx, batch)
 		}
 	}
 }
 
 // export returns the batch emptied. The exporter has its own timeout and its own retries; what it gives up is lost.
-func (b *Batcher) export(batch []sdklog.Record) []sdklog.Record {
+func (b *Batcher) export(ctx context.Context, batch []sdklog.Record) []sdklog.Record {
 	if len(batch) > 0 {
-		if err := b.exporter.Export(context.Background(), batch); err != nil {
+		if err := b.exporter.Export(ctx, batch); err != nil {
 			otel.Handle(err)
 		}
 		clear(batch)

@@ -26,9 +26,13 @@ type slowExporter struct {
 	shutdown bool
 }
 
-func (e *slowExporter) Export(_ context.Context, records []sdklog.Record) error {
+func (e *slowExporter) Export(ctx context.Context, records []sdklog.Record) error {
 	if e.gate != nil {
-		<-e.gate
+		select {
+		case <-e.gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -65,7 +69,7 @@ func emit(t *testing.T, b *Batcher, n int) {
 func TestBatcherExportsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &slowExporter{}
-		b := NewBatcher(e)
+		b := NewBatcher(context.Background(), e)
 		emit(t, b, 3)
 		synctest.Wait()
 		require.Zero(t, e.total())
@@ -87,7 +91,7 @@ func TestBatcherExportsInTime(t *testing.T) {
 func TestBatcherFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &slowExporter{}
-		b := NewBatcher(e)
+		b := NewBatcher(context.Background(), e)
 		emit(t, b, 2*logBatch+5)
 		require.NoError(t, b.ForceFlush(context.Background()))
 		require.Equal(t, 2*logBatch+5, e.total())
@@ -98,12 +102,14 @@ func TestBatcherFlush(t *testing.T) {
 func TestBatcherBlocksInsteadOfDropping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &slowExporter{gate: make(chan struct{})}
-		b := NewBatcher(e)
+		b := NewBatcher(context.Background(), e)
 		const all = logQueue + 3*logBatch
 		emitted := make(chan struct{})
 		go func() {
 			defer close(emitted)
-			emit(t, b, all)
+			for range all {
+				_ = b.OnEmit(context.Background(), &sdklog.Record{})
+			}
 		}()
 		synctest.Wait()
 		select {
@@ -114,17 +120,29 @@ func TestBatcherBlocksInsteadOfDropping(t *testing.T) {
 		short, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, b.ForceFlush(short), context.DeadlineExceeded)
-		require.ErrorIs(t, b.Shutdown(expired()), context.Canceled, "even a batcher that stands still can be left")
 		close(e.gate)
 		<-emitted
 		require.NoError(t, b.Shutdown(context.Background()))
+		require.Equal(t, all, e.total())
+	})
+}
+
+func TestBatcherAbandonsExports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &slowExporter{gate: make(chan struct{})}
+		count := &tally{}
+		b := NewBatcher(context.Background(), countingLogs{e, count})
+		emit(t, b, 3)
+		require.ErrorIs(t, b.Shutdown(expired()), context.Canceled)
+		synctest.Wait()
+		require.Equal(t, int64(3), count.delivery().LogsLost, "what is abandoned is counted")
 	})
 }
 
 func TestBatcherLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &slowExporter{gate: make(chan struct{})}
-		b := NewBatcher(e)
+		b := NewBatcher(context.Background(), e)
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() { emit(t, b, 2000) })
@@ -161,7 +179,7 @@ func TestLossIsCountedAndReported(t *testing.T) {
 	defer otel.SetErrorHandler(previous)
 	gone := errors.New("gone")
 	count := &tally{}
-	b := NewBatcher(countingLogs{&slowExporter{err: gone}, count})
+	b := NewBatcher(context.Background(), countingLogs{&slowExporter{err: gone}, count})
 	emit(t, b, 7)
 	require.NoError(t, b.Shutdown(context.Background()))
 	require.Equal(t, Delivery{LogsLost: 7, LastError: gone}, count.delivery())

@@ -65,7 +65,7 @@ func New(ctx context.Context, conn *grpc.ClientConn, services []Service) (*Provi
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("log exporter: %w", err), spans.Shutdown(ctx), p.Shutdown(ctx))
 		}
-		p.add(identity, spans, logs)
+		p.add(ctx, identity, spans, logs)
 	}
 	return p, nil
 }
@@ -75,7 +75,7 @@ var retries = struct {
 	InitialInterval, MaxInterval, MaxElapsedTime time.Duration
 }{true, 200 * time.Millisecond, 3 * time.Second, giveUp}
 
-func (p *Providers) add(identity Service, spans sdktrace.SpanExporter, logs sdklog.Exporter) {
+func (p *Providers) add(ctx context.Context, identity Service, spans sdktrace.SpanExporter, logs sdklog.Exporter) {
 	res := resource.NewSchemaless(
 		attribute.String("service.name", identity.Name),
 		attribute.String("service.instance.id", identity.Instance),
@@ -93,7 +93,7 @@ func (p *Providers) add(identity Service, spans sdktrace.SpanExporter, logs sdkl
 		),
 		loggers: sdklog.NewLoggerProvider(
 			sdklog.WithResource(res),
-			sdklog.WithProcessor(NewBatcher(countingLogs{logs, &p.tally})),
+			sdklog.WithProcessor(NewBatcher(ctx, countingLogs{logs, &p.tally})),
 		),
 	}
 	s.tracer, s.logger = s.tracers.Tracer(ScopeName), s.loggers.Logger(ScopeName)
