@@ -1,0 +1,136 @@
+package event
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/throughline/throughline/internal/incident"
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// ScopeName is the instrumentation scope of all events. What bears it is not evidence.
+const ScopeName = "github.com/throughline/throughline/event"
+
+// The names of the events.
+const (
+	NameStuck      = "async.operation.stuck"
+	NameFailed     = "async.operation.failed"
+	NameRecovered  = "async.operation.recovered"
+	NameDuplicated = "async.operation.duplicated"
+
+	NameIncidentOpened   = namePrefixIncident + "opened"
+	NameIncidentUpdated  = namePrefixIncident + "updated"
+	NameIncidentResolved = namePrefixIncident + "resolved"
+
+	namePrefixIncident = "async.incident."
+)
+
+// Attributes of an operation.
+const (
+	attrOperationID             = "async.operation.id"
+	attrOperationName           = "async.operation.name"
+	attrOperationNamespace      = "async.operation.namespace"
+	attrOperationState          = "async.operation.state"
+	attrOperationReason         = "async.operation.reason"
+	attrOperationPreviousState  = "async.operation.previous.state"
+	attrOperationPreviousReason = "async.operation.previous.reason"
+	attrOperationFlags          = "async.operation.flags"
+	attrOperationRevision       = "async.operation.revision"
+	attrOperationSince          = "async.operation.since"
+	attrOperationStartedAt      = "async.operation.started_at"
+	attrOperationThreshold      = "async.operation.threshold"
+	attrOperationTraceID        = "async.operation.trace_id"
+	attrOperationSourceTraceIDs = "async.operation.source_trace_ids"
+	attrOperationSeverity       = "async.operation.severity"
+	attrOperationPriority       = "async.operation.priority"
+	attrOperationOwner          = "async.operation.owner"
+	attrOperationRunbook        = "async.operation.runbook"
+	attrOperationRule           = "async.operation.rule"
+)
+
+// Attributes of an incident.
+const (
+	attrIncidentID           = "async.incident.id"
+	attrIncidentVersion      = "async.incident.fingerprint_version"
+	attrIncidentState        = "async.incident.state"
+	attrIncidentCause        = "async.incident.cause"
+	attrIncidentRevision     = "async.incident.revision"
+	attrIncidentKind         = "async.incident.kind"
+	attrIncidentReason       = "async.incident.reason"
+	attrIncidentSeverity     = "async.incident.severity"
+	attrIncidentPriority     = "async.incident.priority"
+	attrIncidentOwner        = "async.incident.owner"
+	attrIncidentRunbook      = "async.incident.runbook"
+	attrIncidentActive       = "async.incident.operations.active"
+	attrIncidentTotal        = "async.incident.operations.total"
+	attrIncidentLost         = "async.incident.operations.lost"
+	attrIncidentOperationIDs = "async.incident.operation_ids"
+	attrIncidentTraceIDs     = "async.incident.trace_ids"
+	attrIncidentFirstSeen    = "async.incident.first_seen"
+	attrIncidentLastSeen     = "async.incident.last_seen"
+	attrIncidentOpenedAt     = "async.incident.opened_at"
+	attrIncidentUpdatedAt    = "async.incident.updated_at"
+	attrIncidentResolvedAt   = "async.incident.resolved_at"
+	attrIncidentReopened     = "async.incident.reopened"
+	attrIncidentQuiet        = "async.incident.quiet"
+	attrIncidentErrorAt      = "async.incident.error_at"
+)
+
+// Attributes of the hop and the error, for both. The destination and group of an incident are part of its identity; those
+// of the hop are where its first operation was.
+const (
+	attrDestination    = "messaging.destination.name"
+	attrGroup          = "messaging.consumer.group.name"
+	attrErrorType      = "error.type"
+	attrExceptionType  = "exception.type"
+	attrExceptionText  = "exception.message"
+	attrExceptionStack = "exception.stacktrace"
+	attrHopIndex       = "async.hop.index"
+	attrHopSystem      = "messaging.system"
+	attrHopDestination = "async.hop.destination"
+	attrHopGroup       = "async.hop.group"
+	attrHopService     = "async.hop.service"
+	attrHopProducer    = "async.hop.producer"
+)
+
+// New returns logs that are ready to take events in the returned slice; version is that of the collector.
+func New(version string) (plog.Logs, plog.LogRecordSlice) {
+	logs := plog.NewLogs()
+	scope := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
+	scope.Scope().SetName(ScopeName)
+	scope.Scope().SetVersion(version)
+	return logs, scope.LogRecords()
+}
+
+// IsIncident reports whether a record claims to be an event of an incident.
+func IsIncident(record plog.LogRecord) bool {
+	_, ok := incidentKind(record)
+	return ok
+}
+
+func incidentKind(record plog.LogRecord) (incident.EventKind, bool) {
+	name, ok := strings.CutPrefix(record.EventName(), namePrefixIncident)
+	if !ok {
+		return 0, false
+	}
+	return incident.ParseEventKind(name)
+}
+
+// severityNumbers are the OTLP severities of the configured ones.
+var severityNumbers = [...]plog.SeverityNumber{
+	operation.SeverityInfo:     plog.SeverityNumberInfo,
+	operation.SeverityWarning:  plog.SeverityNumberWarn,
+	operation.SeverityError:    plog.SeverityNumberError,
+	operation.SeverityCritical: plog.SeverityNumberFatal,
+}
+
+// setSeverity sets the severity of a record: that of the trouble, or info for the end of it.
+func setSeverity(record plog.LogRecord, s operation.Severity, over bool) {
+	if over {
+		s = operation.SeverityInfo
+	}
+	s = min(s, operation.SeverityCritical)
+	record.SetSeverityNumber(severityNumbers[s])
+	record.SetSeverityText(s.String())
+}

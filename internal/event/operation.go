@@ -1,0 +1,141 @@
+package event
+
+import (
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/throughline/throughline/internal/incident"
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// maxTraces bounds the original traces that an event names.
+const maxTraces = 16
+
+// Operation is a change of verdict that events are made of.
+type Operation struct {
+	Change *operation.Change
+	// Trace is the ID of the operation's derived trace, zero if there is none.
+	Trace operation.TraceID
+	// IncidentID is the incident that the operation is in after the change, or was in before; "" without one.
+	IncidentID string
+}
+
+// AppendTo appends the events that follow from the change and returns how many: an operation that got stuck or failed, or
+// otherwise than before; one that was and is so no more; one whose message turns out to have been processed twice. A
+// completion is no event, and neither is that an operation left memory.
+func (o Operation) AppendTo(records plog.LogRecordSlice) int {
+	before := records.Len()
+	if name := o.name(); name != "" {
+		o.append(records, name)
+	}
+	c := o.Change
+	if !c.Gone && c.Verdict.Flags&^c.Before.Flags&operation.FlagDuplicated != 0 {
+		o.append(records, NameDuplicated)
+	}
+	return records.Len() - before
+}
+
+func (o Operation) name() string {
+	c := o.Change
+	flagless := c.Verdict
+	flagless.Flags = c.Before.Flags
+	if c.Gone || flagless.SameOutcome(c.Before) {
+		return ""
+	}
+	switch {
+	case c.Verdict.State == operation.StateStuck:
+		return NameStuck
+	case c.Verdict.State == operation.StateFailed:
+		return NameFailed
+	case c.Before.State == operation.StateStuck || c.Before.State == operation.StateFailed:
+		return NameRecovered
+	}
+	return ""
+}
+
+func (o Operation) append(records plog.LogRecordSlice, name string) {
+	c := o.Change
+	record := records.AppendEmpty()
+	record.SetEventName(name)
+	record.SetTimestamp(pcommon.Timestamp(max(0, c.At)))
+	record.SetObservedTimestamp(pcommon.Timestamp(max(0, c.At)))
+	record.SetTraceID(pcommon.TraceID(o.Trace))
+	record.Body().SetStr(o.summary(name))
+	policy := c.Policy
+	if policy == nil {
+		fallback := operation.DefaultPolicy()
+		policy = &fallback
+	}
+	setSeverity(record, policy.Severity, name == NameRecovered)
+
+	w := writer{record.Attributes()}
+	w.EnsureCapacity(32)
+	o.identify(w)
+	o.judge(w)
+	w.text(attrOperationSeverity, min(policy.Severity, operation.SeverityCritical).String())
+	w.PutInt(attrOperationPriority, int64(policy.Priority))
+	w.text(attrOperationOwner, policy.Owner)
+	w.text(attrOperationRunbook, policy.Runbook)
+	w.text(attrOperationRule, policy.Rule)
+}
+
+func (o Operation) identify(w writer) {
+	v := o.Change.View
+	w.text(attrOperationID, v.ID)
+	w.text(attrOperationName, incident.NameOf(o.Change))
+	w.text(attrOperationNamespace, v.Namespace)
+	w.text(attrOperationTraceID, traceText(o.Trace))
+	var traces []string
+	for _, t := range v.Traces[:min(len(v.Traces), maxTraces)] {
+		traces = append(traces, traceText(t))
+	}
+	w.texts(attrOperationSourceTraceIDs, traces)
+	w.time(attrOperationStartedAt, v.StartedAt)
+	w.text(attrIncidentID, o.IncidentID)
+}
+
+func (o Operation) judge(w writer) {
+	c := o.Change
+	w.PutStr(attrOperationState, c.Verdict.State.String())
+	w.text(attrOperationReason, c.Verdict.Reason.String())
+	w.PutStr(attrOperationPreviousState, c.Before.State.String())
+	w.text(attrOperationPreviousReason, c.Before.Reason.String())
+	w.texts(attrOperationFlags, c.Verdict.Flags.Names())
+	w.PutInt(attrOperationRevision, int64(c.Revision))
+	w.time(attrOperationSince, c.Verdict.Since)
+	w.seconds(attrOperationThreshold, c.Verdict.Threshold)
+	key, troubled := incident.KeyOf(c)
+	if !troubled {
+		return
+	}
+	w.text(attrDestination, key.Destination)
+	w.text(attrGroup, key.Group)
+	w.text(attrErrorType, key.ErrorType)
+	w.hop(incident.HopOf(c))
+	w.exception(incident.ErrorOf(c))
+}
+
+func (o Operation) summary(name string) string {
+	c := o.Change
+	who := fmt.Sprintf("operation %q (%s)", c.View.ID, incident.NameOf(c))
+	switch name {
+	case NameRecovered:
+		return fmt.Sprintf("%s recovered from %s: %s", who, c.Before.State, c.Verdict.State)
+	case NameDuplicated:
+		return who + " processed the same message successfully more than once"
+	}
+	what := c.Verdict.State.String()
+	if c.Verdict.Reason != operation.StuckNone {
+		what += " (" + c.Verdict.Reason.String() + ")"
+	}
+	if hop := incident.HopOf(c); hop.Destination != "" {
+		what += fmt.Sprintf(" at %q", hop.Destination)
+	}
+	if c.Verdict.Since != 0 {
+		what += " since " + time.Unix(0, c.Verdict.Since).UTC().Format(time.RFC3339)
+	}
+	return who + " " + what
+}

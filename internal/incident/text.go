@@ -1,0 +1,44 @@
+package incident
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// Summary says in one line what is wrong and where, or that it is over.
+func (i *Incident) Summary() string {
+	var b strings.Builder
+	if i.State == StateResolved {
+		b.WriteString("resolved: ")
+	} else {
+		fmt.Fprintf(&b, "%d ", i.Active)
+	}
+	fmt.Fprintf(&b, "%s of %q ", plural(i.Active, "operation"), i.OperationName)
+	b.WriteString(i.condition())
+	if i.Destination != "" {
+		fmt.Fprintf(&b, " at %q", i.Destination)
+	}
+	if i.Group != "" {
+		fmt.Fprintf(&b, ", consumer group %q", i.Group)
+	}
+	if i.ErrorType != "" {
+		fmt.Fprintf(&b, ", error %q", i.ErrorType)
+	}
+	return b.String()
+}
+
+func (i *Incident) condition() string {
+	if i.Kind == operation.StateStuck {
+		return fmt.Sprintf("%s (%s)", i.Kind, i.Reason)
+	}
+	return i.Kind.String()
+}
+
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
+}
