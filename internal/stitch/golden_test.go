@@ -47,7 +47,7 @@ func TestTraceOfEachStory(t *testing.T) {
 		"failed-to-send":  {[]operation.Fact{request(1, 0, 0.1), failed(send(2, 1, "orders", 0.02, 0.04), "NetworkError", "")}, 60},
 		"declared-failed": {[]operation.Fact{request(1, 0, 0.1), declared}, 60},
 		"stuck-waiting":   {[]operation.Fact{request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04)}, 312},
-		"stuck-overdue": {[]operation.Fact{request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04)}, 50},
+		"stuck-overdue":   {[]operation.Fact{request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04)}, 50},
 		"killed": {[]operation.Fact{
 			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04), record(operation.KindStarted, "order-worker", 9, 2, "order.started"),
 			record(operation.KindLog, "order-worker", 9, 2.5, "reserving stock"),
