@@ -143,12 +143,13 @@ func (r *reader) seconds(name string) int64 {
 	if !ok {
 		return 0
 	}
-	n := math.Round(v.Double() * float64(time.Second))
-	if !(n >= 0 && n < math.MaxInt64) {
+	// Seconds in floating point are exact to the millisecond over centuries, and to no more than that.
+	millis := math.Round(v.Double() * 1e3)
+	if math.IsNaN(millis) || millis < 0 || millis > math.MaxInt64/1e6 {
 		r.fail(name, "is %g: must be a number of seconds", v.Double())
 		return 0
 	}
-	return int64(n)
+	return int64(millis) * int64(time.Millisecond)
 }
 
 func (r *reader) texts(name string) []string {
