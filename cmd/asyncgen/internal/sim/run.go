@@ -48,7 +48,7 @@ func (r *run) enter(abort context.Context) {
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(at), trace.WithAttributes(
 			attribute.String(keyHTTPMethod, "POST"), attribute.String(keyHTTPRoute, flow.Route),
 			attribute.String(keyURLPath, flow.Route), attribute.String(keyURLScheme, "https"),
-			attribute.String(keyServerAddress, flow.EntryService+".example.com"),
+			attribute.String(keyServerAddress, flow.EntryService+".example.com"), attribute.Int(keyHTTPStatus, 202),
 		))
 	correlation := log.String(keyConversationID, r.op.ID)
 	r.emit(ctx, flow.EntryService, record{at: at, severity: log.SeverityInfo, body: flow.Noun + " received", attributes: []log.KeyValue{correlation}})
@@ -63,24 +63,16 @@ func (r *run) enter(abort context.Context) {
 	}
 	end := time.Now()
 	r.emit(ctx, flow.EntryService, record{at: end, severity: log.SeverityInfo, body: flow.Noun + " accepted", attributes: []log.KeyValue{correlation}})
-	span.SetAttributes(attribute.Int(keyHTTPStatus, 202))
 	span.End(trace.WithTimestamp(end))
 }
 
 // send publishes the message of a hop and lets its delivery begin.
 func (r *run) send(ctx, abort context.Context, service string, number int) {
 	hop, done, at := &r.op.Hops[number], &r.hops[number], time.Now()
-	attributes := r.messagingAttributes(opSend, hop, service+"-producer")
-	if number == 0 {
-		attributes = append(attributes, attribute.String(keyOperationName, r.op.Workflow.Name))
-		if r.sim.settings.Propagation != PropagationNone {
-			attributes = append(attributes, attribute.String(keyConversationID, r.op.ID))
-		}
-	}
+	offset := r.sim.broker.nextOffset(hop)
 	_, span := r.sim.telemetry.Tracer(service).Start(ctx, opSend+" "+hop.Stage.Destination,
-		trace.WithSpanKind(trace.SpanKindProducer), trace.WithTimestamp(at), trace.WithAttributes(attributes...))
-	m := message{producer: span.SpanContext().WithRemote(true), offset: r.sim.broker.nextOffset(hop)}
-	span.SetAttributes(r.routingAttributes(hop, m.offset)...)
+		trace.WithSpanKind(trace.SpanKindProducer), trace.WithTimestamp(at), trace.WithAttributes(r.producerAttributes(number, service, offset)...))
+	m := message{producer: span.SpanContext().WithRemote(true), offset: offset}
 	*done = truth.Hop{
 		System: hop.Stage.System, Destination: hop.Stage.Destination, MessageID: hop.MessageID,
 		SentAt: at.UTC(), Producer: spanOf(service, span.SpanContext()),

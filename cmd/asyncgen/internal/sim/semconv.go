@@ -62,13 +62,12 @@ const (
 	opProcess = "process"
 )
 
+// maxAttributes is the largest number of attributes of a messaging span; slices made for it never grow.
+const maxAttributes = 15
+
 // messagingAttributes are those that the sending and the consuming side of a message have in common.
-func (r *run) messagingAttributes(operation string, hop *plan.Hop, client string) []attribute.KeyValue {
-	broker, port := "kafka.internal", 9092
-	if hop.Stage.System == plan.SystemRabbitMQ {
-		broker, port = "rabbitmq.internal", 5672
-	}
-	attributes := make([]attribute.KeyValue, 0, 18)
+func (r *run) messagingAttributes(operation string, hop *plan.Hop, client string, offset int64) []attribute.KeyValue {
+	attributes := make([]attribute.KeyValue, 0, maxAttributes)
 	attributes = append(attributes,
 		attribute.String(keySystem, hop.Stage.System),
 		attribute.String(keyMessagingOpName, operation),
@@ -77,33 +76,42 @@ func (r *run) messagingAttributes(operation string, hop *plan.Hop, client string
 		attribute.String(keyMessageID, hop.MessageID),
 		attribute.Int(keyBodySize, hop.BodyBytes),
 		attribute.String(keyClientID, client),
-		attribute.String(keyServerAddress, broker),
-		attribute.Int(keyServerPort, port),
 	)
-	if r.sim.settings.Propagation == PropagationNone {
+	if hop.Stage.System == plan.SystemRabbitMQ {
+		return append(attributes,
+			attribute.String(keyServerAddress, "rabbitmq.internal"),
+			attribute.Int(keyServerPort, 5672),
+			attribute.String(keyRoutingKey, hop.Stage.Destination))
+	}
+	return append(attributes,
+		attribute.String(keyServerAddress, "kafka.internal"),
+		attribute.Int(keyServerPort, 9092),
+		attribute.String(keyPartition, strconv.Itoa(hop.Partition)),
+		attribute.String(keyKafkaKey, r.op.Customer),
+		attribute.Int64(keyKafkaOffset, offset))
+}
+
+// producerAttributes are the attributes of a send span. That of the first message names the operation.
+func (r *run) producerAttributes(number int, service string, offset int64) []attribute.KeyValue {
+	attributes := r.messagingAttributes(opSend, &r.op.Hops[number], service+"-producer", offset)
+	if number == 0 {
+		attributes = append(attributes, attribute.String(keyOperationName, r.op.Workflow.Name))
+	}
+	if number == 0 || r.sim.settings.Propagation == PropagationNone {
 		attributes = append(attributes, attribute.String(keyConversationID, r.op.ID))
 	}
 	return attributes
 }
 
-// routingAttributes say where in its destination a message lies.
-func (r *run) routingAttributes(hop *plan.Hop, offset int64) []attribute.KeyValue {
-	if hop.Stage.System == plan.SystemRabbitMQ {
-		return []attribute.KeyValue{attribute.String(keyRoutingKey, hop.Stage.Destination)}
-	}
-	return []attribute.KeyValue{
-		attribute.String(keyPartition, strconv.Itoa(hop.Partition)),
-		attribute.String(keyKafkaKey, r.op.Customer),
-		attribute.Int64(keyKafkaOffset, offset),
-	}
-}
-
 // consumerAttributes are the attributes of a receive or process span.
 func (r *run) consumerAttributes(operation string, hop *plan.Hop, delivered delivery) []attribute.KeyValue {
-	attributes := append(r.messagingAttributes(operation, hop, hop.Stage.Service+"-consumer"), r.routingAttributes(hop, delivered.offset)...)
+	attributes := r.messagingAttributes(operation, hop, hop.Stage.Service+"-consumer", delivered.offset)
 	attributes = append(attributes, attribute.String(keyGroup, hop.Stage.Group))
 	if hop.Stage.System == plan.SystemRabbitMQ {
 		attributes = append(attributes, attribute.Int64(keyDeliveryTag, delivered.tag))
+	}
+	if r.sim.settings.Propagation == PropagationNone {
+		attributes = append(attributes, attribute.String(keyConversationID, r.op.ID))
 	}
 	return attributes
 }

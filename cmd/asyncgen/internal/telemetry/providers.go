@@ -25,7 +25,7 @@ const ScopeName = "asyncgen"
 const ServiceVersion = "1.4.2"
 
 const (
-	spanQueue = 16384
+	spanQueue = 8192
 	spanBatch = 512
 	spanDelay = 500 * time.Millisecond
 	// giveUp is how long a batch is tried again while the collector is away.
