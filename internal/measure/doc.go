@@ -1,0 +1,13 @@
+// Package measure turns changes of verdict, and a look at what is open, into metrics.
+//
+// A [Meter] counts with cumulative temporality from the start of the collector; the age and depth of what is open are
+// read afresh for each collection from [Gauges], so that they move even when nothing completes.
+// All attribute values come from telemetry, so the series of each metric are bounded: what exceeds the bound is counted in
+// one overflow series, and no observation is lost.
+//
+// What is counted when, so that each thing counts once although verdicts change:
+//   - duration, waits, attempts and their durations: when the operation becomes final for the first time. What late
+//     evidence adds afterwards is not counted, nor is what never became final.
+//   - outcomes: for each final verdict; one that corrects an earlier one carries async.operation.corrected.
+//   - duplicates: when the verdict first has the flag, final or not.
+package measure

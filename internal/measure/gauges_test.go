@@ -1,0 +1,122 @@
+package measure
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+func stuck(reason operation.StuckReason) operation.Verdict {
+	return operation.Verdict{State: operation.StateStuck, Reason: reason, Hop: -1, Consumer: -1}
+}
+
+var inProgress = operation.Verdict{Hop: -1, Consumer: -1}
+
+func TestGaugesOfWhatIsOpen(t *testing.T) {
+	m := newMeter(t, DefaultMaxSeries)
+	g := m.NewGauges()
+	waiting := view("order-1", hop(1, operation.HopWaiting), hop(4, operation.HopWaiting))
+	g.Add("order.fulfil", waiting, stuck(operation.StuckWaiting))
+	// The first delivery died; only the second is at work. Another group is done.
+	processing := view("order-2", hop(2, operation.HopProcessing,
+		consumer("billing", operation.HopProcessing, 1, attempt(3, 0, 0), attempt(6, 0, 0)), consumer("mail", operation.HopDone, 1, attempt(3, 4, 0))))
+	processing.StartedAt = sec(2)
+	g.Add("order.fulfil", processing, inProgress)
+	g.Add("report", view("report-1", hop(2, operation.HopFailed)), inProgress)
+	g.Add("order.fulfil", waiting, operation.Verdict{State: operation.StateCompleted})
+	requireLines(t, m.Collect(at(30), g),
+		"async.operation.active{operation=order.fulfil} 2",
+		"async.operation.active{operation=report} 1",
+		"async.operation.stuck{operation=order.fulfil,reason=waiting} 1",
+		"async.operation.oldest.age{operation=order.fulfil} 30",
+		"async.operation.oldest.age{operation=report} 30",
+		"async.queue.depth{destination=orders,system=kafka} 2",
+		"async.queue.oldest.age{destination=orders,system=kafka} 29",
+		"async.process.active{destination=orders,group=billing,system=kafka} 1",
+	)
+}
+
+func TestWhatWasOpenFallsToZero(t *testing.T) {
+	m := newMeter(t, DefaultMaxSeries)
+	g := m.NewGauges()
+	g.Add("order.fulfil", view("order-1", hop(1, operation.HopWaiting)), stuck(operation.StuckWaiting))
+	m.Collect(at(30), g)
+	requireLines(t, m.Collect(at(60), m.NewGauges()),
+		"async.operation.active{operation=order.fulfil} 0",
+		"async.operation.stuck{operation=order.fulfil,reason=waiting} 0",
+		"async.operation.oldest.age{operation=order.fulfil} 0",
+		"async.queue.depth{destination=orders,system=kafka} 0",
+		"async.queue.oldest.age{destination=orders,system=kafka} 0",
+	)
+}
+
+func TestAgeIsNeverNegative(t *testing.T) {
+	m := newMeter(t, DefaultMaxSeries)
+	g := m.NewGauges()
+	ahead := view("order-1")
+	ahead.StartedAt = sec(99)
+	g.Add("ahead", ahead, inProgress)
+	unknown := view("order-2")
+	unknown.StartedAt = 0
+	g.Add("unknown", unknown, inProgress)
+	requireLines(t, m.Collect(at(30), g),
+		"async.operation.active{operation=ahead} 1", "async.operation.active{operation=unknown} 1",
+		"async.operation.oldest.age{operation=ahead} 0", "async.operation.oldest.age{operation=unknown} 0")
+}
+
+func TestTypesOfGauges(t *testing.T) {
+	m := newMeter(t, DefaultMaxSeries)
+	g := m.NewGauges()
+	g.Add("order.fulfil", view("order-1"), inProgress)
+	metrics := m.Collect(at(30), g).ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	require.Equal(t, pmetric.MetricTypeSum, metrics.At(0).Type())
+	require.False(t, metrics.At(0).Sum().IsMonotonic())
+	require.Equal(t, pmetric.AggregationTemporalityCumulative, metrics.At(0).Sum().AggregationTemporality())
+	require.Equal(t, pmetric.MetricTypeGauge, metrics.At(1).Type())
+	require.Equal(t, "s", metrics.At(1).Unit())
+}
+
+// names fills gauges with one operation for each name, in the given order.
+func names(m *Meter, all ...string) *Gauges {
+	g := m.NewGauges()
+	for _, name := range all {
+		g.Add(name, view(name), inProgress)
+	}
+	return g
+}
+
+func active(metrics pmetric.Metrics) map[string]int64 {
+	values := map[string]int64{}
+	for _, p := range metrics.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().All() {
+		values[labels(p.Attributes())] = p.IntValue()
+	}
+	return values
+}
+
+func TestGaugeSeriesDoNotChangePlaces(t *testing.T) {
+	m := newMeter(t, 3)
+	want := map[string]int64{"{operation=b}": 1, "{operation=c}": 1, "{overflow=true}": 2}
+	require.Equal(t, map[string]int64{"{operation=b}": 1, "{operation=c}": 1}, active(m.Collect(at(1), names(m, "c", "b"))))
+	require.Equal(t, want, active(m.Collect(at(2), names(m, "a", "b", "c", "d"))))
+	require.Equal(t, want, active(m.Collect(at(3), names(m, "d", "c", "b", "a"))))
+	require.Equal(t, uint64(4), m.Overflowed()["async.operation.active"])
+	require.Equal(t, map[string]int64{"{operation=b}": 1, "{operation=a}": 1, "{overflow=true}": 0}, active(m.Collect(at(4), names(m, "b", "a"))),
+		"a series that is zero gives way to one that is not")
+	require.Equal(t, map[string]int64{"{operation=b}": 0, "{operation=a}": 0, "{overflow=true}": 0}, active(m.Collect(at(5), names(m))))
+}
+
+func TestGaugesAreBoundedWhileTheyAreFilled(t *testing.T) {
+	m := newMeter(t, 3)
+	g := m.NewGauges()
+	for i := range 1000 {
+		g.Add(fmt.Sprint("name ", i), view("order"), inProgress)
+	}
+	require.Len(t, g.active.byKey, gaugeRoom*3)
+	values := active(m.Collect(at(1), g))
+	require.Len(t, values, 3)
+	require.Equal(t, int64(998), values["{overflow=true}"])
+}

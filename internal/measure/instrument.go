@@ -1,0 +1,106 @@
+package measure
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// Scope is the name of the instrumentation scope of all metrics.
+const Scope = "github.com/throughline/throughline/measure"
+
+// Names of attributes.
+const (
+	attrName        = "async.operation.name"
+	attrOutcome     = "async.operation.outcome"
+	attrReason      = "async.operation.reason"
+	attrCorrected   = "async.operation.corrected"
+	attrAttempt     = "async.attempt.outcome"
+	attrSystem      = "messaging.system"
+	attrDestination = "messaging.destination.name"
+	attrGroup       = "messaging.consumer.group.name"
+	// attrOverflow marks the series of what the bound left no room for (OpenTelemetry metrics SDK).
+	attrOverflow = "otel.metric.overflow"
+)
+
+// instrument describes one metric; its attributes stand in the order of the values in a key.
+type instrument struct {
+	name, unit, description string
+	attributes              []string
+}
+
+var (
+	operationDuration = instrument{
+		"async.operation.duration", "s", "Time from the first sign of an operation to its end.",
+		[]string{attrName, attrOutcome},
+	}
+	operationOutcomes = instrument{
+		"async.operation.outcomes", "{operation}", "Final verdicts on operations.",
+		[]string{attrName, attrOutcome, attrCorrected},
+	}
+	operationActive = instrument{
+		"async.operation.active", "{operation}", "Operations that are not final, stuck ones included.",
+		[]string{attrName},
+	}
+	operationStuck = instrument{
+		"async.operation.stuck", "{operation}", "Operations that are stuck.",
+		[]string{attrName, attrReason},
+	}
+	operationOldest = instrument{
+		"async.operation.oldest.age", "s", "Time since the first sign of the oldest operation that is not final.",
+		[]string{attrName},
+	}
+	queueWait = instrument{
+		"async.queue.wait", "s", "Time from sending a message to the first sign of its consumption.",
+		[]string{attrSystem, attrDestination, attrGroup},
+	}
+	queueDepth = instrument{
+		"async.queue.depth", "{message}", "Messages sent, of operations that are not final, without a sign of consumption.",
+		[]string{attrSystem, attrDestination, attrGroup},
+	}
+	queueOldest = instrument{
+		"async.queue.oldest.age", "s", "Time since the oldest of these messages was sent.",
+		[]string{attrSystem, attrDestination, attrGroup},
+	}
+	processDuration = instrument{
+		"async.process.duration", "s", "Time that an attempt to process a message took.",
+		[]string{attrSystem, attrDestination, attrGroup, attrAttempt},
+	}
+	processAttempts = instrument{
+		"async.process.attempts", "{attempt}", "Attempts to process a message.",
+		[]string{attrSystem, attrDestination, attrGroup, attrAttempt},
+	}
+	processActive = instrument{
+		"async.process.active", "{attempt}", "Attempts to process a message that began and did not end.",
+		[]string{attrSystem, attrDestination, attrGroup},
+	}
+	messageDuplicated = instrument{
+		"async.message.duplicated", "{message}", "Successful attempts beyond the first at the same message in one consumer group.",
+		[]string{attrSystem, attrDestination, attrGroup},
+	}
+)
+
+// metric appends an empty metric with the instrument's description.
+func (i *instrument) metric(to pmetric.MetricSlice) pmetric.Metric {
+	m := to.AppendEmpty()
+	m.SetName(i.name)
+	m.SetUnit(i.unit)
+	m.SetDescription(i.description)
+	return m
+}
+
+// put writes the key's values as attributes; an empty one is absent.
+func (i *instrument) put(m pcommon.Map, k key) {
+	if k.overflow {
+		m.PutBool(attrOverflow, true)
+		return
+	}
+	for n, name := range i.attributes {
+		switch {
+		case k.values[n] == "":
+		case name == attrCorrected:
+			m.PutBool(name, true)
+		default:
+			m.PutStr(name, k.values[n])
+		}
+	}
+}
