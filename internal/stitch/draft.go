@@ -2,6 +2,7 @@ package stitch
 
 import (
 	"cmp"
+	"math"
 
 	"github.com/throughline/throughline/internal/operation"
 )
@@ -68,9 +69,14 @@ func (b *builder) drafts() []draft {
 	return all
 }
 
-// lasts sets the times; an end that is unknown or before the start counts as the start.
-func (d *draft) lasts(start, end int64) {
-	d.start, d.end = start, max(start, end)
+// lasts sets the times.
+func (d *draft) lasts(start, end int64) { d.start, d.end = interval(start, end) }
+
+// interval is the time a span takes, at least one nanosecond: Jaeger calls a span that takes none one of negative
+// duration. An end that is unknown or before the start counts as the start.
+func interval(start, end int64) (int64, int64) {
+	start = min(start, math.MaxInt64-1)
+	return start, max(start+1, end)
 }
 
 // known returns the first time that is known, or that of the operation's first sign.
@@ -107,7 +113,7 @@ func (b *builder) waits(all []draft, hop int, h *operation.Hop) []draft {
 		}
 		d := draft{kind: draftWait, hop: h, unfinished: true, deciding: b.decides(hop, -1)}
 		d.lasts(sent, b.until)
-		d.waited = d.end - d.start
+		d.waited = max(0, b.until-sent)
 		return append(all, d)
 	}
 	for k := range h.Consumers {

@@ -38,9 +38,9 @@ func (b *builder) writeRoot(traces ptrace.Traces, all []draft, id operation.Span
 
 // extent is the time from the operation's first sign to its end, and over all drafts.
 func (b *builder) extent(all []draft) (start, end int64) {
-	start, end = b.base, max(b.base, b.verdict.EndedAt)
+	start, end = interval(b.base, b.verdict.EndedAt)
 	if b.snapshot {
-		end = b.until
+		end = max(end, b.until)
 	}
 	for i := range all {
 		start, end = min(start, all[i].start), max(end, all[i].end)
