@@ -2,6 +2,7 @@ package measure
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -55,10 +56,7 @@ func New(settings Settings) (*Meter, error) {
 func (m *Meter) Overflowed() map[string]uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	counts := make(map[string]uint64)
-	for name, count := range m.folded {
-		counts[name] = count
-	}
+	counts := maps.Clone(m.folded)
 	for name, count := range map[string]uint64{
 		operationDuration.name: m.durations.overflowed, queueWait.name: m.waits.overflowed,
 		processDuration.name: m.processing.overflowed, operationOutcomes.name: m.outcomes.overflowed,

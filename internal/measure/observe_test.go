@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -86,7 +87,7 @@ func TestLateDuplicateCountsAlthoughTheOutcomeStays(t *testing.T) {
 		attempt(13, 14, operation.OutcomeOK), attempt(15, 0, operation.OutcomeUnset))))
 	m.Observe(late)
 	m.Observe(then(late, operation.StateCompleted, late.Verdict.Flags|operation.FlagSkewed))
-	requireLines(t, m.Collect(at(30), nil), append(retriedLines[:len(retriedLines):len(retriedLines)],
+	requireLines(t, m.Collect(at(30), nil), append(slices.Clip(retriedLines),
 		"async.message.duplicated{destination=orders,group=billing,system=kafka} 2")...)
 }
 
