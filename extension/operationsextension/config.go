@@ -1,4 +1,248 @@
 package operationsextension
 
-// Config is the YAML configuration of the component.
-type Config struct{}
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+
+	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// Config is the YAML configuration of the operations extension. An empty one works.
+type Config struct {
+	// MaxOperations bounds the operations held in memory, open and finished together.
+	MaxOperations int `mapstructure:"max_operations"`
+	// MaxFacts bounds the facts of one operation; an ID with more is a runaway, and what exceeds is dropped and counted.
+	MaxFacts int `mapstructure:"max_facts"`
+	// MaxWaiting bounds the facts that wait for their operation to become known, WaitForIdentity how long.
+	MaxWaiting      int           `mapstructure:"max_waiting"`
+	WaitForIdentity time.Duration `mapstructure:"wait_for_identity"`
+	// Retention is how long finished operations stay readable.
+	Retention time.Duration `mapstructure:"retention"`
+	// ArrivalGrace is how long nothing may arrive for an operation before it is called anything but in progress.
+	ArrivalGrace time.Duration `mapstructure:"arrival_grace"`
+	// SweepInterval is how often deadlines are looked at: the delay of a verdict.
+	SweepInterval time.Duration `mapstructure:"sweep_interval"`
+	// Defaults apply to every operation, as far as the rule that matches it does not say otherwise.
+	Defaults PolicyConfig `mapstructure:"defaults"`
+	// Rules are tried in order; the first that matches an operation applies.
+	Rules []RuleConfig `mapstructure:"rules"`
+	// Incidents group operations that are stuck or failed in the same way.
+	Incidents IncidentsConfig `mapstructure:"incidents"`
+}
+
+// PolicyConfig is how operations are judged. What is left out falls back to the defaults.
+type PolicyConfig struct {
+	Stuck StuckConfig `mapstructure:"stuck"`
+	// RetryWithin is how long after a failed attempt another one is expected, before the operation has failed.
+	RetryWithin *time.Duration `mapstructure:"retry_within"`
+	// Settle is how long after its last activity an operation whose hops are all done counts as completed.
+	Settle *time.Duration `mapstructure:"settle"`
+	// Severity (info, warning, error, critical), Priority (1 is the highest), Owner and Runbook go into events and alerts.
+	Severity string `mapstructure:"severity"`
+	Priority int    `mapstructure:"priority"`
+	Owner    string `mapstructure:"owner"`
+	Runbook  string `mapstructure:"runbook"`
+}
+
+// StuckConfig holds the thresholds after which an operation is stuck; 0 switches one off.
+type StuckConfig struct {
+	// Waiting is how long a message may wait for the first sign of consumption.
+	Waiting *time.Duration `mapstructure:"waiting"`
+	// Processing is how long one attempt may take.
+	Processing *time.Duration `mapstructure:"processing"`
+	// Deadline is how long the whole operation may take.
+	Deadline *time.Duration `mapstructure:"deadline"`
+}
+
+// RuleConfig is a policy for the operations that match.
+type RuleConfig struct {
+	// Name tells rules apart in the API; it must be unique.
+	Name string `mapstructure:"name"`
+	// OperationName renames the operations that match; empty leaves their names.
+	OperationName string      `mapstructure:"operation_name"`
+	Match         MatchConfig `mapstructure:"match"`
+	// CompletesOn names the destination whose successful consumption ends the operation, whatever else is open.
+	CompletesOn CompletesOnConfig `mapstructure:"completes_on"`
+	Stuck       StuckConfig       `mapstructure:"stuck"`
+	RetryWithin *time.Duration    `mapstructure:"retry_within"`
+	Settle      *time.Duration    `mapstructure:"settle"`
+	Severity    string            `mapstructure:"severity"`
+	Priority    int               `mapstructure:"priority"`
+	Owner       string            `mapstructure:"owner"`
+	Runbook     string            `mapstructure:"runbook"`
+}
+
+// MatchConfig are the criteria of a rule. One name of each list that is given must occur in the operation; * stands for
+// any characters.
+type MatchConfig struct {
+	Operation   []string `mapstructure:"operation"`
+	Destination []string `mapstructure:"destination"`
+	Service     []string `mapstructure:"service"`
+	SpanName    []string `mapstructure:"span_name"`
+}
+
+// CompletesOnConfig names the end of an operation.
+type CompletesOnConfig struct {
+	Destination string `mapstructure:"destination"`
+}
+
+// IncidentsConfig bounds and times incidents.
+type IncidentsConfig struct {
+	// Max bounds the incidents held, open and resolved together.
+	Max int `mapstructure:"max"`
+	// ResolveFailedAfter is how long no further operation may fail in the same way before the incident is over.
+	ResolveFailedAfter time.Duration `mapstructure:"resolve_failed_after"`
+}
+
+func createDefaultConfig() component.Config {
+	e := engine.DefaultSettings()
+	p := operation.DefaultPolicy()
+	return &Config{
+		MaxOperations: e.MaxOperations, MaxFacts: e.MaxFacts, MaxWaiting: e.MaxWaiting, WaitForIdentity: e.WaitFor,
+		Retention: e.Retention, ArrivalGrace: e.ArrivalGrace, SweepInterval: 500 * time.Millisecond,
+		Defaults: PolicyConfig{
+			Stuck:       StuckConfig{Waiting: &p.Waiting, Processing: &p.Processing, Deadline: &p.Deadline},
+			RetryWithin: &p.RetryWithin, Settle: &p.Settle, Severity: p.Severity.String(), Priority: p.Priority,
+		},
+		Incidents: IncidentsConfig{Max: 10_000, ResolveFailedAfter: 5 * time.Minute},
+	}
+}
+
+// Validate implements component.ConfigValidator.
+func (c *Config) Validate() error {
+	var errs []error
+	for _, v := range []struct {
+		key   string
+		value int
+	}{
+		{"max_operations", c.MaxOperations}, {"max_facts", c.MaxFacts}, {"max_waiting", c.MaxWaiting}, {"incidents::max", c.Incidents.Max},
+	} {
+		if v.value < 1 {
+			errs = append(errs, fmt.Errorf("`%s` is %d: must be at least 1", v.key, v.value))
+		}
+	}
+	for _, v := range []struct {
+		key   string
+		value time.Duration
+	}{
+		{"wait_for_identity", c.WaitForIdentity}, {"retention", c.Retention}, {"arrival_grace", c.ArrivalGrace},
+		{"incidents::resolve_failed_after", c.Incidents.ResolveFailedAfter},
+	} {
+		errs = append(errs, notNegative(v.key, &v.value))
+	}
+	if c.SweepInterval < 10*time.Millisecond || c.SweepInterval > time.Minute {
+		errs = append(errs, fmt.Errorf("`sweep_interval` is %v: must be between 10ms and 1m", c.SweepInterval))
+	}
+	errs = append(errs, c.Defaults.validate("defaults"))
+	return errors.Join(append(errs, c.validateRules())...)
+}
+
+func (c *Config) validateRules() error {
+	var errs []error
+	seen := map[string]int{}
+	for i := range c.Rules {
+		r := &c.Rules[i]
+		key := fmt.Sprintf("rules[%d]", i)
+		if r.Name == "" {
+			errs = append(errs, fmt.Errorf("`%s::name` is empty: give the rule a name, which the API shows", key))
+		} else if other, ok := seen[r.Name]; ok {
+			errs = append(errs, fmt.Errorf("`%s::name` is %q: rules[%d] has this name already", key, r.Name, other))
+		}
+		seen[r.Name] = i
+		if m := r.Match; len(m.Operation)+len(m.Destination)+len(m.Service)+len(m.SpanName) == 0 {
+			errs = append(errs, fmt.Errorf("`%s::match` is empty: give at least one of operation, destination, service, span_name, or put this under `defaults`", key))
+		}
+		p := r.policy()
+		errs = append(errs, p.validate(key))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *PolicyConfig) validate(key string) error {
+	errs := []error{
+		notNegative(key+"::stuck::waiting", p.Stuck.Waiting),
+		notNegative(key+"::stuck::processing", p.Stuck.Processing),
+		notNegative(key+"::stuck::deadline", p.Stuck.Deadline),
+		notNegative(key+"::retry_within", p.RetryWithin),
+		notNegative(key+"::settle", p.Settle),
+	}
+	if _, ok := operation.ParseSeverity(p.Severity); !ok && p.Severity != "" {
+		errs = append(errs, fmt.Errorf("`%s::severity` is %q: must be one of %s", key, p.Severity, strings.Join(operation.SeverityNames(), ", ")))
+	}
+	if p.Priority < 0 {
+		errs = append(errs, fmt.Errorf("`%s::priority` is %d: must be 1 (the highest) or more", key, p.Priority))
+	}
+	return errors.Join(errs...)
+}
+
+func notNegative(key string, d *time.Duration) error {
+	if d != nil && *d < 0 {
+		return fmt.Errorf("`%s` is %v: must not be negative", key, *d)
+	}
+	return nil
+}
+
+func (r *RuleConfig) policy() PolicyConfig {
+	return PolicyConfig{
+		Stuck: r.Stuck, RetryWithin: r.RetryWithin, Settle: r.Settle,
+		Severity: r.Severity, Priority: r.Priority, Owner: r.Owner, Runbook: r.Runbook,
+	}
+}
+
+// rules turns the configuration into the rules that operations are judged by.
+func (c *Config) rules() *operation.Rules {
+	base := c.Defaults.over(operation.DefaultPolicy())
+	rules := make([]operation.Rule, len(c.Rules))
+	for i := range c.Rules {
+		r := &c.Rules[i]
+		own := r.policy()
+		p := own.over(base)
+		p.Rule, p.OperationName, p.CompletesOn = r.Name, r.OperationName, r.CompletesOn.Destination
+		rules[i] = operation.Rule{
+			Operation: slices.Clone(r.Match.Operation), Destination: slices.Clone(r.Match.Destination),
+			Service: slices.Clone(r.Match.Service), SpanName: slices.Clone(r.Match.SpanName), Policy: p,
+		}
+	}
+	return operation.NewRules(rules, base)
+}
+
+// over lays what is given over the base.
+func (p *PolicyConfig) over(base operation.Policy) operation.Policy {
+	for _, v := range []struct {
+		from *time.Duration
+		to   *time.Duration
+	}{
+		{p.Stuck.Waiting, &base.Waiting}, {p.Stuck.Processing, &base.Processing}, {p.Stuck.Deadline, &base.Deadline},
+		{p.RetryWithin, &base.RetryWithin}, {p.Settle, &base.Settle},
+	} {
+		if v.from != nil {
+			*v.to = *v.from
+		}
+	}
+	if s, ok := operation.ParseSeverity(p.Severity); ok {
+		base.Severity = s
+	}
+	if p.Priority != 0 {
+		base.Priority = p.Priority
+	}
+	if p.Owner != "" {
+		base.Owner = p.Owner
+	}
+	if p.Runbook != "" {
+		base.Runbook = p.Runbook
+	}
+	return base
+}
+
+func (c *Config) engineSettings() engine.Settings {
+	return engine.Settings{
+		MaxOperations: c.MaxOperations, MaxFacts: c.MaxFacts, MaxWaiting: c.MaxWaiting, WaitFor: c.WaitForIdentity,
+		Retention: c.Retention, ArrivalGrace: c.ArrivalGrace, Policy: c.rules().Policy,
+	}
+}

@@ -14,15 +14,6 @@ func NewFactory() extension.Factory {
 	return extension.NewFactory(metadata.Type, createDefaultConfig, create, metadata.ExtensionStability)
 }
 
-func createDefaultConfig() component.Config {
-	return &Config{}
-}
-
-type instance struct {
-	component.StartFunc
-	component.ShutdownFunc
-}
-
-func create(context.Context, extension.Settings, component.Config) (extension.Extension, error) {
-	return &instance{}, nil
+func create(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
+	return newOperations(set, cfg.(*Config))
 }

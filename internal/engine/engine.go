@@ -79,7 +79,7 @@ type Engine struct {
 	shards  [shardCount]shard
 	habits  habits
 	symbols *operation.Symbols
-	counts counters
+	counts  counters
 }
 
 // New returns an empty engine.

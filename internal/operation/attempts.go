@@ -2,12 +2,16 @@ package operation
 
 import "slices"
 
-// consumers gives each receive and process span its attempt.
+// consumers gives each receive and process span its attempt. Spans of single messages go first, because the span of a batch
+// may only be a further record of what they say.
 func (r *reducer) consumers() {
-	for _, kind := range [...]Kind{KindReceive, KindProcess} {
+	for _, pass := range [...]struct {
+		kind  Kind
+		batch bool
+	}{{KindReceive, false}, {KindReceive, true}, {KindProcess, false}, {KindProcess, true}} {
 		for i := range r.facts {
-			if r.facts[i].Kind == kind {
-				r.consume(&r.facts[i])
+			if f := &r.facts[i]; f.Kind == pass.kind && f.Batch == pass.batch {
+				r.consume(f)
 			}
 		}
 	}
@@ -61,6 +65,9 @@ func (r *reducer) attemptFor(f *Fact, hop, consumer int) int {
 		if i := c.receivedOnly(f); i >= 0 {
 			return i
 		}
+		if i := c.during(f); f.Batch && i >= 0 {
+			return i
+		}
 	}
 	c.Attempts = append(c.Attempts, Attempt{})
 	return len(c.Attempts) - 1
@@ -71,6 +78,17 @@ func (r *reducer) attemptFor(f *Fact, hop, consumer int) int {
 func (c *Consumer) receivedOnly(f *Fact) int {
 	for i, a := range slices.Backward(c.Attempts) {
 		if a.StartedAt == 0 && a.Service == f.Service && a.Instance == f.Instance && a.ReceivedAt <= f.At {
+			return i
+		}
+	}
+	return -1
+}
+
+// during returns the attempt that the same instance was at work on at the same time, or -1: the batch that a message was
+// processed in and the message's own span are one attempt.
+func (c *Consumer) during(f *Fact) int {
+	for i, a := range slices.Backward(c.Attempts) {
+		if a.StartedAt != 0 && a.Service == f.Service && a.Instance == f.Instance && a.StartedAt <= f.End && (a.EndedAt == 0 || f.At <= a.EndedAt) {
 			return i
 		}
 	}

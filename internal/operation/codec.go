@@ -46,9 +46,18 @@ func (f *Fact) mask() uint32 {
 	return m
 }
 
+// firstBytes and firstTraces are what an operation of a few hops takes, so that most never grow.
+const (
+	firstBytes  = 448
+	firstTraces = 2
+)
+
 // encode appends the fact to the operation's bytes.
 func (o *Operation) encode(f *Fact) {
 	m := f.mask()
+	if o.data == nil {
+		o.data, o.traces = make([]byte, 0, firstBytes), make([]TraceID, 0, firstTraces)
+	}
 	b := append(o.data, byte(f.Kind), byte(f.Outcome)|byte(f.JoinedBy)<<4)
 	b = binary.AppendUvarint(b, uint64(m))
 	b = binary.LittleEndian.AppendUint64(b, uint64(f.At))
@@ -81,7 +90,13 @@ func (o *Operation) appendNames(b []byte, f *Fact, m uint32) []byte {
 	if m&hasAlias != 0 {
 		b = appendString(append(b, f.AliasRank), f.Alias)
 	}
-	b = o.appendName(o.appendName(b, f.Service), f.Name)
+	b = o.appendName(b, f.Service)
+	if f.Kind == KindLog || f.Kind == KindException {
+		// Lines differ from each other; as shared names they would crowd out all others.
+		b = appendString(append(b, 0), f.Name)
+	} else {
+		b = o.appendName(b, f.Name)
+	}
 	for _, shared := range [...]struct {
 		bit  uint32
 		name string

@@ -155,9 +155,16 @@ func (f *Fact) Record() Record { return Record{f.Trace, f.Span} }
 func (f *Fact) IsSpan() bool { return f.Kind >= KindSend && f.Kind <= KindWork }
 
 // IsStrong reports whether the fact can found an operation by itself: it carries a correlation ID or concerns a message.
-// Weak facts only join an operation that others founded.
+// Weak facts only join an operation that others founded. A receive that names no message is one of the many polls that
+// found nothing.
 func (f *Fact) IsStrong() bool {
-	return f.ID != "" || f.Kind == KindSend || f.Kind == KindReceive || f.Kind == KindProcess
+	switch {
+	case f.ID != "" || f.Kind == KindSend || f.Kind == KindProcess:
+		return true
+	case f.Kind == KindReceive:
+		return f.MessageID != "" || !f.LinkSpan.IsZero() || f.Remote
+	}
+	return false
 }
 
 // same reports whether two facts are the same statement: equal but for the reason of attachment.

@@ -42,7 +42,7 @@ func (c *Consumer) wait(h *Hop) {
 		return
 	}
 	c.WaitedNanos = max(0, first-sent)
-	c.Skewed = first < h.Sends[0].StartedAt
+	c.Skewed = first < sent
 }
 
 // state: a message that could not be sent failed; else the least good group counts.

@@ -7,8 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const second = int64(time.Second)
-
 // sec makes a time from seconds.
 func sec(s float64) int64 { return int64(s * float64(time.Second)) }
 
@@ -43,6 +41,11 @@ func by(f Fact, service string) Fact {
 
 func under(f Fact, parent byte) Fact {
 	f.Parent = SpanID{parent}
+	return f
+}
+
+func batch(f Fact) Fact {
+	f.Batch = true
 	return f
 }
 
@@ -88,8 +91,8 @@ func TestJudge(t *testing.T) {
 		hop    int
 		next   float64
 	}{
-		{name: "just sent", facts: []Fact{send(1, "orders", 1, 1.1)}, now: 2, state: StateInProgress, hop: -1, next: 61.1},
-		{name: "never consumed", facts: []Fact{send(1, "orders", 1, 1.1)}, now: 61.1, state: StateStuck, reason: StuckWaiting},
+		{name: "just sent", facts: []Fact{send(1, "orders", 1, 1.1)}, now: 2, state: StateInProgress, hop: -1, next: 61},
+		{name: "never consumed", facts: []Fact{send(1, "orders", 1, 1.1)}, now: 61, state: StateStuck, reason: StuckWaiting},
 		{name: "done, not settled", facts: []Fact{send(1, "orders", 1, 1.1), process(2, 1, "orders", "worker", 2, 3)}, now: 5, hop: -1, next: 13},
 		{name: "completed", facts: []Fact{send(1, "orders", 1, 1.1), process(2, 1, "orders", "worker", 2, 3)}, now: 13, state: StateCompleted, hop: -1},
 		{
@@ -153,6 +156,20 @@ func TestJudge(t *testing.T) {
 				send(1, "orders", 1, 1.1), group(process(2, 1, "orders", "worker", 2, 3), "a"), group(process(3, 1, "orders", "worker", 2, 3), "b"),
 			},
 			now: 19, state: StateCompleted, hop: -1,
+		},
+		{
+			name: "a message and the batch it was processed in are one attempt",
+			facts: []Fact{
+				send(1, "orders", 1, 1.1), process(2, 1, "orders", "worker", 2, 5), batch(apart(process(3, 0, "orders", "worker", 4, 5), 2, 1)),
+			},
+			now: 19, state: StateCompleted, hop: -1,
+		},
+		{
+			name: "a message processed again in a later batch is a duplicate",
+			facts: []Fact{
+				send(1, "orders", 1, 1.1), process(2, 1, "orders", "worker", 2, 5), batch(apart(process(3, 0, "orders", "worker", 6, 7), 2, 1)),
+			},
+			now: 19, state: StateCompleted, flags: FlagDuplicated, hop: -1,
 		},
 		{
 			name:  "killed: a started line and no span",
@@ -259,7 +276,7 @@ func TestJudge(t *testing.T) {
 
 func TestWaitsAndSkew(t *testing.T) {
 	v := build([]Fact{send(1, "orders", 1, 1.5), process(2, 1, "orders", "worker", 1.2, 3)}).View(NoHabits{})
-	require.Zero(t, v.Hops[0].Consumers[0].WaitedNanos, "delivered before the producer's call returned")
+	require.Equal(t, sec(1.2)-sec(1), v.Hops[0].Consumers[0].WaitedNanos, "delivered before the producer's call returned")
 	require.False(t, v.Hops[0].Consumers[0].Skewed)
 
 	v = build([]Fact{send(1, "orders", 1, 1.5), process(2, 1, "orders", "worker", 0.2, 3)}).View(NoHabits{})
@@ -267,7 +284,7 @@ func TestWaitsAndSkew(t *testing.T) {
 	require.True(t, v.Hops[0].Consumers[0].Skewed)
 
 	v = build([]Fact{send(1, "orders", 1, 1.5), process(2, 1, "orders", "worker", 4.5, 5)}).View(NoHabits{})
-	require.Equal(t, 3*second, v.Hops[0].Consumers[0].WaitedNanos)
+	require.Equal(t, sec(4.5)-sec(1), v.Hops[0].Consumers[0].WaitedNanos)
 }
 
 func TestIdentity(t *testing.T) {

@@ -55,7 +55,7 @@ type Hop struct {
 	Consumers []Consumer
 }
 
-// SentAt is the time the message was first handed to its destination: the end of the first send, or 0 if it is unknown.
+// SentAt is the time the message was first handed to its destination: the start of the first send, or 0 if it is unknown.
 func (h *Hop) SentAt() int64 {
 	if len(h.Sends) == 0 {
 		return 0
@@ -78,13 +78,9 @@ type Send struct {
 	Error              *Error
 }
 
-// SentAt is the time the message was in the destination's hands: the end of the send, or its start while the end is unknown.
-func (s *Send) SentAt() int64 {
-	if s.EndedAt != 0 {
-		return s.EndedAt
-	}
-	return s.StartedAt
-}
+// SentAt is the time the message left: the start of the send. A broker delivers before the producer's call returns (two
+// in three messages, in what real clients record), so its end says little.
+func (s *Send) SentAt() int64 { return s.StartedAt }
 
 // Consumer is one consumer group's dealings with one message.
 type Consumer struct {
@@ -93,8 +89,8 @@ type Consumer struct {
 	State          HopState
 	// Attempts are in order of time; retries, redeliveries and duplicates are further attempts.
 	Attempts []Attempt
-	// WaitedNanos is the time from sending to the first sign of consumption, -1 if either end is unknown. A broker may
-	// deliver before the producer's call returns: then it is 0. A sign before the send began is clock skew: 0 and Skewed.
+	// WaitedNanos is the time from sending to the first sign of consumption, -1 if either end is unknown; a negative one
+	// (clock skew) is clamped to 0 and Skewed is set.
 	WaitedNanos int64
 	Skewed      bool
 }

@@ -5,8 +5,6 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
-	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
@@ -15,21 +13,26 @@ import (
 
 // NewFactory returns the factory of the processor.
 func NewFactory() processor.Factory {
-	return processor.NewFactory(metadata.Type, createDefaultConfig,
+	return processor.NewFactory(
+		metadata.Type,
+		createDefaultConfig,
 		processor.WithTraces(createTraces, metadata.TracesStability),
-		processor.WithLogs(createLogs, metadata.LogsStability))
-}
-
-func createDefaultConfig() component.Config {
-	return &Config{}
+		processor.WithLogs(createLogs, metadata.LogsStability),
+	)
 }
 
 func createTraces(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
-	pass := func(_ context.Context, td ptrace.Traces) (ptrace.Traces, error) { return td, nil }
-	return processorhelper.NewTraces(ctx, set, cfg, next, pass)
+	c, err := newCorrelation(set, cfg.(*Config), "traces")
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewTraces(ctx, set, cfg, next, c.traces, c.options()...)
 }
 
 func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
-	pass := func(_ context.Context, ld plog.Logs) (plog.Logs, error) { return ld, nil }
-	return processorhelper.NewLogs(ctx, set, cfg, next, pass)
+	c, err := newCorrelation(set, cfg.(*Config), "logs")
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewLogs(ctx, set, cfg, next, c.logs, c.options()...)
 }

@@ -1,0 +1,72 @@
+package operationsextension
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/confmap/xconfmap"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+func load(t *testing.T, name string) *Config {
+	conf, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	sub, err := conf.Sub(name)
+	require.NoError(t, err)
+	require.NoError(t, sub.Unmarshal(cfg))
+	return cfg
+}
+
+func TestEmptyConfigurationIsTheDefaults(t *testing.T) {
+	cfg := load(t, "operations")
+	require.NoError(t, xconfmap.Validate(cfg))
+	require.Equal(t, createDefaultConfig(), component.Config(cfg))
+	require.Equal(t, operation.DefaultPolicy(), *cfg.rules().Policy(&operation.View{}))
+}
+
+func TestRulesFallBackToTheDefaults(t *testing.T) {
+	cfg := load(t, "operations/all")
+	require.NoError(t, xconfmap.Validate(cfg))
+	v := &operation.View{Name: "order", Hops: []operation.Hop{{
+		Destination: "orders", Sends: []operation.Send{{Origin: operation.Origin{Service: "order-api", Name: "send orders"}}},
+	}}}
+	require.Equal(t, operation.Policy{
+		Rule: "order-fulfilment", OperationName: "fulfilment", CompletesOn: "shipments",
+		Waiting: 2 * time.Minute, Processing: 20 * time.Second, Deadline: time.Hour, RetryWithin: time.Minute, Settle: 0,
+		Severity: operation.SeverityCritical, Priority: 1, Owner: "team-fulfilment", Runbook: "https://runbooks.example.com/orders",
+	}, *cfg.rules().Policy(v))
+	require.Equal(t, operation.Policy{
+		Waiting: 10 * time.Second, Processing: 20 * time.Second, Deadline: time.Hour, RetryWithin: 5 * time.Second, Settle: 2 * time.Second,
+		Severity: operation.SeverityWarning, Priority: 4, Owner: "platform", Runbook: "https://runbooks.example.com/default",
+	}, *cfg.rules().Policy(&operation.View{Name: "other"}))
+}
+
+func TestBadConfigurationIsRefusedByKeyAndValue(t *testing.T) {
+	err := xconfmap.Validate(load(t, "operations/bad"))
+	for _, want := range []string{
+		"`max_operations` is 0: must be at least 1",
+		"`sweep_interval` is 1ms: must be between 10ms and 1m",
+		"`retention` is -1s: must not be negative",
+		"`defaults::severity` is \"terrible\": must be one of info, warning, error, critical",
+		"`rules[0]::name` is empty",
+		"`rules[0]::match` is empty",
+		"`rules[0]::stuck::waiting` is -1s: must not be negative",
+		"`rules[1]::priority` is -1",
+		"`rules[2]::name` is \"twice\": rules[1] has this name already",
+		"`incidents::max` is -5: must be at least 1",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestTwoConfigurationsShareNothing(t *testing.T) {
+	a, b := createDefaultConfig().(*Config), createDefaultConfig().(*Config)
+	*a.Defaults.Stuck.Waiting = time.Hour
+	require.Equal(t, operation.DefaultPolicy().Waiting, *b.Defaults.Stuck.Waiting)
+}

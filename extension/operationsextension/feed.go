@@ -1,0 +1,168 @@
+package operationsextension
+
+import (
+	"context"
+	"sync"
+
+	"github.com/throughline/throughline/internal/incident"
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// Output is what one sweep found: the changes of verdict and what became of incidents. It must not be modified.
+type Output struct {
+	Changes []operation.Change
+	// InIncident tells, for each change, the ID of the incident that the operation is in since, or was in before; "" without one.
+	InIncident []string
+	Incidents  []incident.Event
+}
+
+func (o *Output) size() int { return len(o.Changes) + len(o.Incidents) }
+
+// maxQueued bounds the changes and events that wait for one subscriber.
+const maxQueued = 100_000
+
+// Subscription receives every output from the moment it was made, in order. One goroutine may read from it.
+type Subscription struct {
+	feed *feed
+
+	mu      sync.Mutex
+	queue   []Output      // guarded by mu
+	queued  int           // guarded by mu; changes and events in queue
+	busy    bool          // guarded by mu; an output was handed out and is not done
+	changed chan struct{} // closed and renewed under mu whenever the state changes
+}
+
+// Next waits for the next output. Asking for it says that the previous one is dealt with.
+func (s *Subscription) Next(ctx context.Context) (Output, error) {
+	for {
+		s.mu.Lock()
+		s.busy = false
+		if len(s.queue) > 0 {
+			next := s.queue[0]
+			s.queue[0] = Output{}
+			s.queue = s.queue[1:]
+			s.queued -= next.size()
+			s.busy = true
+			s.mu.Unlock()
+			return next, nil
+		}
+		s.wake()
+		changed := s.changed
+		s.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return Output{}, ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// Close ends the subscription; what it still held is dropped and counted.
+func (s *Subscription) Close() {
+	s.feed.remove(s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.queued > 0 {
+		s.feed.drop(s.queued)
+	}
+	s.queue, s.queued, s.busy = nil, 0, false
+	s.wake()
+}
+
+// wake lets everybody who waits for a change look again. Called with mu held.
+func (s *Subscription) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// put queues an output; the oldest give way when the subscriber does not keep up.
+func (s *Subscription) put(o Output) (dropped int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue = append(s.queue, o)
+	s.queued += o.size()
+	for s.queued > maxQueued && len(s.queue) > 1 {
+		n := s.queue[0].size()
+		s.queue[0] = Output{}
+		s.queue = s.queue[1:]
+		s.queued -= n
+		dropped += n
+	}
+	s.wake()
+	return dropped
+}
+
+// idle waits until everything queued was dealt with.
+func (s *Subscription) idle(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		if len(s.queue) == 0 && !s.busy {
+			s.mu.Unlock()
+			return nil
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// feed distributes outputs to all subscriptions.
+type feed struct {
+	drop func(int)
+
+	mu   sync.Mutex
+	subs map[*Subscription]struct{} // guarded by mu
+}
+
+func newFeed(drop func(int)) *feed {
+	return &feed{drop: drop, subs: make(map[*Subscription]struct{})}
+}
+
+func (f *feed) subscribe() *Subscription {
+	s := &Subscription{feed: f, changed: make(chan struct{})}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.subs[s] = struct{}{}
+	return s
+}
+
+func (f *feed) remove(s *Subscription) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.subs, s)
+}
+
+func (f *feed) all() []*Subscription {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	subs := make([]*Subscription, 0, len(f.subs))
+	for s := range f.subs {
+		subs = append(subs, s)
+	}
+	return subs
+}
+
+func (f *feed) publish(o Output) {
+	if o.size() == 0 {
+		return
+	}
+	for _, s := range f.all() {
+		if n := s.put(o); n > 0 {
+			f.drop(n)
+		}
+	}
+}
+
+// flush waits until all subscribers have dealt with everything.
+func (f *feed) flush(ctx context.Context) error {
+	for _, s := range f.all() {
+		if err := s.idle(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

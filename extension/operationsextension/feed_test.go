@@ -1,0 +1,101 @@
+package operationsextension
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+func output(n int) Output { return Output{Changes: make([]operation.Change, n)} }
+
+func TestEverySubscriberGetsEveryOutputInOrder(t *testing.T) {
+	f := newFeed(func(int) { t.Error("nothing may be dropped") })
+	a, b := f.subscribe(), f.subscribe()
+	f.publish(output(1))
+	f.publish(Output{})
+	f.publish(output(2))
+	for _, s := range []*Subscription{a, b} {
+		for _, want := range []int{1, 2} {
+			got, err := s.Next(context.Background())
+			require.NoError(t, err)
+			require.Len(t, got.Changes, want)
+		}
+	}
+	a.Close()
+	b.Close()
+}
+
+func TestNextWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeed(func(int) {})
+		s := f.subscribe()
+		defer s.Close()
+		go func() {
+			time.Sleep(time.Hour)
+			f.publish(output(3))
+		}()
+		got, err := s.Next(t.Context())
+		require.NoError(t, err)
+		require.Len(t, got.Changes, 3)
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err = s.Next(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+func TestFlushWaitsUntilAllIsDealtWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeed(func(int) {})
+		s := f.subscribe()
+		f.publish(output(1))
+		f.publish(output(1))
+		began := time.Now()
+		go func() {
+			defer s.Close()
+			for range 2 {
+				_, err := s.Next(t.Context())
+				require.NoError(t, err)
+				time.Sleep(time.Minute)
+			}
+			_, _ = s.Next(canceled())
+		}()
+		require.NoError(t, f.flush(t.Context()))
+		require.Equal(t, 2*time.Minute, time.Since(began))
+		synctest.Wait()
+
+		late := f.subscribe()
+		defer late.Close()
+		f.publish(output(1))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.ErrorIs(t, f.flush(ctx), context.DeadlineExceeded)
+	})
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+func TestWhoDoesNotKeepUpLosesTheOldest(t *testing.T) {
+	dropped := 0
+	f := newFeed(func(n int) { dropped += n })
+	s := f.subscribe()
+	f.publish(output(maxQueued))
+	f.publish(output(7))
+	require.Equal(t, maxQueued, dropped)
+	got, err := s.Next(context.Background())
+	require.NoError(t, err)
+	require.Len(t, got.Changes, 7)
+	f.publish(output(5))
+	s.Close()
+	require.Equal(t, maxQueued+5, dropped)
+}

@@ -1,0 +1,50 @@
+package operationsextension
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// Operations is what other components see of the extension.
+type Operations interface {
+	// Apply attaches facts to their operations and appends one assignment for each to out.
+	Apply(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment
+	// Traces tells, for each trace that belongs to one operation with a correlation ID, which one that is. It fills the
+	// values of the map.
+	Traces(traces map[operation.TraceID]engine.Assignment)
+	// Subscribe begins a subscription to what follows from the facts. It must be closed.
+	Subscribe() *Subscription
+	// Metrics returns the metrics of all operations so far.
+	Metrics(now time.Time) pmetric.Metrics
+}
+
+// DefaultID is the ID under which other components look for the extension by default.
+var DefaultID = component.MustNewID("operations")
+
+// Find returns the operations extension with the given ID. The error says what to add to the configuration.
+func Find(host component.Host, id component.ID) (Operations, error) {
+	extensions := host.GetExtensions()
+	found, ok := extensions[id]
+	if !ok {
+		names := make([]string, 0, len(extensions))
+		for other := range extensions {
+			names = append(names, other.String())
+		}
+		slices.Sort(names)
+		return nil, fmt.Errorf("no extension %q is running (running: %s): declare it under `extensions` and list it under `service::extensions`",
+			id, strings.Join(names, ", "))
+	}
+	operations, ok := found.(Operations)
+	if !ok {
+		return nil, fmt.Errorf("the extension %q is no operations extension", id)
+	}
+	return operations, nil
+}

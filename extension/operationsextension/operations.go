@@ -1,0 +1,211 @@
+package operationsextension
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.uber.org/zap"
+
+	"github.com/throughline/throughline/extension/operationsextension/internal/metadata"
+	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/incident"
+	"github.com/throughline/throughline/internal/measure"
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// operations is the extension.
+type operations struct {
+	// Immutable after construction.
+	config    *Config
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	engine    *engine.Engine
+	incidents *incident.Tracker
+	meter     *measure.Meter
+	feed      *feed
+	startedAt time.Time
+
+	outputsDropped atomic.Uint64
+
+	// sweeping keeps sweeps one after another.
+	sweeping sync.Mutex
+
+	mu     sync.Mutex
+	cancel context.CancelFunc // guarded by mu; nil unless the loop runs
+	loop   sync.WaitGroup
+}
+
+func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
+	o := &operations{config: cfg, logger: set.Logger, startedAt: time.Now()}
+	o.feed = newFeed(o.countDropped)
+	var err error
+	if o.meter, err = measure.New(measure.Settings{Start: o.startedAt, MaxSeries: measure.DefaultMaxSeries}); err != nil {
+		return nil, err
+	}
+	if o.engine, err = engine.New(cfg.engineSettings()); err != nil {
+		return nil, err
+	}
+	settings := incident.DefaultSettings()
+	settings.MaxIncidents, settings.ResolveAfter = cfg.Incidents.Max, cfg.Incidents.ResolveFailedAfter
+	settings.MaxMembers = cfg.MaxOperations
+	if o.incidents, err = incident.New(settings); err != nil {
+		return nil, err
+	}
+	if o.telemetry, err = metadata.NewTelemetryBuilder(set.TelemetrySettings); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// Start implements component.Component.
+func (o *operations) Start(context.Context, component.Host) error {
+	return o.observe()
+}
+
+// Ready implements extensioncapabilities.PipelineWatcher: from now on there is somebody to take what sweeps find.
+func (o *operations) Ready() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.cancel != nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	o.cancel = cancel
+	o.loop.Go(func() { o.run(ctx) })
+	return nil
+}
+
+// flushTimeout bounds how long a shutdown waits for pipelines to take what is left.
+const flushTimeout = 10 * time.Second
+
+// NotReady implements extensioncapabilities.PipelineWatcher. Receivers still run, so what the last sweep finds still
+// reaches the exporters.
+func (o *operations) NotReady() error {
+	if !o.stop() {
+		return nil
+	}
+	o.sweep(time.Now())
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	if err := o.feed.flush(ctx); err != nil {
+		return fmt.Errorf("the pipelines did not take all changes within %v: %w", flushTimeout, err)
+	}
+	return nil
+}
+
+// Shutdown implements component.Component.
+func (o *operations) Shutdown(context.Context) error {
+	o.stop()
+	o.telemetry.Shutdown()
+	return nil
+}
+
+// stop ends the loop and waits for it; it reports whether it ran.
+func (o *operations) stop() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.cancel == nil {
+		return false
+	}
+	o.cancel()
+	o.loop.Wait()
+	o.cancel = nil
+	return true
+}
+
+func (o *operations) run(ctx context.Context) {
+	ticker := time.NewTicker(o.config.SweepInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			o.sweep(now)
+		}
+	}
+}
+
+// sweep looks at what is new or due and publishes what follows. A defect in it must not take the collector down with it.
+func (o *operations) sweep(now time.Time) {
+	o.sweeping.Lock()
+	defer o.sweeping.Unlock()
+	defer func() {
+		if r := recover(); r != nil {
+			o.logger.Error("Sweeping failed; going on with the next one", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
+		}
+	}()
+	began := time.Now()
+	changes := o.engine.Sweep(now)
+	for i := range changes {
+		o.meter.Observe(&changes[i])
+	}
+	inIncident := o.incidentsOf(changes, make([]string, len(changes)))
+	events := append(o.incidents.Observe(now, changes), o.incidents.Sweep(now)...)
+	inIncident = o.incidentsOf(changes, inIncident)
+	o.feed.publish(Output{Changes: changes, InIncident: inIncident, Incidents: events})
+	o.telemetry.OperationsSweepDuration.Record(context.Background(), time.Since(began).Seconds())
+}
+
+// incidentsOf fills in the incident of each operation that is in one.
+func (o *operations) incidentsOf(changes []operation.Change, ids []string) []string {
+	for i := range changes {
+		if id, ok := o.incidents.Of(changes[i].View); ok {
+			ids[i] = id
+		}
+	}
+	return ids
+}
+
+// Apply implements [Operations].
+func (o *operations) Apply(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment {
+	return o.engine.Apply(now, facts, out)
+}
+
+// Traces implements [Operations].
+func (o *operations) Traces(traces map[operation.TraceID]engine.Assignment) { o.engine.Traces(traces) }
+
+// Subscribe implements [Operations].
+func (o *operations) Subscribe() *Subscription { return o.feed.subscribe() }
+
+// Metrics implements [Operations].
+func (o *operations) Metrics(now time.Time) pmetric.Metrics {
+	gauges := o.meter.NewGauges()
+	for s := range o.engine.Summaries() {
+		if s.Verdict.State.Final() {
+			continue
+		}
+		if snapshot, ok := o.engine.Snapshot(s); ok {
+			gauges.Add(snapshot.Name, snapshot.View, snapshot.Verdict)
+		}
+	}
+	return o.meter.Collect(now, gauges)
+}
+
+func (o *operations) countDropped(n int) {
+	if n > 0 {
+		o.outputsDropped.Add(uint64(n))
+		o.telemetry.OperationsOutputsDropped.Add(context.Background(), int64(n))
+	}
+}
+
+// observe registers the callbacks of the extension's own metrics.
+func (o *operations) observe() error {
+	t, e := o.telemetry, o.engine
+	return errors.Join(
+		t.RegisterOperationsActiveCallback(gaugeOf(func(s engine.Stats) int { return s.Operations - s.Finished }, e)),
+		t.RegisterOperationsFinishedCallback(gaugeOf(func(s engine.Stats) int { return s.Finished }, e)),
+		t.RegisterOperationsFactsWaitingCallback(gaugeOf(func(s engine.Stats) int { return s.Waiting }, e)),
+		t.RegisterOperationsFactsCallback(countsOf("kind", func(s engine.Stats) map[string]uint64 { return s.Facts }, e)),
+		t.RegisterOperationsFactsAttachedCallback(countsOf("reason", func(s engine.Stats) map[string]uint64 { return s.Reasons }, e)),
+		t.RegisterOperationsDroppedCallback(countsOf("reason", func(s engine.Stats) map[string]uint64 { return s.Drops }, e)),
+	)
+}

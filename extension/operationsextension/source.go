@@ -1,0 +1,100 @@
+package operationsextension
+
+import (
+	"context"
+	"iter"
+
+	"github.com/throughline/throughline/internal/console"
+	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/stitch"
+)
+
+// source shows the engine and the incidents to the console. It implements console.Source.
+type source struct{ o *operations }
+
+// Console returns what the console shows.
+func (o *operations) Console() console.Source { return source{o} }
+
+// Operation implements console.Source.
+func (s source) Operation(_ context.Context, namespace, id string) (console.Record, error) {
+	snapshot, ok := s.o.engine.Get(namespace, id)
+	if !ok {
+		return console.Record{}, console.ErrNotFound
+	}
+	return s.record(snapshot), nil
+}
+
+// Operations implements console.Source.
+func (s source) Operations(ctx context.Context, q console.Query) (console.Page, error) {
+	selection := console.Select(q, s.summaries(ctx))
+	if err := ctx.Err(); err != nil {
+		return console.Page{}, err
+	}
+	return selection.Page(q, func(namespace, id string) (console.Record, bool) {
+		snapshot, ok := s.o.engine.Get(namespace, id)
+		if !ok {
+			return console.Record{}, false
+		}
+		return s.record(snapshot), true
+	}), nil
+}
+
+// Health implements console.Source.
+func (s source) Health(ctx context.Context, q console.HealthQuery) (console.Health, error) {
+	return console.CheckHealth(q, s.summaries(ctx)), ctx.Err()
+}
+
+// Stats implements console.Source.
+func (s source) Stats(ctx context.Context) (console.Stats, error) {
+	stats := s.o.engine.Stats()
+	c := s.o.config
+	dropped := stats.Drops
+	dropped["outputs"] = s.o.outputsDropped.Load()
+	return console.Stats{
+		StartedAt:          s.o.startedAt.UnixNano(),
+		Operations:         console.Tally(s.summaries(ctx)),
+		Facts:              stats.Facts,
+		Reasons:            stats.Reasons,
+		WaitingForIdentity: uint64(max(0, stats.Waiting)),
+		Dropped:            dropped,
+		Limits: map[string]int64{
+			"max_operations": int64(c.MaxOperations), "max_facts": int64(c.MaxFacts),
+			"max_waiting": int64(c.MaxWaiting), "incidents.max": int64(c.Incidents.Max),
+		},
+	}, ctx.Err()
+}
+
+// summaries stops when the reader is gone.
+func (s source) summaries(ctx context.Context) iter.Seq[console.Summary] {
+	return func(yield func(console.Summary) bool) {
+		for e := range s.o.engine.Summaries() {
+			if ctx.Err() != nil || !yield(s.summary(e)) {
+				return
+			}
+		}
+	}
+}
+
+func (s source) summary(e engine.Summary) console.Summary {
+	return console.Summary{
+		Namespace: e.Namespace, ID: e.ID, Aliases: e.Aliases, Name: e.Name,
+		State: e.Verdict.State, Reason: e.Verdict.Reason, UpdatedAt: e.UpdatedAt,
+		View: func() *operation.View {
+			if snapshot, ok := s.o.engine.Snapshot(e); ok {
+				return snapshot.View
+			}
+			return &operation.View{}
+		},
+	}
+}
+
+func (s source) record(e engine.Snapshot) console.Record {
+	v := e.View
+	inIncident, _ := s.o.incidents.Of(v)
+	return console.Record{
+		View: v, Name: e.Name, Verdict: e.Verdict, Policy: e.Policy,
+		TraceID:   stitch.TraceID(v.ID, v.Namespace, max(1, e.FinalRevision)),
+		UpdatedAt: e.UpdatedAt, IncidentID: inIncident, Runaway: e.Runaway,
+	}
+}

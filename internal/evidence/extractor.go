@@ -1,0 +1,184 @@
+package evidence
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// DerivedScope begins the names of the instrumentation scopes of everything that Throughline derives. Such records are
+// skipped, in case they come back (two collectors, one Kafka).
+const DerivedScope = "github.com/throughline/throughline"
+
+// The bounds of what is kept of one record.
+const (
+	maxID      = 256
+	maxName    = 256
+	maxMessage = 1024
+	maxDetail  = 4096
+	maxLinks   = 10_000
+	maxErrors  = 8
+	maxBody    = 16 << 10
+)
+
+// Config says what identifies an operation.
+type Config struct {
+	// CorrelationKeys are the attributes and log fields that carry correlation IDs; the order is the rank.
+	CorrelationKeys []string
+	// NamespaceKey is the attribute of the record or its resource that names the tenant; "" = none.
+	NamespaceKey string
+	// JunkIDs are values that name no operation, besides the usual ones.
+	JunkIDs []string
+}
+
+// DefaultCorrelationKeys are those that conventions and common practice use (design: identity).
+func DefaultCorrelationKeys() []string {
+	return []string{
+		"messaging.message.conversation_id", "messaging.conversation_id", "async.operation.id", "correlation.id",
+		"correlation_id", "correlationId", "CorrelationId",
+	}
+}
+
+// Extractor draws facts. It is immutable and safe for concurrent use.
+type Extractor struct {
+	keys table
+	junk map[string]struct{}
+}
+
+// maxRank is the greatest number of correlation keys.
+const maxRank = 255
+
+// NewExtractor returns an extractor; the error says which key is wrong.
+func NewExtractor(cfg Config) (*Extractor, error) {
+	if len(cfg.CorrelationKeys) > maxRank {
+		return nil, fmt.Errorf("%d correlation keys: at most %d are allowed", len(cfg.CorrelationKeys), maxRank)
+	}
+	if slices.Contains(cfg.CorrelationKeys, "") {
+		return nil, errors.New("a correlation key is empty")
+	}
+	return &Extractor{keys: newTable(cfg), junk: junkSet(cfg.JunkIDs)}, nil
+}
+
+// Ref tells which record a fact was drawn from, by the indices in the batch of telemetry.
+type Ref struct{ Resource, Scope, Index int }
+
+// Batch takes what is drawn from one batch of telemetry. It may be used again after Reset.
+type Batch struct {
+	Facts []operation.Fact
+	// Refs has one entry for each fact.
+	Refs []Ref
+	// Dropped counts by reason.
+	Dropped [dropCount]int
+
+	resource resource
+}
+
+// Reset empties the batch and keeps its space.
+func (b *Batch) Reset() {
+	clear(b.Facts)
+	b.Facts, b.Refs = b.Facts[:0], b.Refs[:0]
+	b.Dropped = [dropCount]int{}
+	b.resource = resource{}
+}
+
+func (b *Batch) drop(reason DropReason) { b.Dropped[reason]++ }
+
+// add appends a fact.
+func (b *Batch) add(f *operation.Fact, ref Ref) {
+	b.Facts = append(b.Facts, *f)
+	b.Refs = append(b.Refs, ref)
+}
+
+// resource is what all records of one resource have in common.
+type resource struct {
+	service, instance string
+	ids               identified
+}
+
+// identified are the correlation IDs found on one record, best first.
+type identified struct {
+	namespace string
+	ids       [maxIDsPerRecord]rankedID
+	n         int
+}
+
+type rankedID struct {
+	rank uint8
+	id   string
+}
+
+// maxIDsPerRecord bounds the aliases that one record can declare.
+const maxIDsPerRecord = 4
+
+// offer adds an ID in order of rank; an equal one is not added again.
+func (d *identified) offer(rank uint8, id string) {
+	at := d.n
+	for i := range d.n {
+		if d.ids[i].id == id {
+			d.ids[i].rank = min(d.ids[i].rank, rank)
+			return
+		}
+		if rank < d.ids[i].rank && at == d.n {
+			at = i
+		}
+	}
+	if at >= maxIDsPerRecord {
+		return
+	}
+	d.n = min(d.n+1, maxIDsPerRecord)
+	copy(d.ids[at+1:d.n], d.ids[at:])
+	d.ids[at] = rankedID{rank, id}
+}
+
+// inherit adds what the resource says, which counts where the record itself says nothing.
+func (d *identified) inherit(r *identified) {
+	if d.namespace == "" {
+		d.namespace = r.namespace
+	}
+	if d.n == 0 {
+		d.n, d.ids = r.n, r.ids
+	}
+}
+
+// emit adds the fact with its IDs; a third and fourth ID are declared aliases by facts of their own.
+func (b *Batch) emit(f *operation.Fact, d *identified, ref Ref) {
+	f.Namespace = d.namespace
+	if d.n > 0 {
+		f.IDRank, f.ID = d.ids[0].rank, d.ids[0].id
+	}
+	if d.n > 1 {
+		f.AliasRank, f.Alias = d.ids[1].rank, d.ids[1].id
+	}
+	b.add(f, ref)
+	for i := 2; i < d.n; i++ {
+		b.add(&operation.Fact{
+			Kind: operation.KindAlias, At: f.At, Trace: f.Trace, Span: f.Span, Batch: f.Batch, Namespace: f.Namespace, Service: f.Service,
+			ID: f.ID, IDRank: f.IDRank, Alias: d.ids[i].id, AliasRank: d.ids[i].rank,
+		}, ref)
+	}
+}
+
+// readResource reads what all records of a resource have in common.
+func (x *Extractor) readResource(b *Batch, attributes pcommon.Map) {
+	b.resource = resource{}
+	var a attributeValues
+	x.read(b, attributes, &a)
+	b.resource.service = a.text[fieldService]
+	b.resource.ids = a.ids
+	b.resource.instance = a.text[fieldInstance]
+	if b.resource.instance == "" {
+		b.resource.instance = a.text[fieldHost]
+		if pid := a.text[fieldPID]; pid != "" {
+			b.resource.instance += "/" + pid
+		}
+	}
+}
+
+func derived(scope pcommon.InstrumentationScope) bool {
+	return strings.HasPrefix(scope.Name(), DerivedScope)
+}

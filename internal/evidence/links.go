@@ -1,0 +1,119 @@
+package evidence
+
+import (
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// outcome sets how the span ended and, if it failed, by what.
+func (x *Extractor) outcome(b *Batch, f *operation.Fact, a *attributeValues, span ptrace.Span) {
+	switch span.Status().Code() {
+	case ptrace.StatusCodeOk:
+		f.Outcome = operation.OutcomeOK
+	case ptrace.StatusCodeError:
+		f.Outcome = operation.OutcomeError
+		f.ErrorType = a.text[fieldErrorType]
+		f.ErrorMessage = b.cut(span.Status().Message(), maxMessage)
+	}
+}
+
+// links appends the fact, once for each link if there are several: a batch concerns several messages, and says of each what
+// its link says.
+func (x *Extractor) links(b *Batch, f *operation.Fact, a *attributeValues, links ptrace.SpanLinkSlice, ref Ref) {
+	switch n := links.Len(); {
+	case n == 0:
+		f.Batch = f.Kind != operation.KindWork && isBatch(a.text[fieldBatchCount])
+		b.emit(f, &a.ids, ref)
+	case n == 1:
+		ids := a.ids
+		x.link(b, f, &ids, links.At(0))
+		b.emit(f, &ids, ref)
+	case f.Kind == operation.KindWork && a.ids.n > 0:
+		b.emit(f, &a.ids, ref)
+	default:
+		for i, link := range links.All() {
+			if i == maxLinks {
+				b.Dropped[DropTooMany] += n - maxLinks
+				return
+			}
+			one, ids := *f, a.ids
+			one.Batch = true
+			if one.Kind == operation.KindWork {
+				one.Kind = operation.KindProcess
+			}
+			x.link(b, &one, &ids, link)
+			b.emit(&one, &ids, ref)
+		}
+	}
+}
+
+// isBatch reports whether a message count says "more than one".
+func isBatch(count string) bool { return count != "" && count != "0" && count != "1" }
+
+// link adds to the fact what a link says of one message, in place of what the span says of all.
+func (x *Extractor) link(b *Batch, f *operation.Fact, ids *identified, link ptrace.SpanLink) {
+	f.LinkTrace, f.LinkSpan = operation.TraceID(link.TraceID()), operation.SpanID(link.SpanID())
+	if link.Attributes().Len() == 0 {
+		return
+	}
+	var a attributeValues
+	x.read(b, link.Attributes(), &a)
+	if a.ids.n > 0 {
+		ids.n, ids.ids = a.ids.n, a.ids.ids
+	}
+	for _, v := range [...]struct {
+		to   *string
+		from string
+	}{{&f.System, a.text[fieldSystem]}, {&f.Destination, a.text[fieldDestination]}, {&f.Group, a.text[fieldGroup]}, {&f.MessageID, a.text[fieldMessageID]}} {
+		if v.from != "" {
+			*v.to = v.from
+		}
+	}
+	if a.text[fieldMessageID] == "" && a.text[fieldOffset] != "" && f.Destination != "" {
+		f.MessageID = f.Destination + "/" + a.text[fieldPartition] + "/" + a.text[fieldOffset]
+	}
+}
+
+// exceptions appends a fact for each exception recorded on the span, and tells the span's own facts its type and message
+// where they have none.
+func (x *Extractor) exceptions(b *Batch, f *operation.Fact, events ptrace.SpanEventSlice, ref Ref) {
+	found := 0
+	for _, event := range events.All() {
+		if event.Name() != "exception" {
+			continue
+		}
+		if found++; found > maxErrors {
+			b.drop(DropTooMany)
+			continue
+		}
+		var a attributeValues
+		x.read(b, event.Attributes(), &a)
+		e := operation.Fact{
+			Kind: operation.KindException, Batch: f.Batch, At: int64(event.Timestamp()), Trace: f.Trace, Span: f.Span,
+			Service: f.Service, Instance: f.Instance, Name: event.Name(), Namespace: f.Namespace,
+			ErrorType: a.text[fieldExceptionType], ErrorMessage: a.text[fieldExceptionMessage], Detail: a.text[fieldExceptionStack],
+		}
+		if !possible(event.Timestamp()) {
+			e.At = max(f.At, f.End)
+		}
+		b.explain(&e, ref)
+		b.add(&e, ref)
+	}
+}
+
+// explain fills in the error of the facts of the same span that failed without saying why.
+func (b *Batch) explain(e *operation.Fact, ref Ref) {
+	for i := len(b.Facts) - 1; i >= 0 && b.Refs[i] == ref; i-- {
+		f := &b.Facts[i]
+		if f.Outcome != operation.OutcomeError {
+			continue
+		}
+		if f.ErrorType == "" {
+			f.ErrorType = e.ErrorType
+		}
+		if f.ErrorMessage == "" {
+			f.ErrorMessage = e.ErrorMessage
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package evidence
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// Traces appends the facts drawn from the spans.
+func (x *Extractor) Traces(b *Batch, td ptrace.Traces) {
+	for r, rs := range td.ResourceSpans().All() {
+		read := false
+		for s, ss := range rs.ScopeSpans().All() {
+			if derived(ss.Scope()) {
+				b.Dropped[DropDerived] += ss.Spans().Len()
+				continue
+			}
+			if !read {
+				x.readResource(b, rs.Resource().Attributes())
+				read = true
+			}
+			for i, span := range ss.Spans().All() {
+				x.span(b, span, Ref{r, s, i})
+			}
+		}
+	}
+}
+
+// The flags of spans and links by which the remote side is known (OTLP, Span.flags): bit 8 says that bit 9 is meaningful,
+// bit 9 that the parent is remote.
+const remoteFlags = 0x300
+
+// span draws the facts of one span.
+func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
+	if span.TraceID().IsEmpty() || span.SpanID().IsEmpty() {
+		b.drop(DropZeroID)
+		return
+	}
+	var a attributeValues
+	x.read(b, span.Attributes(), &a)
+	a.ids.inherit(&b.resource.ids)
+	kind := kindOf(span, &a)
+	if kind == operation.KindUnknown {
+		return
+	}
+	f := operation.Fact{
+		Kind:     kind,
+		Consumer: span.Kind() == ptrace.SpanKindConsumer,
+		Remote:   !span.ParentSpanID().IsEmpty() && span.Flags()&remoteFlags == remoteFlags,
+		Trace:    operation.TraceID(span.TraceID()),
+		Span:     operation.SpanID(span.SpanID()),
+		Parent:   operation.SpanID(span.ParentSpanID()),
+		Service:  b.resource.service,
+		Instance: b.resource.instance,
+		Name:     b.cut(span.Name(), maxName),
+	}
+	if !b.times(&f, span) {
+		return
+	}
+	messaging(&f, &a, span.Name())
+	x.outcome(b, &f, &a, span)
+	x.links(b, &f, &a, span.Links(), ref)
+	x.exceptions(b, &f, span.Events(), ref)
+}
+
+// kindOf says what a span states: by its operation type, else by its span kind. A span that carries a correlation ID, or
+// is the entry into a service, is at least work; any other is no evidence.
+func kindOf(span ptrace.Span, a *attributeValues) operation.Kind {
+	if kind := operationKinds[a.text[fieldOperation]]; kind != operation.KindUnknown {
+		return kind
+	}
+	switch span.Kind() {
+	case ptrace.SpanKindProducer:
+		return operation.KindSend
+	case ptrace.SpanKindConsumer:
+		return operation.KindProcess
+	case ptrace.SpanKindServer:
+		return operation.KindWork
+	}
+	if a.ids.n > 0 || span.ParentSpanID().IsEmpty() || span.Flags()&remoteFlags == remoteFlags {
+		return operation.KindWork
+	}
+	return operation.KindUnknown
+}
+
+// operationKinds are the values of messaging.operation.type and its predecessors, and the values of
+// messaging.operation.name that leave no doubt.
+var operationKinds = map[string]operation.Kind{
+	"send": operation.KindSend, "create": operation.KindSend, "publish": operation.KindSend,
+	"receive": operation.KindReceive, "poll": operation.KindReceive,
+	"process": operation.KindProcess, "deliver": operation.KindProcess, "consume": operation.KindProcess,
+	"settle": operation.KindSettle, "ack": operation.KindSettle, "nack": operation.KindSettle,
+}
+
+// The times that telemetry of our days can have: from 2000 to 2200, in nanoseconds since 1970.
+const (
+	earliest = 946_684_800_000_000_000
+	latest   = 7_258_118_400_000_000_000
+)
+
+func possible(t pcommon.Timestamp) bool { return t >= earliest && t < latest }
+
+// times sets the times of the fact; false if they cannot be.
+func (b *Batch) times(f *operation.Fact, span ptrace.Span) bool {
+	start, end := span.StartTimestamp(), span.EndTimestamp()
+	if !possible(start) || (end != 0 && !possible(end) && end > start) {
+		b.drop(DropTime)
+		return false
+	}
+	if end != 0 && end < start {
+		b.drop(DropNegativeDuration)
+		end = start
+	}
+	f.At, f.End = int64(start), int64(end)
+	return true
+}
+
+// messaging fills in what the messaging attributes say.
+func messaging(f *operation.Fact, a *attributeValues, spanName string) {
+	f.OperationName = a.text[fieldOperationName]
+	f.System, f.Destination = a.text[fieldSystem], a.text[fieldDestination]
+	f.Group, f.MessageID = a.text[fieldGroup], a.text[fieldMessageID]
+	if offset := a.text[fieldOffset]; f.MessageID == "" && offset != "" && a.text[fieldPartition] != "" && f.Destination != "" {
+		f.MessageID = f.Destination + "/" + a.text[fieldPartition] + "/" + offset
+	}
+	if f.Group == "" && f.Consumer && f.Kind == operation.KindProcess {
+		f.Group = queueOf(spanName, f.Destination)
+	}
+}
+
+// queueOf returns the queue that a consumer's span name speaks of ("process payments", "payments process") where the
+// destination attribute names something else: instrumentations of AMQP put the exchange there, and the queue, which is what
+// tells consumer groups apart, is in the name alone.
+func queueOf(spanName, destination string) string {
+	first, last, ok := strings.Cut(spanName, " ")
+	if !ok || strings.Contains(last, " ") {
+		return ""
+	}
+	queue := ""
+	switch {
+	case operationKinds[first] == operation.KindProcess:
+		queue = last
+	case operationKinds[last] == operation.KindProcess:
+		queue = first
+	}
+	if queue == destination {
+		return ""
+	}
+	return queue
+}
