@@ -1,0 +1,226 @@
+package alert
+
+import (
+	"cmp"
+	"container/list"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxFormer bounds the former routings of one alert.
+const maxFormer = 8
+
+// Book holds the present truth of each alert and knows what the backend has been told. What is put in twice, late or out of
+// order makes no difference. It is safe for concurrent use.
+type Book struct {
+	settings Settings // immutable after NewBook
+
+	mu      sync.Mutex
+	entries map[string]*entry
+	// resolved lists the resolved alerts, the one resolved first in front.
+	resolved *list.List
+	stats    Stats
+}
+
+// NewBook returns an empty book.
+func NewBook(settings Settings) (*Book, error) {
+	if err := settings.Validate(); err != nil {
+		return nil, err
+	}
+	return &Book{settings: settings, entries: make(map[string]*entry), resolved: list.New()}, nil
+}
+
+// entry is one alert with what the backend knows of it.
+type entry struct {
+	alert Alert
+	// heardAt is when the alert was put in, touchedAt when it was last put in or handed out or acknowledged.
+	heardAt, touchedAt time.Time
+	// told is the revision that the backend acknowledged.
+	told int64
+	// over is when the backend first acknowledged that the alert is resolved.
+	over time.Time
+	// handed says that the alert was handed out firing with its present routing, so that the backend may hold it.
+	handed bool
+	former []former
+	// place is the element in the list of resolved ones, nil while firing.
+	place *list.Element
+}
+
+type former struct {
+	Former
+	// told is when the backend first acknowledged its end.
+	told time.Time
+}
+
+// Outcome says what became of an alert that was put into a book.
+type Outcome uint8
+
+// The outcomes.
+const (
+	// OutcomeTaken: it is the present truth.
+	OutcomeTaken Outcome = iota
+	// OutcomeOutdated: the book holds the same or a later revision.
+	OutcomeOutdated
+	// OutcomeOverflow: there was no room.
+	OutcomeOverflow
+)
+
+// Put makes the alert the present truth of its ID, unless a later one is known.
+func (b *Book) Put(a Alert, now time.Time) Outcome {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[a.ID]
+	switch {
+	case e == nil:
+		if !b.room() {
+			b.stats.Overflow++
+			return OutcomeOverflow
+		}
+		e = &entry{told: a.Revision - 1}
+		b.entries[a.ID] = e
+	case a.Revision <= e.alert.Revision:
+		return OutcomeOutdated
+	default:
+		b.reroute(e, a.Routing, now)
+	}
+	e.alert, e.heardAt, e.touchedAt = a, now, now
+	e.alert.Former = nil
+	switch {
+	case a.Status == StatusResolved && e.place == nil:
+		e.place = b.resolved.PushBack(e)
+	case a.Status == StatusFiring && e.place != nil:
+		b.resolved.Remove(e.place)
+		e.place, e.over = nil, time.Time{}
+	}
+	return OutcomeTaken
+}
+
+// room makes room for one more alert if it can.
+func (b *Book) room() bool {
+	if len(b.entries) < b.settings.MaxAlerts {
+		return true
+	}
+	oldest := b.resolved.Front()
+	if oldest == nil {
+		return false
+	}
+	b.forget(oldest.Value.(*entry))
+	b.stats.Evicted++
+	return true
+}
+
+func (b *Book) forget(e *entry) {
+	if e.place != nil {
+		b.resolved.Remove(e.place)
+	}
+	delete(b.entries, e.alert.ID)
+}
+
+// reroute remembers the routing that the backend may hold if the new one differs.
+func (b *Book) reroute(e *entry, routing Routing, now time.Time) {
+	if e.alert.Routing == routing {
+		return
+	}
+	e.former = slices.DeleteFunc(e.former, func(f former) bool { return f.Routing == routing })
+	if e.handed {
+		e.former = append(e.former, former{Former: Former{Routing: e.alert.Routing, EndsAt: now}})
+	}
+	if len(e.former) > maxFormer {
+		e.former = slices.Delete(e.former, 0, 1)
+		b.stats.Overflow++
+	}
+	e.handed = false
+}
+
+// Changed returns those of the named alerts that the backend has not acknowledged as they now are.
+func (b *Book) Changed(ids []string, now time.Time) []Alert {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var alerts []Alert
+	for _, id := range ids {
+		if e := b.entries[id]; e != nil && e.told < e.alert.Revision {
+			alerts = append(alerts, b.hand(e, now))
+		}
+	}
+	return alerts
+}
+
+// Due returns the alerts that are to be told now, in the order of IDs: firing and lately resolved ones whose repeat
+// interval is over, and changes that could not be told. It forgets those that need not be told any more.
+func (b *Book) Due(now time.Time) []Alert {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var alerts []Alert
+	for _, e := range b.entries {
+		switch {
+		case e.alert.Status == StatusFiring && now.Sub(e.heardAt) >= b.settings.StaleAfter:
+			b.forget(e)
+			b.stats.Stale++
+		case !e.over.IsZero() && now.Sub(e.over) >= b.settings.ResolvedRepeat:
+			b.forget(e)
+		case now.Sub(e.touchedAt) >= b.settings.RepeatInterval:
+			alerts = append(alerts, b.hand(e, now))
+		}
+	}
+	slices.SortFunc(alerts, func(x, y Alert) int { return cmp.Compare(x.ID, y.ID) })
+	return alerts
+}
+
+// hand returns the alert as the backend is to be told it.
+func (b *Book) hand(e *entry, now time.Time) Alert {
+	e.touchedAt = now
+	e.handed = e.handed || e.alert.Status == StatusFiring
+	e.former = slices.DeleteFunc(e.former, func(f former) bool {
+		return !f.told.IsZero() && now.Sub(f.told) >= b.settings.ResolvedRepeat
+	})
+	a := e.alert
+	for _, f := range e.former {
+		a.Former = append(a.Former, f.Former)
+	}
+	return a
+}
+
+// Told takes note that the backend acknowledged the alerts.
+func (b *Book) Told(alerts []Alert, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range alerts {
+		e := b.entries[alerts[i].ID]
+		if e == nil {
+			continue
+		}
+		e.told, e.touchedAt = max(e.told, alerts[i].Revision), now
+		if e.over.IsZero() && e.alert.Status == StatusResolved && e.told >= e.alert.Revision {
+			e.over, e.handed = now, false
+		}
+		for k := range e.former {
+			if e.former[k].told.IsZero() && slices.Contains(alerts[i].Former, e.former[k].Former) {
+				e.former[k].told = now
+			}
+		}
+	}
+}
+
+// Next returns when the next alert becomes due or is to be forgotten, zero if the book is empty.
+func (b *Book) Next() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var next time.Time
+	for _, e := range b.entries {
+		if due := e.touchedAt.Add(b.settings.RepeatInterval); next.IsZero() || due.Before(next) {
+			next = due
+		}
+	}
+	return next
+}
+
+// Stats returns the counts.
+func (b *Book) Stats() Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.stats
+	s.Resolved = b.resolved.Len()
+	s.Firing = len(b.entries) - s.Resolved
+	return s
+}

@@ -1,0 +1,167 @@
+package alert
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/throughline/throughline/internal/incident"
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// The names of alerts.
+const (
+	NameStuck  = "AsyncOperationsStuck"
+	NameFailed = "AsyncOperationsFailed"
+)
+
+// Labels of every alert that is about an incident: what its fingerprint is made of. Empty ones are left out.
+const (
+	LabelIncident    = "incident_id"
+	LabelNamespace   = "namespace"
+	LabelOperation   = "operation"
+	LabelKind        = "kind"
+	LabelReason      = "reason"
+	LabelDestination = "destination"
+	LabelGroup       = "consumer_group"
+	LabelErrorType   = "error_type"
+)
+
+// Words for the routing, where a backend wants it as labels.
+const (
+	LabelSeverity = "severity"
+	LabelPriority = "priority"
+	LabelOwner    = "owner"
+)
+
+// ReservedLabels are the names that mean something; nobody may give them another meaning.
+func ReservedLabels() []string {
+	return []string{
+		"alertname", LabelIncident, LabelNamespace, LabelOperation, LabelKind, LabelReason, LabelDestination, LabelGroup,
+		LabelErrorType, LabelSeverity, LabelPriority, LabelOwner,
+	}
+}
+
+// maxNamed is the number of operations named in an annotation.
+const maxNamed = 10
+
+// Framing is what the configuration adds to every alert.
+type Framing struct {
+	// ConsoleURL is the base address of the console, "" if there is none to link to.
+	ConsoleURL string
+	// Labels are added to every alert.
+	Labels map[string]string
+}
+
+// Of returns what is to be told about the incident of an event.
+func (f Framing) Of(e *incident.Event) Alert {
+	i := &e.Incident
+	a := Alert{
+		ID: i.ID, Name: NameStuck, Revision: i.Revision,
+		Routing:     Routing{Severity: i.Severity, Priority: i.Priority, Owner: i.Owner},
+		Labels:      f.labels(i),
+		Annotations: annotations(i),
+		StartsAt:    moment(i.OpenedAt, e.At),
+	}
+	if i.Kind == operation.StateFailed {
+		a.Name = NameFailed
+	}
+	if i.State == incident.StateResolved {
+		a.Status, a.EndsAt = StatusResolved, moment(i.ResolvedAt, e.At)
+		if a.EndsAt.Before(a.StartsAt) {
+			a.EndsAt = a.StartsAt
+		}
+		a.Annotations["resolution"] = e.Cause.String()
+	}
+	if f.ConsoleURL != "" {
+		a.GeneratorURL = strings.TrimRight(f.ConsoleURL, "/") + "/api/v1/incidents/" + url.PathEscape(i.ID)
+	}
+	return a
+}
+
+func (f Framing) labels(i *incident.Incident) map[string]string {
+	labels := maps.Clone(f.Labels)
+	if labels == nil {
+		labels = make(map[string]string, 8)
+	}
+	put(labels, LabelIncident, i.ID)
+	put(labels, LabelNamespace, i.Namespace)
+	put(labels, LabelOperation, i.OperationName)
+	put(labels, LabelKind, i.Kind.String())
+	put(labels, LabelReason, i.Reason.String())
+	put(labels, LabelDestination, i.Destination)
+	put(labels, LabelGroup, i.Group)
+	put(labels, LabelErrorType, i.ErrorType)
+	return labels
+}
+
+func annotations(i *incident.Incident) map[string]string {
+	a := map[string]string{
+		"summary":             i.Summary(),
+		"affected_operations": strconv.FormatInt(i.Active, 10),
+		"total_operations":    strconv.FormatInt(i.Total, 10),
+		LabelSeverity:         i.Severity.String(),
+		LabelPriority:         strconv.Itoa(i.Priority),
+	}
+	put(a, LabelOwner, i.Owner)
+	put(a, "runbook_url", i.Runbook)
+	put(a, "first_failing_hop", hopText(i.Hop))
+	put(a, "operations", operationsText(i.Operations))
+	if i.FirstSeen != 0 {
+		a["first_seen"] = moment(i.FirstSeen, 0).Format(time.RFC3339)
+	}
+	if i.Error != nil {
+		put(a, "error", strings.Trim(i.Error.Type+": "+i.Error.Message, ": "))
+	}
+	if i.Lost > 0 {
+		a["lost_operations"] = strconv.FormatInt(i.Lost, 10)
+	}
+	if i.Reopened > 0 {
+		a["reopened"] = fmt.Sprintf("%d times, last after %s of quiet", i.Reopened, time.Duration(i.QuietNanos).Round(time.Second))
+	}
+	return a
+}
+
+func hopText(h incident.Hop) string {
+	if h.Index < 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d: ", h.Index+1)
+	if h.Producer != "" {
+		b.WriteString(h.Producer + " -> ")
+	}
+	b.WriteString(h.Destination)
+	if h.System != "" {
+		b.WriteString(" (" + h.System + ")")
+	}
+	if h.Service != "" {
+		b.WriteString(" -> " + h.Service)
+	}
+	return b.String()
+}
+
+func operationsText(samples []incident.Sample) string {
+	ids := make([]string, 0, min(len(samples), maxNamed))
+	for _, s := range samples[:min(len(samples), maxNamed)] {
+		ids = append(ids, s.ID)
+	}
+	return strings.Join(ids, ", ")
+}
+
+func put(m map[string]string, name, value string) {
+	if value != "" {
+		m[name] = value
+	}
+}
+
+// moment is a time, or another one where it is unknown.
+func moment(nanos, otherwise int64) time.Time {
+	if nanos == 0 {
+		nanos = otherwise
+	}
+	return time.Unix(0, nanos).UTC()
+}

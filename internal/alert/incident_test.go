@@ -1,0 +1,76 @@
+package alert
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/throughline/throughline/internal/incident"
+	"github.com/throughline/throughline/internal/operation"
+)
+
+func event() incident.Event {
+	return incident.Event{
+		Kind: incident.EventOpened, At: start.UnixNano(),
+		Incident: incident.Incident{
+			ID: "abc", Revision: 7, Severity: operation.SeverityCritical, Priority: 1, Owner: "team-a",
+			Runbook: "https://runbooks.example/", Active: 2, Total: 5, OpenedAt: start.UnixNano(),
+			FirstSeen: start.Add(-time.Minute).UnixNano(), Reopened: 1, QuietNanos: int64(time.Hour),
+			Key: incident.Key{
+				Kind: operation.StateFailed, OperationName: "fulfil", Destination: "orders", Group: "packers", ErrorType: "Timeout",
+			},
+			Hop:        incident.Hop{Index: 1, System: "kafka", Destination: "orders", Producer: "shop", Service: "warehouse"},
+			Operations: []incident.Sample{{ID: "order-1"}, {ID: "order-2"}},
+			Error:      &operation.Error{Type: "Timeout", Message: "no answer"},
+		},
+	}
+}
+
+func TestAlertOfAnIncident(t *testing.T) {
+	e := event()
+	framing := Framing{ConsoleURL: "http://console.example/", Labels: map[string]string{"cluster": "eu-1"}}
+	require.Equal(t, Alert{
+		ID: "abc", Name: "AsyncOperationsFailed", Revision: 7,
+		Routing: Routing{Severity: operation.SeverityCritical, Priority: 1, Owner: "team-a"},
+		Labels: map[string]string{
+			"cluster": "eu-1", "incident_id": "abc", "operation": "fulfil", "kind": "failed", "destination": "orders",
+			"consumer_group": "packers", "error_type": "Timeout",
+		},
+		Annotations: map[string]string{
+			"summary":             `2 operations of "fulfil" failed at "orders", consumer group "packers", error "Timeout"`,
+			"affected_operations": "2", "total_operations": "5", "severity": "critical", "priority": "1", "owner": "team-a",
+			"runbook_url": "https://runbooks.example/", "first_failing_hop": "2: shop -> orders (kafka) -> warehouse",
+			"operations": "order-1, order-2", "first_seen": "2026-03-01T11:59:00Z", "error": "Timeout: no answer",
+			"reopened": "1 times, last after 1h0m0s of quiet",
+		},
+		StartsAt: start, GeneratorURL: "http://console.example/api/v1/incidents/abc",
+	}, framing.Of(&e))
+	require.Equal(t, map[string]string{"cluster": "eu-1"}, framing.Labels, "what is configured is not written to")
+}
+
+func TestLabelsStayTheSameWhileAnIncidentLasts(t *testing.T) {
+	e := event()
+	before := Framing{}.Of(&e)
+	e.Kind, e.Cause = incident.EventResolved, incident.CauseLost
+	i := &e.Incident
+	i.State, i.Revision, i.Severity, i.Owner, i.Active, i.Lost = incident.StateResolved, 9, operation.SeverityInfo, "", 0, 3
+	i.ResolvedAt, i.Hop.Index, i.Error = start.Add(-time.Hour).UnixNano(), -1, nil
+	after := Framing{}.Of(&e)
+	require.Equal(t, before.Labels, after.Labels)
+	require.Equal(t, before.Name, after.Name)
+	require.Equal(t, StatusResolved, after.Status)
+	require.Equal(t, start, after.EndsAt, "no alert ends before it starts")
+	require.Equal(t, "lost", after.Annotations["resolution"])
+	require.Equal(t, "3", after.Annotations["lost_operations"])
+	require.Empty(t, after.GeneratorURL)
+}
+
+func TestStuckIncidentsHaveAReason(t *testing.T) {
+	e := event()
+	e.Incident.Kind, e.Incident.Reason, e.Incident.ErrorType = operation.StateStuck, operation.StuckWaiting, ""
+	a := Framing{}.Of(&e)
+	require.Equal(t, "AsyncOperationsStuck", a.Name)
+	require.Equal(t, "waiting", a.Labels["reason"])
+	require.NotContains(t, a.Labels, "error_type")
+}
