@@ -33,5 +33,5 @@ await() {
 
 await 'Everything is ready'
 "$binaries/asyncgen" --endpoint localhost:$port --operations 5 --rate 50 --time-scale 0.01 --mix completed=1 --progress 0s
-await 'async.operation.outcome\|async.operation.state'
+await 'InstrumentationScope github.com/throughline/throughline/stitch'
 echo "example collector: built, started, and one trace for each operation derived ($output/collector-with-correlation)"
