@@ -24,7 +24,7 @@ type producerJSON struct {
 	Error   *errorJSON `json:"error"`
 }
 
-// consumerJSON is one group. It was received when the first attempt began; the rest tells of the last attempt.
+// consumerJSON is one group. It was received when the first attempt began; the rest tells of the attempt that decided.
 type consumerJSON struct {
 	Group      string     `json:"group"`
 	Service    string     `json:"service"`
@@ -92,10 +92,10 @@ func (b *builder) consumer(c *operation.Consumer) consumerJSON {
 		Group: c.Group, Service: c.Service, State: c.State.String(), Attempts: len(c.Attempts), Wait: seconds(c.WaitedNanos),
 	}
 	if len(c.Attempts) > 0 {
-		last := &c.Attempts[len(c.Attempts)-1]
-		j.ReceivedAt, j.EndedAt = timestamp(c.Attempts[0].ReceivedAt), timestamp(last.EndedAt)
-		j.TraceID, j.SpanID = traceID(last.Trace), spanID(last.Span)
-		j.JoinedBy, j.Error = optional(last.JoinedBy.String()), b.error(last.Error)
+		decided := c.Deciding()
+		j.ReceivedAt, j.EndedAt = timestamp(c.Attempts[0].ReceivedAt), timestamp(decided.EndedAt)
+		j.TraceID, j.SpanID = traceID(decided.Trace), spanID(decided.Span)
+		j.JoinedBy, j.Error = optional(decided.JoinedBy.String()), b.error(decided.Error)
 	}
 	if b.detailed {
 		j.AttemptDetails = cut(b, c.Attempts, b.attempt)

@@ -123,8 +123,7 @@ func (h *hopBuild) consumer(f *Fact) int {
 func (a *Attempt) amend(f *Fact) {
 	switch f.Kind {
 	case KindReceive:
-		// A pull may have begun long before the message existed; it had the message when it ended.
-		a.ReceivedAt = max(f.At, f.End)
+		a.ReceivedAt, a.fetched = f.At, max(f.At, f.End)
 		if a.StartedAt == 0 {
 			a.Origin = origin(f)
 		}

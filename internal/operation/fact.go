@@ -163,6 +163,8 @@ func (f *Fact) IsStrong() bool {
 		return true
 	case f.Kind == KindReceive:
 		return f.MessageID != "" || !f.LinkSpan.IsZero() || f.Remote
+	case f.Kind == KindStarted || f.Kind == KindSucceeded || f.Kind == KindFailed:
+		return f.MessageID != ""
 	}
 	return false
 }

@@ -10,6 +10,7 @@ func (h *hopBuild) settle() {
 	slices.SortStableFunc(h.Sends, func(a, b Send) int { return cmp.Compare(a.StartedAt, b.StartedAt) })
 	for i := range h.Consumers {
 		c := &h.Consumers[i]
+		c.pulled(h.SentAt())
 		slices.SortStableFunc(c.Attempts, func(a, b Attempt) int { return cmp.Compare(a.begin(), b.begin()) })
 		c.State = c.state()
 		c.wait(&h.Hop)
@@ -20,20 +21,37 @@ func (h *hopBuild) settle() {
 	h.State = h.state()
 }
 
+// pulled corrects the time of receipt where the pull had begun before the message existed: it came when the pull ended.
+func (c *Consumer) pulled(sent int64) {
+	for i := range c.Attempts {
+		if a := &c.Attempts[i]; a.ReceivedAt < sent && a.fetched >= sent {
+			a.ReceivedAt = a.fetched
+		}
+	}
+}
+
 // begin is the first sign of an attempt.
 func (a *Attempt) begin() int64 { return cmp.Or(a.ReceivedAt, a.StartedAt, a.EndedAt) }
 
-// state: one success is enough; else the last attempt counts, because it supersedes those before.
-func (c *Consumer) state() HopState {
+// Deciding returns the attempt by which the group is judged: the first that succeeded, because one success is enough; else
+// the last, because it supersedes those before.
+func (c *Consumer) Deciding() *Attempt {
 	for i := range c.Attempts {
 		if a := &c.Attempts[i]; !a.Open() && a.Outcome != OutcomeError {
-			return HopDone
+			return a
 		}
 	}
-	if c.Attempts[len(c.Attempts)-1].Open() {
+	return &c.Attempts[len(c.Attempts)-1]
+}
+
+func (c *Consumer) state() HopState {
+	switch a := c.Deciding(); {
+	case a.Open():
 		return HopProcessing
+	case a.Outcome == OutcomeError:
+		return HopFailed
 	}
-	return HopFailed
+	return HopDone
 }
 
 func (c *Consumer) wait(h *Hop) {

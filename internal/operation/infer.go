@@ -109,7 +109,7 @@ func (r *reducer) closeReceived() {
 			for k := range c.Attempts {
 				a := &c.Attempts[k]
 				if a.StartedAt == 0 && a.EndedAt == 0 && (a.Error != nil || !r.habits.Processes(a.Service)) {
-					a.EndedAt = a.ReceivedAt
+					a.EndedAt = a.fetched
 					if a.Error != nil {
 						a.Outcome = OutcomeError
 					}

@@ -287,6 +287,18 @@ func TestWaitsAndSkew(t *testing.T) {
 	require.Equal(t, sec(4.5)-sec(1), v.Hops[0].Consumers[0].WaitedNanos)
 }
 
+func TestAPullThatBeganBeforeTheMessageExistedReceivesItAtItsEnd(t *testing.T) {
+	for name, from := range map[string]float64{"long poll": 0.5, "fetch": 1.5} {
+		v := build([]Fact{send(1, "orders", 1, 1.1), span(KindReceive, "worker", 2, 1, from, 2), process(3, 2, "orders", "worker", 3, 4)}).View(NoHabits{})
+		want := sec(max(from, 1)) - sec(1)
+		if from < 1 {
+			want = sec(2) - sec(1)
+		}
+		require.Equal(t, want, v.Hops[0].Consumers[0].WaitedNanos, name)
+		require.False(t, v.Hops[0].Consumers[0].Skewed, name)
+	}
+}
+
 func TestIdentity(t *testing.T) {
 	corr := Fact{Kind: KindLog, At: 5, ID: "corr-9", IDRank: 1}
 	both := Fact{Kind: KindLog, At: 6, ID: "order-1", IDRank: 0, Alias: "corr-9", AliasRank: 1}

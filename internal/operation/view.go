@@ -107,6 +107,8 @@ type Attempt struct {
 	Inferred bool
 	Error    *Error
 	Notes    []Note
+	// fetched is when the receive span ended.
+	fetched int64
 }
 
 // Open reports whether the attempt began and has not ended.
