@@ -5,8 +5,6 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
-	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/throughline/throughline/exporter/alertexporter/internal/metadata"
 )
@@ -17,11 +15,6 @@ func NewFactory() exporter.Factory {
 		exporter.WithLogs(createLogs, metadata.LogsStability))
 }
 
-func createDefaultConfig() component.Config {
-	return &Config{}
-}
-
 func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
-	drop := func(context.Context, plog.Logs) error { return nil }
-	return exporterhelper.NewLogs(ctx, set, cfg, drop)
+	return newExporter(ctx, set, cfg.(*Config))
 }

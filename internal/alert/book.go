@@ -18,8 +18,9 @@ type Book struct {
 
 	mu      sync.Mutex
 	entries map[string]*entry
-	// resolved lists the resolved alerts, the one resolved first in front.
+	// resolved lists the alerts that do not fire, the one that ended first in front; closed of them are closed.
 	resolved *list.List
+	closed   int
 	stats    Stats
 }
 
@@ -43,6 +44,9 @@ type entry struct {
 	// handed says that the alert was handed out firing with its present routing, so that the backend may hold it.
 	handed bool
 	former []former
+	// closed says that there is nothing more to tell. The entry stays as long as there is room, so that an event that was
+	// held up somewhere does not pass for news.
+	closed bool
 	// place is the element in the list of resolved ones, nil while firing.
 	place *list.Element
 }
@@ -82,16 +86,17 @@ func (b *Book) Put(a Alert, now time.Time) Outcome {
 	case a.Revision <= e.alert.Revision:
 		return OutcomeOutdated
 	default:
+		b.reopen(e)
 		b.reroute(e, a.Routing, now)
 	}
-	e.alert, e.heardAt, e.touchedAt = a, now, now
+	e.alert, e.heardAt, e.touchedAt, e.over = a, now, now, time.Time{}
 	e.alert.Former = nil
 	switch {
 	case a.Status == StatusResolved && e.place == nil:
 		e.place = b.resolved.PushBack(e)
 	case a.Status == StatusFiring && e.place != nil:
 		b.resolved.Remove(e.place)
-		e.place, e.over = nil, time.Time{}
+		e.place = nil
 	}
 	return OutcomeTaken
 }
@@ -105,16 +110,32 @@ func (b *Book) room() bool {
 	if oldest == nil {
 		return false
 	}
-	b.forget(oldest.Value.(*entry))
-	b.stats.Evicted++
+	e := b.resolved.Remove(oldest).(*entry)
+	delete(b.entries, e.alert.ID)
+	if e.closed {
+		b.closed--
+	} else {
+		b.stats.Evicted++
+	}
 	return true
 }
 
-func (b *Book) forget(e *entry) {
-	if e.place != nil {
-		b.resolved.Remove(e.place)
+// close ends the telling of an alert and keeps no more of it than its revision and routing.
+func (b *Book) close(e *entry) {
+	e.closed = true
+	b.closed++
+	e.alert = Alert{ID: e.alert.ID, Revision: e.alert.Revision, Routing: e.alert.Routing, Status: StatusResolved}
+	e.former = nil
+	if e.place == nil {
+		e.place = b.resolved.PushBack(e)
 	}
-	delete(b.entries, e.alert.ID)
+}
+
+func (b *Book) reopen(e *entry) {
+	if e.closed {
+		e.closed = false
+		b.closed--
+	}
 }
 
 // reroute remembers the routing that the backend may hold if the new one differs.
@@ -139,7 +160,7 @@ func (b *Book) Changed(ids []string, now time.Time) []Alert {
 	defer b.mu.Unlock()
 	var alerts []Alert
 	for _, id := range ids {
-		if e := b.entries[id]; e != nil && e.told < e.alert.Revision {
+		if e := b.entries[id]; e != nil && !e.closed && e.told < e.alert.Revision {
 			alerts = append(alerts, b.hand(e, now))
 		}
 	}
@@ -147,18 +168,19 @@ func (b *Book) Changed(ids []string, now time.Time) []Alert {
 }
 
 // Due returns the alerts that are to be told now, in the order of IDs: firing and lately resolved ones whose repeat
-// interval is over, and changes that could not be told. It forgets those that need not be told any more.
+// interval is over, and changes that could not be told. It closes those that need not be told any more.
 func (b *Book) Due(now time.Time) []Alert {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var alerts []Alert
 	for _, e := range b.entries {
 		switch {
+		case e.closed:
 		case e.alert.Status == StatusFiring && now.Sub(e.heardAt) >= b.settings.StaleAfter:
-			b.forget(e)
+			b.close(e)
 			b.stats.Stale++
 		case !e.over.IsZero() && now.Sub(e.over) >= b.settings.ResolvedRepeat:
-			b.forget(e)
+			b.close(e)
 		case now.Sub(e.touchedAt) >= b.settings.RepeatInterval:
 			alerts = append(alerts, b.hand(e, now))
 		}
@@ -187,7 +209,7 @@ func (b *Book) Told(alerts []Alert, now time.Time) {
 	defer b.mu.Unlock()
 	for i := range alerts {
 		e := b.entries[alerts[i].ID]
-		if e == nil {
+		if e == nil || e.closed {
 			continue
 		}
 		e.told, e.touchedAt = max(e.told, alerts[i].Revision), now
@@ -202,12 +224,15 @@ func (b *Book) Told(alerts []Alert, now time.Time) {
 	}
 }
 
-// Next returns when the next alert becomes due or is to be forgotten, zero if the book is empty.
+// Next returns when the next alert becomes due, zero if there is nothing to tell.
 func (b *Book) Next() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var next time.Time
 	for _, e := range b.entries {
+		if e.closed {
+			continue
+		}
 		if due := e.touchedAt.Add(b.settings.RepeatInterval); next.IsZero() || due.Before(next) {
 			next = due
 		}
@@ -220,7 +245,7 @@ func (b *Book) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.stats
-	s.Resolved = b.resolved.Len()
-	s.Firing = len(b.entries) - s.Resolved
+	s.Resolved = b.resolved.Len() - b.closed
+	s.Firing = len(b.entries) - b.resolved.Len()
 	return s
 }

@@ -62,7 +62,7 @@ func TestWhatCouldNotBeToldBecomesDue(t *testing.T) {
 	require.Equal(t, []Alert{resolved("a", 2)}, book.Due(start.Add(time.Minute+time.Second)), "the present truth alone")
 }
 
-func TestResolvedIsRepeatedThenForgotten(t *testing.T) {
+func TestResolvedIsRepeatedThenClosed(t *testing.T) {
 	book := newBook(t, nil)
 	book.Put(resolved("a", 1), start)
 	told := start.Add(time.Hour)
@@ -78,6 +78,13 @@ func TestResolvedIsRepeatedThenForgotten(t *testing.T) {
 	require.Empty(t, book.Due(told.Add(5*time.Minute)))
 	require.Equal(t, Stats{}, book.Stats())
 	require.Zero(t, book.Next())
+
+	late := told.Add(10 * time.Minute)
+	require.Equal(t, OutcomeOutdated, book.Put(firing("a", 0, operation.SeverityError), late), "held up somewhere, no news")
+	require.Empty(t, book.Changed([]string{"a"}, late))
+	require.Equal(t, OutcomeTaken, book.Put(firing("a", 2, operation.SeverityError), late))
+	require.Len(t, book.Changed([]string{"a"}, late), 1)
+	require.Equal(t, Stats{Firing: 1}, book.Stats())
 }
 
 func TestOfWhoseIncidentNothingIsHeardIsLetGo(t *testing.T) {
@@ -155,6 +162,11 @@ func TestBookBounds(t *testing.T) {
 	require.Equal(t, OutcomeOverflow, book.Put(firing("d", 1, operation.SeverityError), start))
 	require.Equal(t, OutcomeTaken, book.Put(resolved("c", 2), start), "what is known stays known")
 	require.Equal(t, Stats{Firing: 1, Resolved: 1, Overflow: 1, Evicted: 1}, book.Stats())
+
+	book.Told(book.Changed([]string{"c"}, start), start)
+	book.Due(start.Add(5 * time.Minute))
+	require.Equal(t, OutcomeTaken, book.Put(firing("e", 1, operation.SeverityError), start))
+	require.Equal(t, int64(1), book.Stats().Evicted, "what is done with leaves without a loss")
 }
 
 func TestBookSettingsValidate(t *testing.T) {

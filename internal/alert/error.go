@@ -49,8 +49,7 @@ var errRedirect = errors.New("redirects are not followed, configure the final ad
 
 // NoAnswer makes an Error of what the HTTP client returned instead of a response. Trying again may help.
 func NoAnswer(err error) *Error {
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		// It quotes the address, which may hold a password or a token.
 		err = urlErr.Err
 	}

@@ -8,8 +8,8 @@ import (
 
 // Settings are the bounds and periods of a [Book].
 type Settings struct {
-	// MaxAlerts bounds the alerts held. When it is reached, resolved ones leave, the oldest first; if all are firing, what
-	// is new is dropped and counted.
+	// MaxAlerts bounds the alerts held, those that are over and done with among them. When it is reached, resolved ones
+	// leave, the oldest first; if all are firing, what is new is dropped and counted.
 	MaxAlerts int
 	// RepeatInterval is how often a firing alert is told again: backends let an alert end that they hear no more of.
 	RepeatInterval time.Duration
@@ -47,6 +47,7 @@ func (s Settings) Validate() error {
 
 // Stats counts what a book holds and what it had to let go.
 type Stats struct {
+	// Firing and Resolved are the alerts that are being told.
 	Firing, Resolved int
 	// Overflow counts what was not taken because a bound was reached, Evicted the resolved alerts that left to make room,
 	// Stale the firing ones of whose incident nothing was heard any more.

@@ -171,6 +171,7 @@ func FuzzDecodeIncident(f *testing.F) {
 
 // decodeAndEncode checks that whatever is accepted is within bounds and means the same after another journey.
 func decodeAndEncode(t *testing.T, record plog.LogRecord) {
+	t.Helper()
 	e, err := DecodeIncident(record)
 	if err != nil {
 		require.Zero(t, e)

@@ -73,6 +73,7 @@ func TestWhatFollowsFromAChange(t *testing.T) {
 }
 
 func stuckRecord(t *testing.T) plog.LogRecord {
+	t.Helper()
 	_, records := New("")
 	policy := operation.DefaultPolicy()
 	policy.Rule, policy.OperationName = "fulfilment", "fulfil"

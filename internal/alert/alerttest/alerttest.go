@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"testing"
 	"time"
 
@@ -73,7 +74,7 @@ func statusTable(t *testing.T, construct Constructor) {
 		require.ErrorAs(t, err, &e, status)
 		require.Equal(t, status, e.Status)
 		require.Equal(t, status == 408 || status == 429 || status >= 500, e.Retryable, status)
-		require.Contains(t, err.Error(), fmt.Sprint(status))
+		require.Contains(t, err.Error(), strconv.Itoa(status))
 	}
 }
 
