@@ -1,56 +1,79 @@
 package operation
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Symbols hold names that many facts share (services, destinations, span names), so that an operation stores a small
 // number in their place. They are bounded: when full, names are stored as they are. It is safe for concurrent use.
 type Symbols struct {
 	limit int
+	// recent holds the symbol last used of each slot: nearly every name is found there, without a lock.
+	recent [recentSlots]atomic.Pointer[symbol]
+	// names holds the symbols by number, from 1, for those who read.
+	names atomic.Pointer[[]*symbol]
 
-	mu    sync.RWMutex
-	index map[string]uint32 // guarded by mu
-	names []string          // guarded by mu
+	mu    sync.Mutex
+	index map[string]*symbol // guarded by mu
 }
 
-// maxSymbol is the length in bytes up to which a name is shared.
-const maxSymbol = 256
+type symbol struct {
+	name   string
+	number uint32
+}
+
+const (
+	// maxSymbol is the length in bytes up to which a name is shared.
+	maxSymbol = 256
+	// recentSlots is a power of two.
+	recentSlots = 1024
+)
 
 // NewSymbols returns an empty table for at most limit names.
 func NewSymbols(limit int) *Symbols {
-	return &Symbols{limit: limit, index: make(map[string]uint32)}
+	s := &Symbols{limit: limit, index: make(map[string]*symbol)}
+	s.names.Store(&[]*symbol{})
+	return s
 }
 
 // number returns the number of a name, from 1, or 0 if it is not shared.
 func (s *Symbols) number(name string) uint32 {
-	if s == nil || len(name) > maxSymbol {
+	if s == nil || name == "" || len(name) > maxSymbol {
 		return 0
 	}
-	s.mu.RLock()
-	n := s.index[name]
-	s.mu.RUnlock()
-	if n != 0 {
-		return n
+	slot := &s.recent[slotOf(name)]
+	if known := slot.Load(); known != nil && known.name == name {
+		return known.number
 	}
+	known := s.intern(name)
+	if known == nil {
+		return 0
+	}
+	slot.Store(known)
+	return known.number
+}
+
+func slotOf(name string) int {
+	n := len(name)
+	return (n*37 + int(name[0]) + int(name[n-1])<<3 + int(name[n/2])<<6) & (recentSlots - 1)
+}
+
+func (s *Symbols) intern(name string) *symbol {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := s.index[name]; n != 0 || len(s.names) >= s.limit {
-		return n
+	if known := s.index[name]; known != nil || len(s.index) >= s.limit {
+		return known
 	}
-	s.names = append(s.names, name)
-	n = uint32(len(s.names))
-	s.index[name] = n
-	return n
+	known := &symbol{name: name, number: uint32(len(s.index) + 1)}
+	s.index[name] = known
+	// Readers hold older slices, of which this one is a longer version: what they can see of it does not change.
+	names := append(*s.names.Load(), known)
+	s.names.Store(&names)
+	return known
 }
 
-func (s *Symbols) name(number uint32) string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.names[number-1]
-}
+func (s *Symbols) name(number uint32) string { return (*s.names.Load())[number-1].name }
 
 // Len returns the number of names held.
-func (s *Symbols) Len() int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return len(s.names)
-}
+func (s *Symbols) Len() int { return len(*s.names.Load()) }
