@@ -1,6 +1,9 @@
 package operation
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+)
 
 // infer reads what is missing: a worker that was killed leaves log lines and no span, and a process killed with -9 takes
 // finished spans with it, so a lost span proves nothing by itself, while a later hop proves the earlier one.
@@ -96,7 +99,7 @@ func (r *reducer) begin(hop int, f *Fact) {
 		attempt = len(c.Attempts) - 1
 	}
 	a := &c.Attempts[attempt]
-	a.Origin, a.StartedAt = origin(f), f.At
+	a.Origin, a.StartedAt, a.vague = origin(f), f.At, true
 	a.ReceivedAt = cmp.Or(a.ReceivedAt, f.At)
 	r.spans[f.Record()] = place{what: placeAttempt, hop: hop, consumer: consumer, attempt: attempt}
 }
@@ -147,56 +150,112 @@ func (r *reducer) coveredButBySends(f *Fact) bool {
 	return false
 }
 
-// inferFromOrphans does the same for a message whose sender is not known at all: who sent it had consumed something.
+// inferFromOrphans does the same for a message whose sender is not known: who sent it had consumed something. It is taken
+// to be the service that sends other messages there.
 func (r *reducer) inferFromOrphans() {
 	for i := range r.hops {
 		if len(r.hops[i].Sends) != 0 || len(r.hops[i].Consumers) == 0 {
 			continue
 		}
 		a := &r.hops[i].Consumers[0].Attempts[0]
-		r.prove(&Fact{At: cmp.Or(a.StartedAt, a.ReceivedAt), Service: ""}, i)
+		f := &Fact{At: cmp.Or(a.StartedAt, a.ReceivedAt), Service: r.senderTo(r.hops[i].Destination)}
+		if !r.prove(f, i) {
+			r.proveRepeat(f, i)
+		}
 	}
 }
 
-// prove marks the latest hop before f, other than the one f belongs to, as consumed if nothing says so yet.
-func (r *reducer) prove(f *Fact, own int) {
+// proveRepeat finds out that a message was processed twice although nothing is left of the first time: what the attempt we
+// know of sent had been sent to the same destination, and received, before that attempt began.
+func (r *reducer) proveRepeat(f *Fact, own int) {
+	for i := range r.hops {
+		h := &r.hops[i]
+		if i == own || h.Destination != r.hops[own].Destination || len(h.Sends) == 0 {
+			continue
+		}
+		p, ok := r.spans[Record{h.Sends[0].Trace, h.Sends[0].Parent}]
+		if !ok || p.what != placeAttempt {
+			continue
+		}
+		c := &r.hops[p.hop].Consumers[p.consumer]
+		if r.hops[p.hop].first < f.At && !slices.ContainsFunc(c.Attempts, func(a Attempt) bool { return a.begin() <= f.At }) {
+			c.Attempts = append(c.Attempts, Attempt{
+				Origin: Origin{Service: c.Service}, EndedAt: f.At, Inferred: true, repeat: true,
+			})
+			return
+		}
+	}
+}
+
+// senderTo returns the service that sent the operation's other messages to the destination, "" if none or several did.
+func (r *reducer) senderTo(destination string) string {
+	service := ""
+	for i := range r.hops {
+		if destination == "" || r.hops[i].Destination != destination {
+			continue
+		}
+		for k := range r.hops[i].Sends {
+			if s := r.hops[i].Sends[k].Service; service == "" || s == service {
+				service = s
+			} else {
+				return ""
+			}
+		}
+	}
+	return service
+}
+
+// prove takes the send f, of the message of the hop own, as the sign that its service had consumed a message before: one
+// that it had begun to process, if there is such, else the latest that nobody is known to have consumed. It reports whether
+// there is one.
+func (r *reducer) prove(f *Fact, own int) bool {
+	if a := r.openAttempt(f, own); a != nil {
+		a.EndedAt, a.Inferred = f.At, true
+		return true
+	}
 	best, found := 0, false
 	for i := range r.hops {
 		h := &r.hops[i]
-		if i == own || h.first >= f.At || len(h.Sends) == 0 || (f.Service != "" && h.sentBy(f.Service)) || !h.unproven(f) {
+		if i == own || h.first >= f.At || len(h.Sends) == 0 || len(h.Consumers) > 0 || (f.Service != "" && h.sentBy(f.Service)) {
 			continue
 		}
 		if !found || h.first > r.hops[best].first {
 			best, found = i, true
 		}
 	}
-	if !found {
-		return
+	if found {
+		r.hops[best].Consumers = []Consumer{{
+			Group: f.Service, Service: f.Service, WaitedNanos: -1,
+			Attempts: []Attempt{{Origin: Origin{Service: f.Service}, EndedAt: f.At, Inferred: true}},
+		}}
 	}
-	h := &r.hops[best]
-	if len(h.Consumers) == 0 {
-		h.Consumers = append(h.Consumers, Consumer{Group: f.Service, Service: f.Service, WaitedNanos: -1})
-	}
-	c := &h.Consumers[0]
-	if n := len(c.Attempts); n > 0 && c.Attempts[n-1].EndedAt == 0 {
-		c.Attempts[n-1].EndedAt, c.Attempts[n-1].Inferred = f.At, true
-		return
-	}
-	c.Attempts = append(c.Attempts, Attempt{Origin: Origin{Service: f.Service}, EndedAt: f.At, Inferred: true})
+	return found
 }
 
-// unproven reports whether the message has no consumer at all, or only one of f's service that began and did not end.
-func (h *hopBuild) unproven(f *Fact) bool {
-	if len(h.Consumers) == 0 {
-		return true
-	}
-	if len(h.Consumers) > 1 || (f.Service != "" && h.Consumers[0].Service != f.Service) {
-		return false
-	}
-	for i := range h.Consumers[0].Attempts {
-		if h.Consumers[0].Attempts[i].EndedAt != 0 {
-			return false
+// openAttempt returns the latest attempt of f's service that began before f and has no end, nil without one.
+func (r *reducer) openAttempt(f *Fact, own int) *Attempt {
+	var best *Attempt
+	for i := range r.hops {
+		if i == own {
+			continue
+		}
+		for k := range r.hops[i].Consumers {
+			for n := range r.hops[i].Consumers[k].Attempts {
+				a := &r.hops[i].Consumers[k].Attempts[n]
+				if a.Open() && a.canPrecede(f) && (best == nil || a.begin() > best.begin()) {
+					best = a
+				}
+			}
 		}
 	}
-	return true
+	return best
+}
+
+// canPrecede reports whether f can have been sent in the course of this attempt. An attempt that is only known by a log
+// line may have begun any time before that.
+func (a *Attempt) canPrecede(f *Fact) bool {
+	if a.vague && f.Service != "" {
+		return a.Service == f.Service
+	}
+	return a.begin() < f.At && (f.Service == "" || a.Service == f.Service)
 }

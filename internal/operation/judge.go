@@ -41,7 +41,8 @@ func (c *Consumer) flags() Flags {
 			flags |= FlagRetried
 		}
 		switch {
-		case a.Open() || a.Inferred:
+		case a.Open() || (a.Inferred && a.Span.IsZero() && !a.repeat):
+			// It left no trace of its own, so it may be one of those that did.
 		case a.Outcome == OutcomeError:
 			failed = true
 		default:

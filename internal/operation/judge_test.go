@@ -219,6 +219,22 @@ func TestJudge(t *testing.T) {
 			now: 302, state: StateCompleted, hop: -1,
 		},
 		{
+			name: "what a killed worker had sent before proves that it had processed, and so twice",
+			facts: []Fact{
+				send(1, "orders", 1, 1.1), record(KindStarted, "worker", 2, 2), process(6, 5, "payments", "biller", 3, 4),
+				process(3, 1, "orders", "worker", 8, 9), by(under(send(7, "payments", 8.5, 8.6), 3), "worker"), process(8, 7, "payments", "biller", 9, 10),
+			},
+			now: 302, state: StateCompleted, flags: FlagDuplicated, hop: -1,
+		},
+		{
+			name: "what was received before the known attempt began proves another one",
+			facts: []Fact{
+				send(1, "orders", 1, 1.1), process(6, 5, "payments", "biller", 3, 4),
+				process(3, 1, "orders", "worker", 8, 9), by(under(send(7, "payments", 8.5, 8.6), 3), "worker"), process(8, 7, "payments", "biller", 9, 10),
+			},
+			now: 302, state: StateCompleted, flags: FlagDuplicated, hop: -1,
+		},
+		{
 			name: "a service without instrumentation in the middle",
 			facts: []Fact{
 				send(1, "orders", 1, 1.1), apart(process(6, 0, "payments", "biller", 4, 5), 3, 0),

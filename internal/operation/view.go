@@ -109,6 +109,10 @@ type Attempt struct {
 	Notes    []Note
 	// fetched is when the receive span ended.
 	fetched int64
+	// vague says that StartedAt is that of some log line, and the attempt began before.
+	vague bool
+	// repeat says that the attempt is inferred and another one than those that are known.
+	repeat bool
 }
 
 // Open reports whether the attempt began and has not ended.
