@@ -37,14 +37,20 @@ func TestShippedConfigurationsAreValid(t *testing.T) {
 	}
 }
 
-func TestProductionRefusesToStartWithoutSecrets(t *testing.T) {
+func TestProductionNamesWhatIsMissing(t *testing.T) {
 	factories, err := components()
 	require.NoError(t, err)
-	for key, value := range requiredEnvironment {
-		t.Setenv(key, value)
-	}
-	t.Setenv("THROUGHLINE_OTLP_TOKEN", "")
+	for variable, key := range map[string]string{
+		"THROUGHLINE_OTLP_TOKEN":       "bearertokenauth/otlp",
+		"THROUGHLINE_JAEGER_ENDPOINT":  "otlp_grpc/jaeger",
+		"THROUGHLINE_ALERTMANAGER_URL": "alertmanager::endpoint",
+	} {
+		for key, value := range requiredEnvironment {
+			t.Setenv(key, value)
+		}
+		t.Setenv(variable, "")
 
-	_, err = otelcoltest.LoadConfigAndValidate(filepath.Join("..", "..", "config", "production.yaml"), factories)
-	require.ErrorContains(t, err, "bearertokenauth/otlp")
+		_, err = otelcoltest.LoadConfigAndValidate(filepath.Join("..", "..", "config", "production.yaml"), factories)
+		require.ErrorContains(t, err, key, variable)
+	}
 }

@@ -80,6 +80,7 @@ func (s *Stack) collectorEnv(set CollectorSettings) []string {
 		"THROUGHLINE_OTLP_GRPC_ENDPOINT="+address(set.Ports.OTLPGRPC),
 		"THROUGHLINE_OTLP_HTTP_ENDPOINT="+address(set.Ports.OTLPHTTP),
 		"THROUGHLINE_CONSOLE_ENDPOINT="+address(set.Ports.Console),
+		"THROUGHLINE_CONSOLE_URL=http://"+address(set.Ports.Console),
 		"THROUGHLINE_PROMETHEUS_ENDPOINT="+address(set.Ports.Prometheus),
 		"THROUGHLINE_TELEMETRY_PORT="+strconv.Itoa(set.Ports.Telemetry),
 		"THROUGHLINE_DATA_DIR="+filepath.Join(s.settings.WorkDir, set.Name+"-data"),

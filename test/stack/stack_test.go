@@ -100,6 +100,7 @@ func TestCollectorIsToldWhereEverythingIs(t *testing.T) {
 		"THROUGHLINE_OTLP_GRPC_ENDPOINT=localhost:1",
 		"THROUGHLINE_OTLP_HTTP_ENDPOINT=localhost:2",
 		"THROUGHLINE_CONSOLE_ENDPOINT=localhost:3",
+		"THROUGHLINE_CONSOLE_URL=http://localhost:3",
 		"THROUGHLINE_PROMETHEUS_ENDPOINT=localhost:4",
 		"THROUGHLINE_TELEMETRY_PORT=5",
 		"THROUGHLINE_DATA_DIR=" + filepath.Join(stack.settings.WorkDir, "left-data"),
