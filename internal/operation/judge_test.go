@@ -331,3 +331,21 @@ func TestIdentity(t *testing.T) {
 		require.False(t, ok, bad)
 	}
 }
+
+func TestNames(t *testing.T) {
+	line := record(KindLog, "api", 9, 0.5)
+	line.ID, line.Name = "o-1", "order 4711 received"
+	work := span(KindWork, "api", 8, 0, 0.7, 2)
+	work.Name = "POST /orders"
+	named := send(1, "orders", 1, 2)
+	named.OperationName = "order-fulfilment"
+	for want, facts := range map[string][]Fact{
+		"api":              {line},
+		"POST /orders":     {line, work},
+		"orders":           {line, work, send(1, "orders", 1, 2)},
+		"order-fulfilment": {line, work, named},
+		"unnamed":          {{Kind: KindLog, At: 1}},
+	} {
+		require.Equal(t, want, build(facts).View(NoHabits{}).Name)
+	}
+}

@@ -141,7 +141,8 @@ func (r *reducer) declare(f *Fact) {
 	}
 }
 
-// nameless names an operation that nobody named: by its first destination, else by its first record.
+// nameless names an operation that nobody named: by its first destination, else by its first span, else by the service it
+// was first seen in. A log line is no name: there are as many as there are operations.
 func (r *reducer) nameless() string {
 	for i := range r.hops {
 		if r.hops[i].Destination != "" {
@@ -149,8 +150,13 @@ func (r *reducer) nameless() string {
 		}
 	}
 	for i := range r.facts {
-		if r.facts[i].Name != "" {
-			return r.facts[i].Name
+		if f := &r.facts[i]; f.IsSpan() && f.Name != "" {
+			return f.Name
+		}
+	}
+	for i := range r.facts {
+		if r.facts[i].Service != "" {
+			return r.facts[i].Service
 		}
 	}
 	return "unnamed"

@@ -7,7 +7,8 @@ type View struct {
 	ID        string
 	Aliases   []string
 	Namespace string
-	// Name is the explicit operation name, else the destination of its first message, else the name of its first record.
+	// Name is the explicit operation name, else the destination of its first message, else the name of its first span, else
+	// the service it was first seen in.
 	Name string
 	// StartedAt is the earliest time any evidence states, LastAt the latest.
 	StartedAt, LastAt int64
