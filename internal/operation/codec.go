@@ -58,7 +58,8 @@ func (o *Operation) encode(f *Fact) {
 	if o.data == nil {
 		o.data, o.traces = make([]byte, 0, firstBytes), make([]TraceID, 0, firstTraces)
 	}
-	b := append(o.data, byte(f.Kind), byte(f.Outcome)|byte(f.JoinedBy)<<4)
+	b := o.data
+	b = append(b, byte(f.Kind), byte(f.Outcome)|byte(f.JoinedBy)<<4)
 	b = binary.AppendUvarint(b, uint64(m))
 	b = binary.LittleEndian.AppendUint64(b, uint64(f.At))
 	if m&hasEnd != 0 {

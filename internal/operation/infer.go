@@ -195,11 +195,11 @@ func (r *reducer) senderTo(destination string) string {
 			continue
 		}
 		for k := range r.hops[i].Sends {
-			if s := r.hops[i].Sends[k].Service; service == "" || s == service {
-				service = s
-			} else {
+			s := r.hops[i].Sends[k].Service
+			if service != "" && s != service {
 				return ""
 			}
+			service = s
 		}
 	}
 	return service

@@ -130,7 +130,7 @@ func TestViewsAreSound(t *testing.T) {
 		o := build(drawFacts(t))
 		v := o.View(NoHabits{})
 		for _, h := range v.Hops {
-			require.True(t, len(h.Sends)+len(h.Consumers) > 0, "a hop without evidence")
+			require.Positive(t, len(h.Sends)+len(h.Consumers), "a hop without evidence")
 			for _, c := range h.Consumers {
 				require.NotEmpty(t, c.Attempts)
 				require.GreaterOrEqual(t, c.WaitedNanos, int64(-1))
