@@ -1,0 +1,84 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/throughline/throughline/test/verdict"
+)
+
+// truth is one operation as asyncgen wrote it down; see its README.
+type truth struct {
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	State    string     `json:"state"`
+	Reason   string     `json:"reason"`
+	Flags    []string   `json:"flags"`
+	Scenario string     `json:"scenario"`
+	Hops     []truthHop `json:"hops"`
+}
+
+type truthHop struct {
+	System      string          `json:"system"`
+	Destination string          `json:"destination"`
+	MessageID   string          `json:"message_id"`
+	State       string          `json:"state"`
+	WaitSeconds *float64        `json:"wait_seconds"`
+	SentAt      time.Time       `json:"sent_at"`
+	Producer    truthSpan       `json:"producer"`
+	Consumers   []truthConsumer `json:"consumers"`
+}
+
+type truthSpan struct {
+	Service string `json:"service"`
+	TraceID string `json:"trace_id"`
+	SpanID  string `json:"span_id"`
+}
+
+type truthConsumer struct {
+	Group      string     `json:"group"`
+	State      string     `json:"state"`
+	Attempts   int        `json:"attempts"`
+	ReceivedAt time.Time  `json:"received_at"`
+	EndedAt    *time.Time `json:"ended_at"`
+	truthSpan
+}
+
+// The states that tests tell apart.
+const (
+	stateStuck      = "stuck"
+	stateFailed     = "failed"
+	stateProcessing = "processing"
+	stateWaiting    = "waiting"
+)
+
+func (o *truth) verdict() string { return verdict.Of(o.State, o.Reason, o.Flags) }
+
+// final reports whether nothing more can happen to the operation.
+func (o *truth) final() bool { return o.State != stateStuck }
+
+// decidingHop is the hop that made the operation stuck or fail, nil if it completed.
+func (o *truth) decidingHop() *truthHop {
+	for i := range o.Hops {
+		if s := o.Hops[i].State; s == stateWaiting || s == stateProcessing || s == stateFailed {
+			return &o.Hops[i]
+		}
+	}
+	return nil
+}
+
+func readTruth(t *testing.T, path string) []truth {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var all []truth
+	require.NoError(t, json.Unmarshal(text, &all))
+	require.NotEmpty(t, all)
+	return all
+}
