@@ -30,19 +30,33 @@ const minGlobalID = 16
 // node is a trace or a message: something by which several records find the same operation.
 type node struct {
 	owner *entry
-	// hard says that a record of the trace itself carries the owner's ID.
-	hard bool
+	// claim is the strongest by which the owner has it.
+	claim claim
 	// shared is set for a trace that several operations claim.
 	shared  *sharedTrace
 	trace   operation.TraceID
 	message messageKey
 }
 
+// claim says by what a trace or message belongs to an operation; a stronger one overrules.
+type claim uint8
+
+const (
+	// claimMessage: a record of the trace names a message of the operation.
+	claimMessage claim = iota + 1
+	// claimLink: a record of the trace is linked with one of the operation.
+	claimLink
+	// claimHard: a record of the trace carries the operation's ID.
+	claimHard
+)
+
 // sharedTrace tells which operation each span of a shared trace belongs to.
 type sharedTrace struct {
 	spans map[operation.SpanID]*entry
 	// children are the operations of the messages that a span sent: one span may have sent messages of several.
 	children map[operation.SpanID][]*entry
+	// linked are the traces with a link to a span whose operation is not known yet.
+	linked map[operation.SpanID][]operation.TraceID
 }
 
 func (x *identity) init(e *Engine) {
@@ -90,53 +104,61 @@ func (x *identity) takeIdentified(f *operation.Fact) *entry {
 		return x.attach(e, f, operation.ReasonCorrelationID)
 	}
 	if !f.Batch && !f.Trace.IsZero() {
-		e = x.claimTrace(x.traceNode(f.Trace), e, f)
+		t := x.traceNode(f.Trace)
+		e = x.claim(t, e, claimHard)
+		if t.shared != nil {
+			x.own(t, f.Span, e)
+		}
 	}
-	e = x.joinAll(e, f)
-	return x.attach(e.find(), f, operation.ReasonCorrelationID)
+	e = x.spread(e, f, claimLink, claimHard)
+	return x.attach(e, f, operation.ReasonCorrelationID)
 }
 
-// claimTrace states that a record of the trace carries the ID of e.
-func (x *identity) claimTrace(t *node, e *entry, f *operation.Fact) *entry {
-	if t.shared != nil {
-		x.own(t, f.Span, e)
-		return e
-	}
-	owner := t.owner.find()
+// claim states that a trace or message belongs to e, and returns the operation that e then is. Of two operations with IDs
+// the one with the stronger claim has it; claims of the same strength make it shared.
+func (x *identity) claim(n *node, e *entry, by claim) *entry {
+	// What was attached or merged meanwhile may have made it part of another one.
+	e = e.find()
+	owner := n.owner.find()
 	switch {
+	case n.shared != nil && by > n.claim:
+		x.unshare(n, e, by)
+	case n.shared != nil:
 	case owner == nil || owner == e:
-		x.bind(t, e, true)
-	case !owner.explicit:
-		t.hard = true
-		e = x.merge(e, owner)
-	case t.hard:
-		x.share(t, owner)
-		x.own(t, f.Span, e)
-	default:
-		x.bind(t, e, true)
+		x.bind(n, e, by)
+	case !owner.explicit || !e.explicit:
+		n.claim = max(n.claim, by)
+		return x.merge(e, owner)
+	case by > n.claim:
+		n.claim = by
+		x.bind(n, e, by)
 		x.replace(owner)
+	case by == n.claim:
+		x.share(n, owner)
 	}
 	return e.find()
 }
 
 // takeJoined attaches a fact about a message that carries no correlation ID, by its trace, its link or its message ID.
 func (x *identity) takeJoined(f *operation.Fact, t *node) *entry {
-	e := t.owner.find()
-	linked := x.linked(f)
+	e, by := x.linked(f), claimLink
 	if e == nil {
-		if e = linked; e == nil {
-			e = x.messaged(f)
-		}
-		if e == nil {
+		e, by = x.messaged(f), claimMessage
+	}
+	if e == nil {
+		if e = t.owner.find(); e == nil {
 			e = x.newEntry()
 		}
-		x.bind(t, e, false)
-	} else if linked != nil && linked != e && linked.explicit && e.explicit && !t.hard {
-		// The trace only followed its first link, and now another one leads elsewhere: several operations meet in it.
-		x.share(t, e)
+		by = claimMessage
+	}
+	x.claim(t, e, by)
+	if t.shared != nil {
 		return x.takeAlone(f, t)
 	}
-	e = x.joinAll(e.find(), f)
+	if owner := t.owner.find(); owner != nil {
+		e = owner
+	}
+	e = x.spread(e.find(), f, min(t.claim, claimLink), claimMessage)
 	return x.attach(e, f, x.reason(f, t))
 }
 
@@ -145,16 +167,16 @@ func (x *identity) reason(f *operation.Fact, t *node) operation.Reason {
 	switch {
 	case !f.LinkSpan.IsZero():
 		return operation.ReasonLink
-	case t.hard || f.Kind == operation.KindSend || !f.Parent.IsZero() || f.MessageID == "":
+	case t.claim == claimHard || f.Kind == operation.KindSend || !f.Parent.IsZero() || f.MessageID == "":
 		return operation.ReasonTrace
 	}
 	return operation.ReasonMessageID
 }
 
-// joinAll lets what the fact's link and message ID lead to join e, unless that has an ID of its own.
-func (x *identity) joinAll(e *entry, f *operation.Fact) *entry {
+// spread lets e claim what the fact is linked with, and its message, with no more right than the fact itself has to be e's.
+func (x *identity) spread(e *entry, f *operation.Fact, link, message claim) *entry {
 	if !f.LinkTrace.IsZero() && f.LinkTrace != f.Trace {
-		e = x.join(e, x.traceNode(f.LinkTrace))
+		e = x.claim(x.traceNode(f.LinkTrace), e, link)
 	}
 	if key, ok := keyOf(f); ok {
 		n := x.messages[key]
@@ -162,19 +184,7 @@ func (x *identity) joinAll(e *entry, f *operation.Fact) *entry {
 			n = &node{message: key}
 			x.messages[key] = n
 		}
-		e = x.join(e, n)
-	}
-	return e
-}
-
-func (x *identity) join(e *entry, n *node) *entry {
-	owner := n.owner.find()
-	switch {
-	case n.shared != nil || owner == e:
-	case owner == nil:
-		x.bind(n, e, false)
-	case !owner.explicit || !e.explicit:
-		return x.merge(e, owner)
+		e = x.claim(n, e, message)
 	}
 	return e
 }
@@ -189,7 +199,11 @@ func (x *identity) linked(f *operation.Fact) *entry {
 		return nil
 	}
 	if n.shared != nil {
-		return n.shared.spans[f.LinkSpan].find()
+		e := n.shared.spans[f.LinkSpan].find()
+		if e == nil && !f.Batch {
+			n.shared.await(f)
+		}
+		return e
 	}
 	return x.roomy(n.owner.find())
 }
@@ -233,22 +247,42 @@ func (x *identity) traceNode(id operation.TraceID) *node {
 }
 
 // bind gives a node its owner and attaches what waited for it.
-func (x *identity) bind(n *node, e *entry, hard bool) {
-	if n.owner.find() != e {
-		n.owner = e
-		e.nodes = append(e.nodes, n)
+func (x *identity) bind(n *node, e *entry, by claim) {
+	n.claim = max(n.claim, by)
+	if n.owner.find() == e {
+		return
 	}
-	n.hard = n.hard || hard
-	if !n.trace.IsZero() {
-		x.parked.drain(n.trace, func(f *operation.Fact) bool {
-			x.attach(e, f, operation.ReasonTrace)
-			return true
-		})
+	n.owner = e
+	e.nodes = append(e.nodes, n)
+	if n.trace.IsZero() {
+		x.retry(x.parked.wantedMessage(n.message))
+		return
+	}
+	x.parked.drain(n.trace, func(f *operation.Fact) bool {
+		x.attach(e, f, operation.ReasonTrace)
+		return true
+	})
+	x.retry(x.parked.wantedLink(n.trace))
+}
+
+// retry takes once more the facts that wait in a shared trace, because something one of them names became known.
+func (x *identity) retry(trace operation.TraceID, wanted bool) {
+	if !wanted {
+		return
+	}
+	var waited []operation.Fact
+	x.parked.drain(trace, func(f *operation.Fact) bool {
+		waited = append(waited, *f)
+		return true
+	})
+	for i := range waited {
+		x.take(&waited[i], x.at)
 	}
 }
 
 // attach adds the fact to the operation, and writes the reason into it.
 func (x *identity) attach(e *entry, f *operation.Fact, reason operation.Reason) *entry {
+	e = e.find()
 	f.JoinedBy = reason
 	x.engine.counts.reason(reason)
 	x.engine.shard(e).add(x.engine, e, f, x.at)

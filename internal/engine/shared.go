@@ -9,27 +9,62 @@ import (
 // maxSharedSpans bounds the spans whose operation is remembered for one shared trace.
 const maxSharedSpans = 20_000
 
-// share declares a trace shared: what followed it into its owner is attached anew, each record for itself.
-func (x *identity) share(t *node, owner *entry) {
+// maxLinked bounds the traces that wait for one span of a shared trace.
+const maxLinked = 100
+
+// share declares a trace or message shared: what followed it into its owner is attached anew, each record for itself. A
+// message that several operations claim says nothing.
+func (x *identity) share(n *node, owner *entry) {
 	x.engine.counts.splits.Add(1)
-	t.shared = &sharedTrace{
-		spans:    make(map[operation.SpanID]*entry),
-		children: make(map[operation.SpanID][]*entry),
-	}
-	t.owner, t.hard = nil, false
-	s := x.engine.shard(owner)
-	s.mu.Lock()
-	var owned []operation.SpanID
-	for _, f := range owner.op.Facts() {
-		if f.Trace == t.trace && f.ID != "" && !f.Batch {
-			owned = append(owned, f.Span)
+	n.shared = &sharedTrace{}
+	n.owner = nil
+	if !n.trace.IsZero() {
+		n.shared.spans = make(map[operation.SpanID]*entry)
+		n.shared.children = make(map[operation.SpanID][]*entry)
+		n.shared.linked = make(map[operation.SpanID][]operation.TraceID)
+		for _, span := range x.ownSpans(n.trace, owner) {
+			x.own(n, span, owner)
 		}
 	}
-	s.mu.Unlock()
-	for _, span := range owned {
-		x.own(t, span, owner)
-	}
 	x.replace(owner)
+}
+
+// unshare gives a node that several operations had weaker claims on to the one with a stronger claim.
+func (x *identity) unshare(n *node, e *entry, by claim) {
+	former := make(map[*entry]struct{})
+	for _, owner := range n.shared.spans {
+		if o := owner.find(); o != nil && o != e {
+			former[o] = struct{}{}
+		}
+	}
+	n.shared, n.claim = nil, 0
+	x.bind(n, e, by)
+	for owner := range former {
+		if owner.forward == nil && !owner.removed {
+			x.replace(owner)
+		}
+	}
+}
+
+// await remembers that the fact's trace follows the span it is linked with, once its operation is known.
+func (s *sharedTrace) await(f *operation.Fact) {
+	if waiting := s.linked[f.LinkSpan]; len(s.linked) < maxSharedSpans && len(waiting) < maxLinked && !slices.Contains(waiting, f.Trace) {
+		s.linked[f.LinkSpan] = append(waiting, f.Trace)
+	}
+}
+
+// ownSpans lists the spans of the trace that have a record with e's ID.
+func (x *identity) ownSpans(trace operation.TraceID, e *entry) []operation.SpanID {
+	s := x.engine.shard(e)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var spans []operation.SpanID
+	for _, f := range e.op.Facts() {
+		if f.Trace == trace && f.ID != "" && !f.Batch {
+			spans = append(spans, f.Span)
+		}
+	}
+	return spans
 }
 
 // replace attaches anew whatever belongs to e by something else than its own ID or a trace that e has claimed. What
@@ -38,7 +73,7 @@ func (x *identity) replace(e *entry) {
 	kept := e.nodes[:0]
 	for _, n := range e.nodes {
 		switch {
-		case n.owner.find() == e && !n.hard:
+		case n.owner.find() == e && n.claim < claimHard:
 			x.forget(n)
 		case n.owner.find() == e || n.shared != nil:
 			kept = append(kept, n)
@@ -47,17 +82,40 @@ func (x *identity) replace(e *entry) {
 	clear(e.nodes[len(kept):])
 	e.nodes = kept
 	moved, stayed := x.withdraw(e)
+	x.disown(e, moved, stayed)
 	for i := range stayed {
-		x.joinAll(e, &stayed[i])
+		if !stayed[i].IsStrong() {
+			continue
+		}
+		message := claimMessage
+		if stayed[i].ID != "" {
+			message = claimHard
+		}
+		x.spread(e, &stayed[i], claimLink, message)
 	}
 	for i := range moved {
 		x.take(&moved[i], x.at)
 	}
 }
 
+// disown forgets that spans of shared traces belong to e, as far as none of their records says so itself.
+func (x *identity) disown(e *entry, moved, stayed []operation.Fact) {
+	said := make(map[operation.Record]struct{})
+	for i := range stayed {
+		said[stayed[i].Record()] = struct{}{}
+	}
+	for i := range moved {
+		f := &moved[i]
+		t := x.traces[f.Trace]
+		if _, own := said[f.Record()]; !own && t != nil && t.shared != nil && t.shared.spans[f.Span].find() == e {
+			delete(t.shared.spans, f.Span)
+		}
+	}
+}
+
 // forget takes a node out of the index; whoever names it again begins with a new one.
 func (x *identity) forget(n *node) {
-	n.owner = nil
+	n.owner, n.claim = nil, 0
 	if n.trace.IsZero() {
 		delete(x.messages, n.message)
 	} else {
@@ -65,7 +123,7 @@ func (x *identity) forget(n *node) {
 	}
 }
 
-// withdraw takes the facts out of e that belong to it by a soft claim, and lists those with a message or a link that stay.
+// withdraw takes the facts out of e that belong to it by a soft claim, and lists those that stay.
 func (x *identity) withdraw(e *entry) (moved, stayed []operation.Fact) {
 	s := x.engine.shard(e)
 	s.mu.Lock()
@@ -77,11 +135,7 @@ func (x *identity) withdraw(e *entry) (moved, stayed []operation.Fact) {
 		t := x.traces[f.Trace]
 		return f.Batch || t == nil || t.owner.find() != e
 	})
-	for _, f := range e.op.Facts() {
-		if f.MessageID != "" || !f.LinkTrace.IsZero() {
-			stayed = append(stayed, f)
-		}
-	}
+	stayed = e.op.Facts()
 	s.touch(e)
 	return moved, stayed
 }
@@ -94,7 +148,7 @@ func (x *identity) takeAlone(f *operation.Fact, t *node) *entry {
 		n := x.traceNode(f.LinkTrace)
 		if n.shared == nil {
 			e, reason = x.newEntry(), operation.ReasonLink
-			x.bind(n, e, false)
+			x.bind(n, e, claimLink)
 		}
 	}
 	if e == nil {
@@ -143,6 +197,18 @@ func (x *identity) own(t *node, span operation.SpanID, e *entry) {
 		return
 	}
 	t.shared.spans[span] = e
+	linked := t.shared.linked[span]
+	delete(t.shared.linked, span)
+	for _, trace := range linked {
+		if n := x.traceNode(trace); n.shared == nil {
+			x.claim(n, e, claimLink)
+		} else {
+			x.retry(trace, true)
+		}
+	}
+	if t.shared == nil {
+		return
+	}
 	var waited []operation.Fact
 	x.parked.drain(t.trace, func(f *operation.Fact) bool {
 		if f.Span != span && f.Parent != span {

@@ -11,7 +11,10 @@ type waiting struct {
 	// is the remainder by limit.
 	first, next uint64
 	byTrace     map[operation.TraceID]uint64
-	live        int
+	// byMessage and byLink tell the trace of a fact that waits for a message or another trace to become known.
+	byMessage map[messageKey]operation.TraceID
+	byLink    map[operation.TraceID]operation.TraceID
+	live      int
 }
 
 const chunkSize = 256
@@ -29,6 +32,8 @@ func (w *waiting) init(limit int) {
 	w.chunks = make([]*[chunkSize]waiter, chunks)
 	w.limit = uint64(chunks * chunkSize)
 	w.byTrace = make(map[operation.TraceID]uint64)
+	w.byMessage = make(map[messageKey]operation.TraceID)
+	w.byLink = make(map[operation.TraceID]operation.TraceID)
 }
 
 func (w *waiting) slot(pos uint64) *waiter {
@@ -54,6 +59,12 @@ func (w *waiting) add(f *operation.Fact, at int64) bool {
 		s.before = newest
 	}
 	w.byTrace[f.Trace] = pos
+	if key, ok := keyOf(f); ok {
+		w.byMessage[key] = f.Trace
+	}
+	if !f.LinkTrace.IsZero() {
+		w.byLink[f.LinkTrace] = f.Trace
+	}
 	w.next++
 	w.live++
 	return gaveWay
@@ -68,6 +79,12 @@ func (w *waiting) pop() bool {
 	}
 	if newest, ok := w.byTrace[s.fact.Trace]; ok && newest == w.first {
 		delete(w.byTrace, s.fact.Trace)
+	}
+	if key, ok := keyOf(&s.fact); ok && w.byMessage[key] == s.fact.Trace {
+		delete(w.byMessage, key)
+	}
+	if w.byLink[s.fact.LinkTrace] == s.fact.Trace {
+		delete(w.byLink, s.fact.LinkTrace)
 	}
 	s.fact, s.live = operation.Fact{}, false
 	w.first++
@@ -121,4 +138,16 @@ func (w *waiting) drain(trace operation.TraceID, take func(*operation.Fact) bool
 	if left == 0 {
 		delete(w.byTrace, trace)
 	}
+}
+
+// wantedMessage returns the trace of a fact that waits for the message.
+func (w *waiting) wantedMessage(key messageKey) (operation.TraceID, bool) {
+	trace, ok := w.byMessage[key]
+	return trace, ok
+}
+
+// wantedLink returns the trace of a fact that waits for the trace it is linked with.
+func (w *waiting) wantedLink(trace operation.TraceID) (operation.TraceID, bool) {
+	waiting, ok := w.byLink[trace]
+	return waiting, ok
 }
