@@ -259,3 +259,20 @@ func (a *Attempt) canPrecede(f *Fact) bool {
 	}
 	return a.begin() < f.At && (f.Service == "" || a.Service == f.Service)
 }
+
+// forward tells each attempt to which destinations it sent on.
+func (r *reducer) forward() {
+	for i := range r.hops {
+		h := &r.hops[i]
+		if len(h.Consumers) == 0 {
+			continue
+		}
+		for k := range h.Sends {
+			p, ok := r.spans[Record{h.Sends[k].Trace, h.Sends[k].Parent}]
+			if ok && p.what == placeAttempt && r.hops[p.hop].Destination != h.Destination {
+				a := r.attempt(p)
+				a.sentTo = append(a.sentTo, h.Destination)
+			}
+		}
+	}
+}

@@ -1,5 +1,7 @@
 package operation
 
+import "slices"
+
 // Judge says what has become of an operation by the time now (nanoseconds since 1970). It is a pure function: the same
 // view, policy and time give the same verdict, wherever and in whatever order the facts came.
 func Judge(v *View, p *Policy, now int64) Verdict {
@@ -43,7 +45,7 @@ func (c *Consumer) flags() Flags {
 		switch {
 		case a.Open() || (a.Inferred && a.Span.IsZero() && !a.repeat):
 			// It left no trace of its own, so it may be one of those that did.
-		case a.Outcome == OutcomeError:
+		case a.Outcome == OutcomeError && !c.repeated(i):
 			failed = true
 		default:
 			succeeded++
@@ -56,6 +58,17 @@ func (c *Consumer) flags() Flags {
 		flags |= FlagSkewed
 	}
 	return flags
+}
+
+// repeated reports whether another attempt sent on to where the failed attempt i had sent on already: whatever failed then
+// (the acknowledgement, mostly), its work had been done, and was done again.
+func (c *Consumer) repeated(i int) bool {
+	for k := range c.Attempts {
+		if k != i && slices.ContainsFunc(c.Attempts[i].sentTo, func(d string) bool { return slices.Contains(c.Attempts[k].sentTo, d) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // declared reports whether the application itself, or the rule by its destination, says that the operation ended.

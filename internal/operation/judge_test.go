@@ -235,6 +235,15 @@ func TestJudge(t *testing.T) {
 			now: 302, state: StateCompleted, flags: FlagDuplicated, hop: -1,
 		},
 		{
+			name: "a failed attempt that had sent on, and was repeated",
+			facts: []Fact{
+				send(1, "orders", 1, 1.1),
+				failed(process(2, 1, "orders", "worker", 2, 3)), by(under(send(5, "payments", 2.5, 2.6), 2), "worker"), process(6, 5, "payments", "biller", 3, 4),
+				process(3, 1, "orders", "worker", 8, 9), by(under(send(7, "payments", 8.5, 8.6), 3), "worker"), process(8, 7, "payments", "biller", 9, 10),
+			},
+			now: 302, state: StateCompleted, flags: FlagDuplicated, hop: -1,
+		},
+		{
 			name: "a service without instrumentation in the middle",
 			facts: []Fact{
 				send(1, "orders", 1, 1.1), apart(process(6, 0, "payments", "biller", 4, 5), 3, 0),

@@ -36,6 +36,7 @@ func (o *Operation) View(habits Habits) *View {
 	r.lifecycle()
 	r.notes()
 	r.infer()
+	r.forward()
 	r.finish()
 	return r.view
 }

@@ -112,6 +112,8 @@ type Attempt struct {
 	fetched int64
 	// vague says that StartedAt is that of some log line, and the attempt began before.
 	vague bool
+	// sentTo are the destinations to which this attempt sent messages that were consumed.
+	sentTo []string
 	// repeat says that the attempt is inferred and another one than those that are known.
 	repeat bool
 }
