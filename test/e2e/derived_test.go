@@ -53,16 +53,11 @@ func (s *stand) checkFinalTraces(t *testing.T, truths []truth, judged []verdict.
 // checkTrace says what is wrong with a derived trace.
 func checkTrace(trace *jaegerTrace, op *truth) []string {
 	c := traceCheck{trace: trace, op: op}
-	for _, warning := range trace.Warnings {
-		c.wrong("Jaeger warns of the trace: %s", warning)
-	}
-	roots := trace.roots()
-	if len(roots) != 1 {
-		c.wrong("%d roots", len(roots))
+	root := c.shape()
+	if root == nil {
 		return c.found
 	}
-	c.spans(roots[0])
-	c.root(roots[0])
+	c.root(root)
 	for i := range op.Hops {
 		c.hop(&op.Hops[i])
 	}
@@ -77,6 +72,20 @@ type traceCheck struct {
 
 func (c *traceCheck) wrong(format string, args ...any) {
 	c.found = append(c.found, fmt.Sprintf(format, args...))
+}
+
+// shape checks what holds for the trace of any operation, and returns its root, nil unless there is exactly one.
+func (c *traceCheck) shape() *jaegerSpan {
+	for _, warning := range c.trace.Warnings {
+		c.wrong("Jaeger warns of the trace: %s", warning)
+	}
+	roots := c.trace.roots()
+	if len(roots) != 1 {
+		c.wrong("%d roots", len(roots))
+		return nil
+	}
+	c.spans(roots[0])
+	return roots[0]
 }
 
 // spans checks what holds for all spans.

@@ -25,7 +25,7 @@ func TestOperationsAreJudgedAsTheyWere(t *testing.T) {
 	for _, tc := range []struct{ propagation, seed string }{{"trace", "11"}, {"link", "12"}, {"none", "13"}} {
 		t.Run(tc.propagation, func(t *testing.T) {
 			rawPath := filepath.Join(t.TempDir(), "raw.jsonl")
-			s := start(t, setup{overlays: []string{"raw.yaml"}, env: []string{"E2E_RAW_TRACES=" + rawPath}})
+			s := start(t, setup{overlays: []string{shortThresholds, rawTraces}, env: []string{"E2E_RAW_TRACES=" + rawPath}})
 			truths := s.generate(t, "--operations", "1000", "--rate", "200", "--seed", tc.seed, "--propagation", tc.propagation)
 			require.Len(t, truths, 1000)
 

@@ -19,6 +19,9 @@ import (
 
 const (
 	binDir = "../../bin"
+	// shortThresholds and rawTraces are overlays.
+	shortThresholds = "testdata/fast.yaml"
+	rawTraces       = "testdata/raw.yaml"
 	// pollInterval is how often something awaited is looked at.
 	pollInterval = 250 * time.Millisecond
 	// tailLines is how much of the collector's output a failed test prints.
@@ -38,7 +41,7 @@ type stand struct {
 
 // setup says what a test needs beyond the quickstart with short thresholds.
 type setup struct {
-	// overlays are files in testdata, laid over the embedded quickstart after fast.yaml.
+	// overlays are files laid over the embedded quickstart, by default shortThresholds alone.
 	overlays []string
 	// env are further environment variables of the collector.
 	env []string
@@ -67,9 +70,12 @@ func start(t *testing.T, set setup) *stand {
 	s.alertmanager, err = s.servers.StartAlertmanager(t.Context(), stack.AlertmanagerSettings{WebhookURL: set.webhook})
 	require.NoError(t, err)
 
+	if len(set.overlays) == 0 {
+		set.overlays = []string{shortThresholds}
+	}
 	configs := []string{"embedded:quickstart"}
-	for _, name := range append([]string{"fast.yaml"}, set.overlays...) {
-		configs = append(configs, "file:"+filepath.Join("testdata", name))
+	for _, path := range set.overlays {
+		configs = append(configs, "file:"+path)
 	}
 	s.collector, err = s.servers.StartCollector(t.Context(), stack.CollectorSettings{
 		Configs: configs, Env: set.env, JaegerOTLP: s.jaeger.OTLP, AlertmanagerURL: s.alertmanager.URL,

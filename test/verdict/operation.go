@@ -63,11 +63,8 @@ type Error struct {
 	Message string `json:"message"`
 }
 
-// The states after which nothing more is expected, and the one in which something is missing.
-const (
-	StateInProgress = "in_progress"
-	StateStuck      = "stuck"
-)
+// StateInProgress is the state in which nothing is known to be wrong yet, and nothing to be over.
+const StateInProgress = "in_progress"
 
 // Missing is the verdict on an operation that the API does not know.
 const Missing = "missing"
