@@ -63,7 +63,7 @@ func compare(truths []truth, judged []verdict.Operation) *comparison {
 
 // differ says in what respects an operation is not as it was.
 func differ(want *truth, got *verdict.Operation) []string {
-	var d differ1
+	var d mismatches
 	d.text("name", want.Name, got.Name)
 	d.text("verdict", want.verdict(), got.Verdict())
 	d.count("number of hops", len(want.Hops), len(got.Hops))
@@ -73,22 +73,22 @@ func differ(want *truth, got *verdict.Operation) []string {
 	return d
 }
 
-// differ1 collects what differs within one operation.
-type differ1 []string
+// mismatches collects what differs within one operation.
+type mismatches []string
 
-func (d *differ1) text(what, want, got string) {
+func (d *mismatches) text(what, want, got string) {
 	if want != got {
 		*d = append(*d, fmt.Sprintf("%s: %q, truth %q", what, got, want))
 	}
 }
 
-func (d *differ1) count(what string, want, got int) {
+func (d *mismatches) count(what string, want, got int) {
 	if want != got {
 		*d = append(*d, fmt.Sprintf("%s: %d, truth %d", what, got, want))
 	}
 }
 
-func (d *differ1) hop(at string, want *truthHop, got *verdict.Hop) {
+func (d *mismatches) hop(at string, want *truthHop, got *verdict.Hop) {
 	d.text(at+"system", want.System, got.System)
 	d.text(at+"destination", want.Destination, got.Destination)
 	d.text(at+"message_id", want.MessageID, got.MessageID)
@@ -106,7 +106,7 @@ func (d *differ1) hop(at string, want *truthHop, got *verdict.Hop) {
 	}
 }
 
-func (d *differ1) consumer(at string, want *truthConsumer, got *verdict.Consumer) {
+func (d *mismatches) consumer(at string, want *truthConsumer, got *verdict.Consumer) {
 	d.text(at+"group", want.Group, got.Group)
 	d.text(at+"service", want.Service, got.Service)
 	d.text(at+"state", want.State, got.State)

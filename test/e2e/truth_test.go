@@ -63,16 +63,6 @@ func (o *truth) verdict() string { return verdict.Of(o.State, o.Reason, o.Flags)
 // final reports whether nothing more can happen to the operation.
 func (o *truth) final() bool { return o.State != stateStuck }
 
-// decidingHop is the hop that made the operation stuck or fail, nil if it completed.
-func (o *truth) decidingHop() *truthHop {
-	for i := range o.Hops {
-		if s := o.Hops[i].State; s == stateWaiting || s == stateProcessing || s == stateFailed {
-			return &o.Hops[i]
-		}
-	}
-	return nil
-}
-
 func readTruth(t *testing.T, path string) []truth {
 	t.Helper()
 	text, err := os.ReadFile(path)
