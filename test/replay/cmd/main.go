@@ -23,7 +23,7 @@ type options struct {
 	seed                                uint64
 	speed                               float64
 	quiet                               time.Duration
-	detail                              bool
+	live, detail                        bool
 }
 
 func main() {
@@ -34,6 +34,7 @@ func main() {
 	flag.StringVar(&o.order, "order", string(replay.OrderArrival), "arrival, reversed or shuffled")
 	flag.Uint64Var(&o.seed, "seed", 1, "for --order shuffled")
 	flag.Float64Var(&o.speed, "speed", 0, "keep the distances in time, divided by this; 0 sends at once")
+	flag.BoolVar(&o.live, "live", false, "move the recording to now, so that thresholds matter; use it with --speed 1")
 	flag.DurationVar(&o.quiet, "quiet", 4*time.Second, "how long no verdict may change at the end")
 	flag.BoolVar(&o.detail, "detail", false, "show every difference in full")
 	flag.Parse()
@@ -55,6 +56,11 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	requests, err := replay.Arrange(recording.Requests, replay.Order(o.order), o.seed)
 	if err != nil {
 		return err
+	}
+	if o.live && len(requests) > 0 {
+		if requests, err = replay.Shift(requests, time.Since(recording.Requests[0].At)); err != nil {
+			return err
+		}
 	}
 	if err := replay.Send(ctx, o.endpoint, requests, o.speed); err != nil {
 		return err

@@ -26,7 +26,7 @@ func serve(t *testing.T) string {
 
 func TestRunPrintsTheMatrix(t *testing.T) {
 	address := serve(t)
-	o := options{recording: "../testdata/node-amqplib", endpoint: address, console: address, order: "reversed", quiet: time.Millisecond, detail: true}
+	o := options{recording: "../testdata/node-amqplib", endpoint: address, console: address, order: "reversed", live: true, quiet: time.Millisecond, detail: true}
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), o, &out))
 	require.Contains(t, out.String(), "node-amqplib, 162 requests: 1 of 156 right")
