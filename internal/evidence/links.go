@@ -26,6 +26,8 @@ func (x *Extractor) links(b *Batch, f *operation.Fact, a *attributeValues, links
 		f.Batch = f.Kind != operation.KindWork && isBatch(a.text[fieldBatchCount])
 		b.emit(f, &a.ids, ref)
 	case n == 1:
+		// A batch may happen to hold one message.
+		f.Batch = f.Kind != operation.KindWork && a.text[fieldBatchCount] != ""
 		ids := a.ids
 		x.link(b, f, &ids, links.At(0))
 		b.emit(f, &ids, ref)

@@ -1,0 +1,86 @@
+package evidence
+
+import (
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// requireSound checks what must hold for facts from any telemetry.
+func requireSound(t *testing.T, b *Batch) {
+	require.Len(t, b.Refs, len(b.Facts))
+	for i := range b.Facts {
+		f := &b.Facts[i]
+		require.True(t, f.At >= earliest && f.At < latest, "a fact at %d", f.At)
+		require.True(t, f.End == 0 || f.End >= f.At)
+		require.LessOrEqual(t, max(len(f.ID), len(f.Alias)), maxID)
+		require.True(t, utf8.ValidString(f.ID) && utf8.ValidString(f.Alias))
+		require.LessOrEqual(t, max(len(f.Name), len(f.Namespace), len(f.OperationName), len(f.System), len(f.Destination), len(f.Group)), maxName)
+		require.LessOrEqual(t, len(f.MessageID), 3*maxName+2)
+		require.LessOrEqual(t, max(len(f.ErrorType), len(f.ErrorMessage)), maxMessage)
+		require.LessOrEqual(t, len(f.Detail), maxDetail)
+	}
+}
+
+func FuzzTraces(f *testing.F) {
+	m := ptrace.ProtoMarshaler{}
+	for _, td := range []ptrace.Traces{
+		ptrace.NewTraces(),
+		oneSpan(ptrace.SpanKindConsumer, map[string]any{"order.id": 4711, "messaging.kafka.offset": "1", "messaging.destination.name": "q"}),
+		oneSpan(ptrace.SpanKindProducer, nil, func(s ptrace.Span) {
+			s.Links().AppendEmpty().SetTraceID(traceA)
+			s.Links().AppendEmpty().Attributes().PutStr("messaging.message.id", "m")
+			s.Events().AppendEmpty().SetName("exception")
+		}),
+	} {
+		data, err := m.MarshalTraces(td)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	x := extractor(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, u := range []ptrace.Unmarshaler{&ptrace.ProtoUnmarshaler{}, &ptrace.JSONUnmarshaler{}} {
+			td, err := u.UnmarshalTraces(data)
+			if err != nil {
+				continue
+			}
+			b := &Batch{}
+			x.Traces(b, td)
+			requireSound(t, b)
+			for _, ref := range b.Refs {
+				td.ResourceSpans().At(ref.Resource).ScopeSpans().At(ref.Scope).Spans().At(ref.Index)
+			}
+		}
+	})
+}
+
+func FuzzLogs(f *testing.F) {
+	m := plog.ProtoMarshaler{}
+	for _, ld := range []plog.Logs{
+		plog.NewLogs(),
+		oneRecord(traced, body(`{"order.id":"o-1","x":[{}]}`)),
+		oneRecord(event("async.process.failed"), attribute("exception.stacktrace", "at x")),
+	} {
+		data, err := m.MarshalLogs(ld)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	x := extractor(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, u := range []plog.Unmarshaler{&plog.ProtoUnmarshaler{}, &plog.JSONUnmarshaler{}} {
+			ld, err := u.UnmarshalLogs(data)
+			if err != nil {
+				continue
+			}
+			b := &Batch{}
+			x.Logs(b, ld)
+			requireSound(t, b)
+			for _, ref := range b.Refs {
+				ld.ResourceLogs().At(ref.Resource).ScopeLogs().At(ref.Scope).LogRecords().At(ref.Index)
+			}
+		}
+	})
+}
