@@ -64,11 +64,18 @@ var names = [fieldCount][]string{
 	fieldEventName:        {"event.name"},
 }
 
-// table finds the meaning of an attribute by its name. Most attributes mean nothing to us, so a filter over length, first
-// and last byte turns them away before the map is asked.
+// table finds the meaning of an attribute by its name: a hash over length, first and last byte leads to the few names that
+// share it, so that most attributes are turned away by one look and the rest cost a comparison.
 type table struct {
-	filter  [1024]bool
-	entries map[string]meaning
+	slots [tableSlots][]namedMeaning
+}
+
+// tableSlots is a power of two.
+const tableSlots = 1024
+
+type namedMeaning struct {
+	key string
+	meaning
 }
 
 type meaning struct {
@@ -81,40 +88,46 @@ type meaning struct {
 }
 
 func newTable(cfg Config) table {
-	t := table{entries: make(map[string]meaning)}
+	entries := make(map[string]meaning)
 	for f, keys := range names {
 		for rank, key := range keys {
-			t.entries[key] = meaning{field: field(f), rank: uint8(rank)}
+			entries[key] = meaning{field: field(f), rank: uint8(rank)}
 		}
 	}
 	for rank, key := range cfg.CorrelationKeys {
-		m := t.entries[key]
+		m := entries[key]
 		if m.correlation == 0 {
 			m.correlation = uint16(rank) + 1
 		}
-		t.entries[key] = m
+		entries[key] = m
 	}
 	if cfg.NamespaceKey != "" {
-		m := t.entries[cfg.NamespaceKey]
+		m := entries[cfg.NamespaceKey]
 		m.namespace = true
-		t.entries[cfg.NamespaceKey] = m
+		entries[cfg.NamespaceKey] = m
 	}
-	for key := range t.entries {
-		t.filter[slot(key)] = true
+	var t table
+	for key, m := range entries {
+		t.slots[slot(key)] = append(t.slots[slot(key)], namedMeaning{key, m})
 	}
 	return t
 }
 
 func slot(key string) int {
-	return (len(key)*37 + int(key[0])*5 + int(key[len(key)-1])) & 1023
+	return (len(key)*37 + int(key[0])*5 + int(key[len(key)-1])) & (tableSlots - 1)
 }
 
-func (t *table) find(key string) (meaning, bool) {
-	if key == "" || !t.filter[slot(key)] {
-		return meaning{}, false
+func (t *table) find(key string) (*meaning, bool) {
+	if key == "" {
+		return nil, false
 	}
-	m, ok := t.entries[key]
-	return m, ok
+	candidates := t.slots[slot(key)]
+	for i := range candidates {
+		if candidates[i].key == key {
+			return &candidates[i].meaning, true
+		}
+	}
+	return nil, false
 }
 
 // attributeValues are the meaningful values of one record.
@@ -123,6 +136,16 @@ type attributeValues struct {
 	// ranks are those of the names the texts came under, plus 1; 0 = no text.
 	ranks [fieldCount]uint8
 	ids   identified
+	// used says that there is anything to clear.
+	used bool
+}
+
+// values returns the space for the values of one record, empty.
+func (b *Batch) values() *attributeValues {
+	if b.scratch.used {
+		b.scratch = attributeValues{}
+	}
+	return &b.scratch
 }
 
 // read goes through the attributes once.
@@ -134,7 +157,8 @@ func (x *Extractor) read(b *Batch, attributes pcommon.Map, a *attributeValues) {
 	}
 }
 
-func (x *Extractor) take(b *Batch, m meaning, value pcommon.Value, a *attributeValues) {
+func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attributeValues) {
+	a.used = true
 	text, ok := textOf(value)
 	if !ok {
 		b.drop(DropWrongType)

@@ -76,6 +76,8 @@ type Batch struct {
 	Dropped [dropCount]int
 
 	resource resource
+	// scratch holds the values of the record at hand.
+	scratch attributeValues
 }
 
 // Reset empties the batch and keeps its space.
@@ -83,7 +85,7 @@ func (b *Batch) Reset() {
 	clear(b.Facts)
 	b.Facts, b.Refs = b.Facts[:0], b.Refs[:0]
 	b.Dropped = [dropCount]int{}
-	b.resource = resource{}
+	b.resource, b.scratch = resource{}, attributeValues{}
 }
 
 func (b *Batch) drop(reason DropReason) { b.Dropped[reason]++ }
@@ -140,7 +142,7 @@ func (d *identified) inherit(r *identified) {
 	if d.namespace == "" {
 		d.namespace = r.namespace
 	}
-	if d.n == 0 {
+	if d.n == 0 && r.n > 0 {
 		d.n, d.ids = r.n, r.ids
 	}
 }

@@ -32,15 +32,16 @@ func (x *Extractor) Logs(b *Batch, ld plog.Logs) {
 // log draws the facts of one record. It is evidence if it carries a correlation ID, was written in a trace, or is an event
 // of a message's life.
 func (x *Extractor) log(b *Batch, record plog.LogRecord, ref Ref) {
-	var a attributeValues
-	x.read(b, record.Attributes(), &a)
-	x.body(b, record.Body(), &a)
+	a := b.values()
+	x.read(b, record.Attributes(), a)
+	x.body(b, record.Body(), a)
 	a.ids.inherit(&b.resource.ids)
+	a.used = true
 	event := record.EventName()
 	if event == "" {
 		event = a.text[fieldEventName]
 	}
-	kind := kindOfLog(event, &a)
+	kind := kindOfLog(event, a)
 	if kind == operation.KindLog && a.ids.n == 0 && record.TraceID().IsEmpty() {
 		return
 	}
@@ -57,8 +58,8 @@ func (x *Extractor) log(b *Batch, record plog.LogRecord, ref Ref) {
 		Trace: operation.TraceID(record.TraceID()), Span: operation.SpanID(record.SpanID()),
 		Service: b.resource.service, Instance: b.resource.instance,
 	}
-	messaging(&f, &a, "")
-	b.words(&f, &a, event, record.Body())
+	messaging(&f, a, "")
+	b.words(&f, a, event, record.Body())
 	b.emit(&f, &a.ids, ref)
 }
 

@@ -39,10 +39,13 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 		b.drop(DropZeroID)
 		return
 	}
-	var a attributeValues
-	x.read(b, span.Attributes(), &a)
-	a.ids.inherit(&b.resource.ids)
-	kind := kindOf(span, &a)
+	a := b.values()
+	x.read(b, span.Attributes(), a)
+	if b.resource.ids.n > 0 || b.resource.ids.namespace != "" {
+		a.ids.inherit(&b.resource.ids)
+		a.used = true
+	}
+	kind := kindOf(span, a)
 	if kind == operation.KindUnknown {
 		return
 	}
@@ -60,9 +63,9 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 	if !b.times(&f, span) {
 		return
 	}
-	messaging(&f, &a, span.Name())
-	x.outcome(b, &f, &a, span)
-	x.links(b, &f, &a, span.Links(), ref)
+	messaging(&f, a, span.Name())
+	x.outcome(b, &f, a, span)
+	x.links(b, &f, a, span.Links(), ref)
 	x.exceptions(b, &f, span.Events(), ref)
 }
 
