@@ -67,10 +67,13 @@ func (n *entry) assignment() Assignment {
 // nodesFull reports whether a runaway operation has claimed more traces and messages than it may have facts.
 func (n *entry) nodesFull(limit int) bool { return len(n.nodes) >= limit }
 
+// firstNodes is what an operation of a few hops takes: its traces and messages.
+const firstNodes = 4
+
 // newEntry begins an operation.
 func (x *identity) newEntry() *entry {
 	x.seq++
-	n := &entry{seq: x.seq, heapIndex: -1, op: operation.New(x.engine.symbols)}
+	n := &entry{seq: x.seq, heapIndex: -1, op: operation.New(x.engine.symbols), nodes: make([]*node, 0, firstNodes)}
 	s := x.engine.shard(n)
 	s.mu.Lock()
 	s.open.push(n)

@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/throughline/throughline/internal/operation"
+import (
+	"hash/maphash"
+
+	"github.com/throughline/throughline/internal/operation"
+)
 
 // identity finds out which operation a fact belongs to (design: identity). All of it is guarded by Engine.mu.
 //
@@ -20,8 +24,11 @@ type identity struct {
 
 type idKey struct{ namespace, id string }
 
-// messageKey names a message; the destination is left out where the message ID is unmistakable by itself.
-type messageKey struct{ destination, id string }
+// messageKey stands for a message: a hash of its ID, and of its destination unless the ID is unmistakable by itself. The
+// seed is this process's own, so that nobody outside can make two messages collide. 0 is no message.
+type messageKey uint64
+
+var messageSeed = maphash.MakeSeed()
 
 // minGlobalID is the length from which a message ID is taken to be unique over all destinations, because producer and
 // consumer may know one destination by different names.
@@ -229,12 +236,16 @@ func (x *identity) messaged(f *operation.Fact) *entry {
 
 func keyOf(f *operation.Fact) (messageKey, bool) {
 	if f.MessageID == "" {
-		return messageKey{}, false
+		return 0, false
 	}
-	if len(f.MessageID) >= minGlobalID {
-		return messageKey{id: f.MessageID}, true
+	key := maphash.String(messageSeed, f.MessageID)
+	if len(f.MessageID) < minGlobalID {
+		if f.Destination == "" {
+			return 0, false
+		}
+		key = key*31 + maphash.String(messageSeed, f.Destination)
 	}
-	return messageKey{f.Destination, f.MessageID}, f.Destination != ""
+	return messageKey(key), key != 0
 }
 
 func (x *identity) traceNode(id operation.TraceID) *node {
