@@ -131,19 +131,24 @@ func badTraces() []badCase {
 
 // badAttributes are spans with attributes that have values of types they should not have.
 func badAttributes() []badCase {
+	types := []struct {
+		name string
+		set  func(pcommon.Value)
+	}{
+		{"bool", func(v pcommon.Value) { v.SetBool(true) }},
+		{"double", func(v pcommon.Value) { v.SetDouble(1.5) }},
+		{"bytes", func(v pcommon.Value) { v.SetEmptyBytes().FromRaw([]byte{0, 255}) }},
+		{"map", func(v pcommon.Value) { v.SetEmptyMap().PutStr("id", "x") }},
+		{"slice", func(v pcommon.Value) { v.SetEmptySlice().AppendEmpty().SetStr("x") }},
+		{"empty", func(pcommon.Value) {}},
+	}
 	var cases []badCase
 	for _, key := range []string{
 		"messaging.message.conversation_id", "messaging.message.id", "messaging.system", "messaging.destination.name",
 		"messaging.operation.type", "messaging.consumer.group.name",
 	} {
-		for name, set := range map[string]func(pcommon.Value){
-			"bool": func(v pcommon.Value) { v.SetBool(true) }, "double": func(v pcommon.Value) { v.SetDouble(1.5) },
-			"bytes": func(v pcommon.Value) { v.SetEmptyBytes().FromRaw([]byte{0, 255}) },
-			"map":   func(v pcommon.Value) { v.SetEmptyMap().PutStr("id", "x") },
-			"slice": func(v pcommon.Value) { v.SetEmptySlice().AppendEmpty().SetStr("x") },
-			"empty": func(pcommon.Value) {},
-		} {
-			cases = append(cases, aSpan(key+" of type "+name, "wrong_type", func(s ptrace.Span) { set(s.Attributes().PutEmpty(key)) }))
+		for _, of := range types {
+			cases = append(cases, aSpan(key+" of type "+of.name, "wrong_type", func(s ptrace.Span) { of.set(s.Attributes().PutEmpty(key)) }))
 		}
 	}
 	for _, id := range []string{"", "null", "undefined", "0", "00000000-0000-0000-0000-000000000000", "line\nbreak", strings.Repeat("c", hugeValue)} {
