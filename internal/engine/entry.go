@@ -1,6 +1,11 @@
 package engine
 
-import "github.com/throughline/throughline/internal/operation"
+import (
+	"cmp"
+	"sync/atomic"
+
+	"github.com/throughline/throughline/internal/operation"
+)
 
 // entry is one operation that the engine holds.
 type entry struct {
@@ -15,8 +20,8 @@ type entry struct {
 	ids      []idKey
 	nodes    []*node
 
-	// Guarded by Engine.mu and the shard's lock together for writing, by either for reading: what originals are stamped with.
-	stamp Assignment
+	// stamped is what originals are stamped with. It is replaced with the shard's lock held, and read by anybody.
+	stamped atomic.Pointer[Assignment]
 
 	// Guarded by the shard's lock.
 	op      operation.Operation
@@ -61,7 +66,22 @@ func (n *entry) assignment() Assignment {
 	if n = n.find(); n == nil {
 		return Assignment{}
 	}
-	return n.stamp
+	if a := n.stamped.Load(); a != nil {
+		return *a
+	}
+	return Assignment{}
+}
+
+// stamp changes what originals are stamped with. Called with the shard's lock held.
+func (n *entry) stamp(change func(*Assignment)) {
+	var a Assignment
+	if before := n.stamped.Load(); before != nil {
+		a = *before
+	}
+	after := a
+	if change(&after); after != a {
+		n.stamped.Store(&after)
+	}
 }
 
 // nodesFull reports whether a runaway operation has claimed more traces and messages than it may have facts.
@@ -94,8 +114,11 @@ func (x *identity) entryOf(key idKey, candidate *entry) *entry {
 	}
 	n.explicit = true
 	n.ids = append(n.ids, key)
-	n.stamp.ID, n.stamp.Namespace = key.id, key.namespace
 	x.ids[key] = n
+	s := x.engine.shard(n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.stamp(func(a *Assignment) { a.ID, a.Namespace = key.id, key.namespace })
 	return n
 }
 
@@ -125,8 +148,8 @@ func (x *identity) merge(a, b *entry) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.op.Merge(facts)
-	if a.stamp.Name == "" {
-		a.stamp.Name = b.stamp.Name
+	if former := b.stamped.Load(); former != nil {
+		a.stamp(func(s *Assignment) { s.Name = cmp.Or(s.Name, former.Name) })
 	}
 	if len(a.ids) > 1 {
 		a.restamp()
@@ -155,6 +178,6 @@ func (n *entry) restamp() {
 	}
 	id := n.op.Identity()
 	if !id.Implicit {
-		n.stamp.ID, n.stamp.Namespace = id.ID, id.Namespace
+		n.stamp(func(a *Assignment) { a.ID, a.Namespace = id.ID, id.Namespace })
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"container/heap"
 	"sync"
 
@@ -56,8 +57,8 @@ func (s *shard) add(e *Engine, n *entry, f *operation.Fact, at int64) {
 	}
 	n.op.Add(f)
 	n.arrived = at
-	if n.stamp.Name == "" && f.OperationName != "" {
-		n.stamp.Name = f.OperationName
+	if f.OperationName != "" {
+		n.stamp(func(a *Assignment) { a.Name = cmp.Or(a.Name, f.OperationName) })
 	}
 	s.touch(n)
 }

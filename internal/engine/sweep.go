@@ -118,7 +118,7 @@ func (s *shard) finish(e *Engine, n *entry, at int64) {
 // know keeps what lists and stamps need of the view.
 func (n *entry) know(view *operation.View, policy *operation.Policy) {
 	n.name = nameOf(view, policy)
-	n.stamp.Name = n.name
+	n.stamp(func(a *Assignment) { a.Name = n.name })
 	n.identity = operation.Identity{ID: view.ID, Aliases: view.Aliases, Namespace: view.Namespace}
 }
 
