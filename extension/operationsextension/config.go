@@ -114,6 +114,12 @@ func createDefaultConfig() component.Config {
 	}
 }
 
+// maxBound is far beyond what a machine holds: a greater number is a slip.
+const maxBound = 100_000_000
+
+// maxDuration keeps sums of times and durations within 64 bits.
+const maxDuration = 10 * 365 * 24 * time.Hour
+
 // Validate implements component.ConfigValidator.
 func (c *Config) Validate() error {
 	var errs []error
@@ -123,8 +129,8 @@ func (c *Config) Validate() error {
 	}{
 		{"max_operations", c.MaxOperations}, {"max_facts", c.MaxFacts}, {"max_waiting", c.MaxWaiting}, {"incidents::max", c.Incidents.Max},
 	} {
-		if v.value < 1 {
-			errs = append(errs, fmt.Errorf("`%s` is %d: must be at least 1", v.key, v.value))
+		if v.value < 1 || v.value > maxBound {
+			errs = append(errs, fmt.Errorf("`%s` is %d: must be at least 1 and at most %d", v.key, v.value, maxBound))
 		}
 	}
 	for _, v := range []struct {
@@ -134,7 +140,10 @@ func (c *Config) Validate() error {
 		{"wait_for_identity", c.WaitForIdentity}, {"retention", c.Retention}, {"arrival_grace", c.ArrivalGrace},
 		{"incidents::resolve_failed_after", c.Incidents.ResolveFailedAfter},
 	} {
-		errs = append(errs, notNegative(v.key, &v.value))
+		errs = append(errs, checkDuration(v.key, &v.value))
+	}
+	if c.Incidents.ResolveFailedAfter == 0 {
+		errs = append(errs, errors.New("`incidents::resolve_failed_after` is 0s: must be positive, or incidents would be over at once"))
 	}
 	if c.SweepInterval < 10*time.Millisecond || c.SweepInterval > time.Minute {
 		errs = append(errs, fmt.Errorf("`sweep_interval` is %v: must be between 10ms and 1m", c.SweepInterval))
@@ -155,37 +164,55 @@ func (c *Config) validateRules() error {
 			errs = append(errs, fmt.Errorf("`%s::name` is %q: rules[%d] has this name already", key, r.Name, other))
 		}
 		seen[r.Name] = i
-		if m := r.Match; len(m.Operation)+len(m.Destination)+len(m.Service)+len(m.SpanName) == 0 {
-			errs = append(errs, fmt.Errorf("`%s::match` is empty: give at least one of operation, destination, service, span_name, or put this under `defaults`", key))
-		}
 		p := r.policy()
-		errs = append(errs, p.validate(key))
+		errs = append(errs, r.Match.validate(key+"::match"), p.validate(key))
 	}
 	return errors.Join(errs...)
 }
 
 func (p *PolicyConfig) validate(key string) error {
 	errs := []error{
-		notNegative(key+"::stuck::waiting", p.Stuck.Waiting),
-		notNegative(key+"::stuck::processing", p.Stuck.Processing),
-		notNegative(key+"::stuck::deadline", p.Stuck.Deadline),
-		notNegative(key+"::retry_within", p.RetryWithin),
-		notNegative(key+"::settle", p.Settle),
+		checkDuration(key+"::stuck::waiting", p.Stuck.Waiting),
+		checkDuration(key+"::stuck::processing", p.Stuck.Processing),
+		checkDuration(key+"::stuck::deadline", p.Stuck.Deadline),
+		checkDuration(key+"::retry_within", p.RetryWithin),
+		checkDuration(key+"::settle", p.Settle),
 	}
 	if _, ok := operation.ParseSeverity(p.Severity); !ok && p.Severity != "" {
 		errs = append(errs, fmt.Errorf("`%s::severity` is %q: must be one of %s", key, p.Severity, strings.Join(operation.SeverityNames(), ", ")))
 	}
 	if p.Priority < 0 {
-		errs = append(errs, fmt.Errorf("`%s::priority` is %d: must be 1 (the highest) or more", key, p.Priority))
+		errs = append(errs, fmt.Errorf("`%s::priority` is %d: must be 1 (the highest) or more; leave it out for the default", key, p.Priority))
 	}
 	return errors.Join(errs...)
 }
 
-func notNegative(key string, d *time.Duration) error {
-	if d != nil && *d < 0 {
+func checkDuration(key string, d *time.Duration) error {
+	switch {
+	case d == nil:
+	case *d < 0:
 		return fmt.Errorf("`%s` is %v: must not be negative", key, *d)
+	case *d > maxDuration:
+		return fmt.Errorf("`%s` is %v: must be at most %v", key, *d, maxDuration)
 	}
 	return nil
+}
+
+// validate checks the criteria of a rule: at least one, and none that is empty.
+func (m *MatchConfig) validate(key string) error {
+	if len(m.Operation)+len(m.Destination)+len(m.Service)+len(m.SpanName) == 0 {
+		return fmt.Errorf("`%s` is empty: give at least one of operation, destination, service, span_name, or put this under `defaults`", key)
+	}
+	var errs []error
+	for _, list := range []struct {
+		name   string
+		values []string
+	}{{"operation", m.Operation}, {"destination", m.Destination}, {"service", m.Service}, {"span_name", m.SpanName}} {
+		if i := slices.Index(list.values, ""); i >= 0 {
+			errs = append(errs, fmt.Errorf("`%s::%s[%d]` is empty: give a name, or * for any", key, list.name, i))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (r *RuleConfig) policy() PolicyConfig {

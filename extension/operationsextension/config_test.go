@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/confmap/xconfmap"
+	"go.opentelemetry.io/collector/extension/extensiontest"
 
 	"github.com/throughline/throughline/internal/operation"
 )
@@ -59,7 +60,17 @@ func TestBadConfigurationIsRefusedByKeyAndValue(t *testing.T) {
 		"`rules[0]::stuck::waiting` is -1s: must not be negative",
 		"`rules[1]::priority` is -1",
 		"`rules[2]::name` is \"twice\": rules[1] has this name already",
+		"`rules[3]::match::destination[1]` is empty: give a name, or * for any",
+		"`rules[3]::stuck::deadline` is 900000h0m0s: must be at most 87600h0m0s",
 		"`incidents::max` is -5: must be at least 1",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	err = xconfmap.Validate(load(t, "operations/too_much"))
+	for _, want := range []string{
+		"`max_waiting` is 1000000000: must be at least 1 and at most 100000000",
+		"`arrival_grace` is 100000h0m0s: must be at most 87600h0m0s",
+		"`incidents::resolve_failed_after` is 0s: must be positive",
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -69,4 +80,14 @@ func TestTwoConfigurationsShareNothing(t *testing.T) {
 	a, b := createDefaultConfig().(*Config), createDefaultConfig().(*Config)
 	*a.Defaults.Stuck.Waiting = time.Hour
 	require.Equal(t, operation.DefaultPolicy().Waiting, *b.Defaults.Stuck.Waiting)
+}
+
+// TestWhateverPassesValidationCanBeCreated: the parts below check bounds of their own and know no YAML key.
+func TestWhateverPassesValidationCanBeCreated(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.MaxOperations, cfg.MaxFacts, cfg.MaxWaiting, cfg.Incidents.Max = 1, 1, 1, 1
+	cfg.WaitForIdentity, cfg.Retention, cfg.ArrivalGrace, cfg.Incidents.ResolveFailedAfter = 0, 0, 0, 1
+	require.NoError(t, xconfmap.Validate(cfg))
+	_, err := newOperations(extensiontest.NewNopSettings(NewFactory().Type()), cfg)
+	require.NoError(t, err)
 }

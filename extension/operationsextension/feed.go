@@ -29,14 +29,21 @@ type Subscription struct {
 	queue   []Output      // guarded by mu
 	queued  int           // guarded by mu; changes and events in queue
 	busy    bool          // guarded by mu; an output was handed out and is not done
+	closed  bool          // guarded by mu
 	changed chan struct{} // closed and renewed under mu whenever the state changes
 }
 
-// Next waits for the next output. Asking for it says that the previous one is dealt with.
+// Next waits for the next output. Asking for it says that the previous one is dealt with. Once ctx has ended it returns
+// ctx.Err(), though outputs may be waiting.
 func (s *Subscription) Next(ctx context.Context) (Output, error) {
 	for {
 		s.mu.Lock()
 		s.busy = false
+		if err := ctx.Err(); err != nil {
+			s.wake()
+			s.mu.Unlock()
+			return Output{}, err
+		}
 		if len(s.queue) > 0 {
 			next := s.queue[0]
 			s.queue[0] = Output{}
@@ -65,7 +72,7 @@ func (s *Subscription) Close() {
 	if s.queued > 0 {
 		s.feed.drop(s.queued)
 	}
-	s.queue, s.queued, s.busy = nil, 0, false
+	s.queue, s.queued, s.busy, s.closed = nil, 0, false, true
 	s.wake()
 }
 
@@ -79,6 +86,10 @@ func (s *Subscription) wake() {
 func (s *Subscription) put(o Output) (dropped int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		// It was closed between being listed and being reached.
+		return o.size()
+	}
 	s.queue = append(s.queue, o)
 	s.queued += o.size()
 	for s.queued > maxQueued && len(s.queue) > 1 {
@@ -157,7 +168,7 @@ func (f *feed) publish(o Output) {
 	}
 }
 
-// flush waits until all subscribers have dealt with everything.
+// flush waits until all subscribers have dealt with everything, or ctx ends.
 func (f *feed) flush(ctx context.Context) error {
 	for _, s := range f.all() {
 		if err := s.idle(ctx); err != nil {

@@ -100,3 +100,20 @@ func TestWhoDoesNotKeepUpLosesTheOldest(t *testing.T) {
 	s.Close()
 	require.Equal(t, maxQueued+5, dropped)
 }
+
+func TestWhatComesAfterTheEndIsCountedAndWaitsForNobody(t *testing.T) {
+	dropped := 0
+	f := newFeed(func(n int) { dropped += n })
+	s := f.subscribe()
+	s.Close()
+	require.Equal(t, 3, s.put(output(3)), "listed before it was closed, reached after")
+	require.NoError(t, s.idle(t.Context()))
+	f.publish(output(1))
+	require.Zero(t, dropped, "nobody is subscribed")
+
+	s = f.subscribe()
+	defer s.Close()
+	f.publish(output(1))
+	_, err := s.Next(canceled())
+	require.ErrorIs(t, err, context.Canceled, "who is told to stop gets nothing more to do")
+}

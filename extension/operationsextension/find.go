@@ -29,22 +29,30 @@ type Operations interface {
 // DefaultID is the ID under which other components look for the extension by default.
 var DefaultID = component.MustNewID("operations")
 
-// Find returns the operations extension with the given ID. The error says what to add to the configuration.
+// Find returns the operations extension with the ID that the key `operations` of a component's configuration gives. The
+// error says what to add to the configuration.
 func Find(host component.Host, id component.ID) (Operations, error) {
 	extensions := host.GetExtensions()
 	found, ok := extensions[id]
 	if !ok {
-		names := make([]string, 0, len(extensions))
-		for other := range extensions {
-			names = append(names, other.String())
-		}
-		slices.Sort(names)
-		return nil, fmt.Errorf("no extension %q is running (running: %s): declare it under `extensions` and list it under `service::extensions`",
-			id, strings.Join(names, ", "))
+		return nil, fmt.Errorf("`operations` is %q: no such extension is running (running: %s); declare it under `extensions` and list it under `service::extensions`",
+			id, running(extensions))
 	}
 	operations, ok := found.(Operations)
 	if !ok {
-		return nil, fmt.Errorf("the extension %q is no operations extension", id)
+		return nil, fmt.Errorf("`operations` is %q: that is no operations extension (running: %s)", id, running(extensions))
 	}
 	return operations, nil
+}
+
+func running(extensions map[component.ID]component.Component) string {
+	if len(extensions) == 0 {
+		return "none"
+	}
+	names := make([]string, 0, len(extensions))
+	for id := range extensions {
+		names = append(names, id.String())
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
 }

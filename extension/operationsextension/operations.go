@@ -2,7 +2,6 @@ package operationsextension
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -11,7 +10,10 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/throughline/throughline/extension/operationsextension/internal/metadata"
@@ -19,6 +21,11 @@ import (
 	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/measure"
 	"github.com/throughline/throughline/internal/operation"
+)
+
+var (
+	_ extensioncapabilities.PipelineWatcher = (*operations)(nil)
+	_ Operations                            = (*operations)(nil)
 )
 
 // operations is the extension.
@@ -67,7 +74,12 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 
 // Start implements component.Component.
 func (o *operations) Start(context.Context, component.Host) error {
-	return o.observe()
+	if err := o.observe(); err != nil {
+		// Shutdown is not called on what failed to start.
+		o.telemetry.Shutdown()
+		return err
+	}
+	return nil
 }
 
 // Ready implements extensioncapabilities.PipelineWatcher: from now on there is somebody to take what sweeps find.
@@ -128,41 +140,59 @@ func (o *operations) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-ticker.C:
-			o.sweep(now)
+		case <-ticker.C:
+			// The tick may be as old as the sweep before it was long.
+			o.sweep(time.Now())
 		}
 	}
 }
 
-// sweep looks at what is new or due and publishes what follows. A defect in it must not take the collector down with it.
+// sweep looks at what is new or due and publishes what follows. Its steps are guarded one by one: a verdict that cannot be
+// measured must still be told.
 func (o *operations) sweep(now time.Time) {
 	o.sweeping.Lock()
 	defer o.sweeping.Unlock()
-	defer func() {
-		if r := recover(); r != nil {
-			o.logger.Error("Sweeping failed; going on with the next one", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
-		}
-	}()
 	began := time.Now()
-	changes := o.engine.Sweep(now)
-	for i := range changes {
-		o.meter.Observe(&changes[i])
+	var out Output
+	o.guard(stepJudge, func() { out.Changes = o.engine.Sweep(now) })
+	for i := range out.Changes {
+		o.guard(stepMeasure, func() { o.meter.Observe(&out.Changes[i]) })
 	}
-	inIncident := o.incidentsOf(changes, make([]string, len(changes)))
-	events := append(o.incidents.Observe(now, changes), o.incidents.Sweep(now)...)
-	inIncident = o.incidentsOf(changes, inIncident)
-	o.feed.publish(Output{Changes: changes, InIncident: inIncident, Incidents: events})
+	out.InIncident = make([]string, len(out.Changes))
+	o.guard(stepGroup, func() {
+		o.incidentsOf(&out)
+		out.Incidents = append(o.incidents.Observe(now, out.Changes), o.incidents.Sweep(now)...)
+		o.incidentsOf(&out)
+	})
+	o.feed.publish(out)
 	o.telemetry.OperationsSweepDuration.Record(context.Background(), time.Since(began).Seconds())
 }
 
+// The steps of a sweep, as the metric of failures names them.
+const (
+	stepJudge   = "judge"
+	stepMeasure = "measure"
+	stepGroup   = "group"
+)
+
+// guard keeps a defect in a step from taking the collector down.
+func (o *operations) guard(step string, do func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			o.telemetry.OperationsFailures.Add(context.Background(), 1, metric.WithAttributes(attribute.String("step", step)))
+			o.logger.Error("A sweep met a defect and goes on", zap.String("step", step), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
+		}
+	}()
+	do()
+}
+
 // incidentsOf fills in the incident of each operation that is in one.
-func (o *operations) incidentsOf(changes []operation.Change, ids []string) []string {
-	for i := range changes {
-		if id, ok := o.incidents.Of(changes[i].View); ok {
-			ids[i] = id
+func (o *operations) incidentsOf(out *Output) {
+	for i := range out.Changes {
+		if id, ok := o.incidents.Of(out.Changes[i].View); ok {
+			out.InIncident[i] = id
 		}
 	}
-	return ids
 }
 
 // Apply implements [Operations].
@@ -188,24 +218,4 @@ func (o *operations) Metrics(now time.Time) pmetric.Metrics {
 		}
 	}
 	return o.meter.Collect(now, gauges)
-}
-
-func (o *operations) countDropped(n int) {
-	if n > 0 {
-		o.outputsDropped.Add(uint64(n))
-		o.telemetry.OperationsOutputsDropped.Add(context.Background(), int64(n))
-	}
-}
-
-// observe registers the callbacks of the extension's own metrics.
-func (o *operations) observe() error {
-	t, e := o.telemetry, o.engine
-	return errors.Join(
-		t.RegisterOperationsActiveCallback(gaugeOf(func(s engine.Stats) int { return s.Operations - s.Finished }, e)),
-		t.RegisterOperationsFinishedCallback(gaugeOf(func(s engine.Stats) int { return s.Finished }, e)),
-		t.RegisterOperationsFactsWaitingCallback(gaugeOf(func(s engine.Stats) int { return s.Waiting }, e)),
-		t.RegisterOperationsFactsCallback(countsOf("kind", func(s engine.Stats) map[string]uint64 { return s.Facts }, e)),
-		t.RegisterOperationsFactsAttachedCallback(countsOf("reason", func(s engine.Stats) map[string]uint64 { return s.Reasons }, e)),
-		t.RegisterOperationsDroppedCallback(countsOf("reason", func(s engine.Stats) map[string]uint64 { return s.Drops }, e)),
-	)
 }

@@ -10,17 +10,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
-	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/extensiontest"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
+	"github.com/throughline/throughline/extension/operationsextension/internal/metadatatest"
 	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
-)
-
-var (
-	_ extensioncapabilities.PipelineWatcher = (*operations)(nil)
-	_ Operations                            = (*operations)(nil)
 )
 
 func start(t *testing.T, change func(*Config)) (*operations, *componenttest.Telemetry) {
@@ -181,20 +179,24 @@ func TestNotReadyDoesNotWaitForEver(t *testing.T) {
 	})
 }
 
-func TestADefectInASweepIsSurvived(t *testing.T) {
+func TestADefectInASweepIsSurvivedAndItsVerdictsAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o, _ := start(t, nil)
+		o, telemetry := start(t, nil)
+		s := o.Subscribe()
+		defer s.Close()
 		working := o.meter
 		o.sweeping.Lock()
 		o.meter = nil
 		o.sweeping.Unlock()
 		o.Apply(time.Now(), []operation.Fact{sent("o-1", 1)}, nil)
-		time.Sleep(2 * time.Minute) // synctest: fake time
+		require.Equal(t, operation.StateStuck, next(t, s).Changes[0].Verdict.State, "though it cannot be measured")
+		synctest.Wait()
 		o.sweeping.Lock()
 		o.meter = working
 		o.sweeping.Unlock()
-		s := o.Subscribe()
-		defer s.Close()
+		metadatatest.AssertEqualOperationsFailures(t, telemetry, []metricdata.DataPoint[int64]{
+			{Value: 1, Attributes: attribute.NewSet(attribute.String("step", stepMeasure))},
+		}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 		o.Apply(time.Now(), []operation.Fact{sent("o-2", 2)}, nil)
 		require.Equal(t, "o-2", next(t, s).Changes[0].View.ID)
 	})
@@ -207,9 +209,11 @@ func TestFind(t *testing.T) {
 	require.Same(t, o, found)
 	other := component.MustNewID("other")
 	_, err = Find(host{DefaultID: o}, other)
-	require.ErrorContains(t, err, `no extension "other" is running (running: operations)`)
+	require.ErrorContains(t, err, "`operations` is \"other\": no such extension is running (running: operations)")
+	_, err = Find(host{}, other)
+	require.ErrorContains(t, err, "(running: none)")
 	_, err = Find(host{other: nothing{}}, other)
-	require.ErrorContains(t, err, "is no operations extension")
+	require.ErrorContains(t, err, "`operations` is \"other\": that is no operations extension (running: other)")
 }
 
 type host map[component.ID]component.Component

@@ -3,12 +3,15 @@ package operationsextension
 import (
 	"context"
 	"iter"
+	"maps"
 
 	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/stitch"
 )
+
+var _ console.Source = source{}
 
 // source shows the engine and the incidents to the console. It implements console.Source.
 type source struct{ o *operations }
@@ -51,6 +54,7 @@ func (s source) Stats(ctx context.Context) (console.Stats, error) {
 	c := s.o.config
 	dropped := stats.Drops
 	dropped["outputs"] = s.o.outputsDropped.Load()
+	maps.Copy(dropped, s.o.incidentDrops())
 	return console.Stats{
 		StartedAt:          s.o.startedAt.UnixNano(),
 		Operations:         console.Tally(s.summaries(ctx)),
@@ -94,7 +98,15 @@ func (s source) record(e engine.Snapshot) console.Record {
 	inIncident, _ := s.o.incidents.Of(v)
 	return console.Record{
 		View: v, Name: e.Name, Verdict: e.Verdict, Policy: e.Policy,
-		TraceID:   stitch.TraceID(v.ID, v.Namespace, max(1, e.FinalRevision)),
+		TraceID:   traceOf(e),
 		UpdatedAt: e.UpdatedAt, IncidentID: inIncident, Runaway: e.Runaway,
 	}
+}
+
+// traceOf returns the ID of the derived trace that shows the operation now: for a stuck one that of the snapshot.
+func traceOf(e engine.Snapshot) operation.TraceID {
+	if e.Verdict.State == operation.StateStuck {
+		return stitch.SnapshotTraceID(e.View.ID, e.View.Namespace, e.Revision)
+	}
+	return stitch.TraceID(e.View.ID, e.View.Namespace, max(1, e.FinalRevision))
 }

@@ -2,23 +2,52 @@ package operationsextension
 
 import (
 	"context"
+	"errors"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-
-	"github.com/throughline/throughline/internal/engine"
 )
 
-func gaugeOf(value func(engine.Stats) int, e *engine.Engine) metric.Int64Callback {
+// observe registers the callbacks of the extension's own metrics.
+func (o *operations) observe() error {
+	t, stats := o.telemetry, o.engine.Stats
+	return errors.Join(
+		t.RegisterOperationsActiveCallback(gaugeOf(func() int { s := stats(); return s.Operations - s.Finished })),
+		t.RegisterOperationsFinishedCallback(gaugeOf(func() int { return stats().Finished })),
+		t.RegisterOperationsFactsWaitingCallback(gaugeOf(func() int { return stats().Waiting })),
+		t.RegisterOperationsFactsCallback(countsOf("kind", func() map[string]uint64 { return stats().Facts })),
+		t.RegisterOperationsFactsAttachedCallback(countsOf("reason", func() map[string]uint64 { return stats().Reasons })),
+		t.RegisterOperationsDroppedCallback(countsOf("reason", func() map[string]uint64 { return stats().Drops })),
+		t.RegisterOperationsIncidentsOpenCallback(gaugeOf(func() int { return o.incidents.Stats().Open })),
+		t.RegisterOperationsIncidentsDroppedCallback(countsOf("reason", o.incidentDrops)),
+		t.RegisterOperationsSeriesOverflowedCallback(countsOf("metric", func() map[string]uint64 { return o.meter.Overflowed() })),
+	)
+}
+
+// incidentDrops counts what incidents had to leave out, by reason.
+func (o *operations) incidentDrops() map[string]uint64 {
+	s := o.incidents.Stats()
+	return map[string]uint64{"incident_overflow": uint64(s.Overflow), "incident_evicted": uint64(s.Evicted)}
+}
+
+// countDropped counts the changes and events that a subscriber did not take.
+func (o *operations) countDropped(n int) {
+	if n > 0 {
+		o.outputsDropped.Add(uint64(n))
+		o.telemetry.OperationsOutputsDropped.Add(context.Background(), int64(n))
+	}
+}
+
+func gaugeOf(value func() int) metric.Int64Callback {
 	return func(_ context.Context, observer metric.Int64Observer) error {
-		observer.Observe(int64(value(e.Stats())))
+		observer.Observe(int64(value()))
 		return nil
 	}
 }
 
-func countsOf(key string, values func(engine.Stats) map[string]uint64, e *engine.Engine) metric.Int64Callback {
+func countsOf(key string, values func() map[string]uint64) metric.Int64Callback {
 	return func(_ context.Context, observer metric.Int64Observer) error {
-		for name, count := range values(e.Stats()) {
+		for name, count := range values() {
 			observer.Observe(int64(count), metric.WithAttributes(attribute.String(key, name)))
 		}
 		return nil

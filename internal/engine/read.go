@@ -13,6 +13,8 @@ type Snapshot struct {
 	Policy        *operation.Policy
 	Name          string
 	FinalRevision uint32
+	// Revision is that of the last change.
+	Revision uint32
 	// UpdatedAt is when a fact last came or the verdict last changed, in nanoseconds since 1970.
 	UpdatedAt int64
 	Runaway   bool
@@ -67,7 +69,7 @@ func (e *Engine) snapshot(n *entry) (Snapshot, bool) {
 		verdict.Hop, verdict.Consumer = -1, -1
 	}
 	return Snapshot{
-		View: view, Verdict: verdict, Policy: policy, Name: nameOf(view, policy), FinalRevision: n.finalRevision,
+		View: view, Verdict: verdict, Policy: policy, Name: nameOf(view, policy), FinalRevision: n.finalRevision, Revision: n.revision,
 		UpdatedAt: max(n.arrived, n.updated), Runaway: n.runaway,
 	}, true
 }

@@ -25,10 +25,10 @@ func oneRecord(change ...func(plog.LogRecord)) plog.Logs {
 	return ld
 }
 
-func logFacts(t testing.TB, ld plog.Logs) ([]operation.Fact, *Batch) {
+func logFacts(tb testing.TB, ld plog.Logs) ([]operation.Fact, *Batch) {
 	b := &Batch{}
-	extractor(t).Logs(b, ld)
-	require.Len(t, b.Refs, len(b.Facts))
+	extractor(tb).Logs(b, ld)
+	require.Len(tb, b.Refs, len(b.Facts))
 	return b.Facts, b
 }
 

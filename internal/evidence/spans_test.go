@@ -18,9 +18,9 @@ var (
 	spanA  = pcommon.SpanID{1}
 )
 
-func extractor(t testing.TB) *Extractor {
+func extractor(tb testing.TB) *Extractor {
 	x, err := NewExtractor(Config{CorrelationKeys: append(DefaultCorrelationKeys(), "order.id"), NamespaceKey: "tenant", JunkIDs: []string{"ORDER-TEST"}})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return x
 }
 
@@ -47,10 +47,10 @@ func oneSpan(kind ptrace.SpanKind, attributes map[string]any, change ...func(ptr
 	return td
 }
 
-func spanFacts(t testing.TB, td ptrace.Traces) ([]operation.Fact, *Batch) {
+func spanFacts(tb testing.TB, td ptrace.Traces) ([]operation.Fact, *Batch) {
 	b := &Batch{}
-	extractor(t).Traces(b, td)
-	require.Len(t, b.Refs, len(b.Facts))
+	extractor(tb).Traces(b, td)
+	require.Len(tb, b.Refs, len(b.Facts))
 	return b.Facts, b
 }
 

@@ -48,9 +48,9 @@ type host struct {
 
 func (h host) GetExtensions() map[component.ID]component.Component { return h.extensions }
 
-func newFake(t testing.TB) *fakeOperations {
+func newFake(tb testing.TB) *fakeOperations {
 	e, err := engine.New(engine.DefaultSettings())
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return &fakeOperations{engine: e}
 }
 

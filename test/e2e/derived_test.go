@@ -225,6 +225,13 @@ func (s *stand) checkDerivedOnce(t *testing.T, truths []truth) {
 			case op.final():
 				return nil
 			}
+			var shown verdict.Operation
+			if shown, err = s.api.Operation(t.Context(), op.ID); err != nil {
+				return err
+			}
+			if shown.TraceID != snapshots[0].TraceID {
+				return fmt.Errorf("the API shows the trace %s for %s, and the snapshot is %s", shown.TraceID, op.ID, snapshots[0].TraceID)
+			}
 			if wrong := checkTrace(&snapshots[0], op); len(wrong) > 0 {
 				return errors.New(strings.Join(append(wrong, asJSON(op), asJSON(snapshots[0])), "\n"))
 			}

@@ -25,17 +25,21 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                    metric.Meter
-	mu                       sync.Mutex
-	registrations            []metric.Registration
-	OperationsActive         metric.Int64ObservableGauge
-	OperationsDropped        metric.Int64ObservableCounter
-	OperationsFacts          metric.Int64ObservableCounter
-	OperationsFactsAttached  metric.Int64ObservableCounter
-	OperationsFactsWaiting   metric.Int64ObservableGauge
-	OperationsFinished       metric.Int64ObservableGauge
-	OperationsOutputsDropped metric.Int64Counter
-	OperationsSweepDuration  metric.Float64Histogram
+	meter                      metric.Meter
+	mu                         sync.Mutex
+	registrations              []metric.Registration
+	OperationsActive           metric.Int64ObservableGauge
+	OperationsDropped          metric.Int64ObservableCounter
+	OperationsFacts            metric.Int64ObservableCounter
+	OperationsFactsAttached    metric.Int64ObservableCounter
+	OperationsFactsWaiting     metric.Int64ObservableGauge
+	OperationsFailures         metric.Int64Counter
+	OperationsFinished         metric.Int64ObservableGauge
+	OperationsIncidentsDropped metric.Int64ObservableCounter
+	OperationsIncidentsOpen    metric.Int64ObservableGauge
+	OperationsOutputsDropped   metric.Int64Counter
+	OperationsSeriesOverflowed metric.Int64ObservableCounter
+	OperationsSweepDuration    metric.Float64Histogram
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -139,6 +143,51 @@ func (builder *TelemetryBuilder) RegisterOperationsFinishedCallback(cb metric.In
 	return nil
 }
 
+// RegisterOperationsIncidentsDroppedCallback sets callback for observable OperationsIncidentsDropped metric.
+func (builder *TelemetryBuilder) RegisterOperationsIncidentsDroppedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsIncidentsDropped, obs: o})
+		return nil
+	}, builder.OperationsIncidentsDropped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsIncidentsOpenCallback sets callback for observable OperationsIncidentsOpen metric.
+func (builder *TelemetryBuilder) RegisterOperationsIncidentsOpenCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsIncidentsOpen, obs: o})
+		return nil
+	}, builder.OperationsIncidentsOpen)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsSeriesOverflowedCallback sets callback for observable OperationsSeriesOverflowed metric.
+func (builder *TelemetryBuilder) RegisterOperationsSeriesOverflowedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsSeriesOverflowed, obs: o})
+		return nil
+	}, builder.OperationsSeriesOverflowed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 type observerInt64 struct {
 	embedded.Int64Observer
 	inst metric.Int64Observable
@@ -197,15 +246,39 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{fact}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.OperationsFailures, err = builder.meter.Int64Counter(
+		"otelcol_operations_failures",
+		metric.WithDescription("Steps of sweeps that ended in a defect, by step. The next ones went on. [Alpha]"),
+		metric.WithUnit("{failure}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.OperationsFinished, err = builder.meter.Int64ObservableGauge(
 		"otelcol_operations_finished",
 		metric.WithDescription("Finished operations that are still held for late evidence and for reading. [Alpha]"),
 		metric.WithUnit("{operation}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.OperationsIncidentsDropped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_operations_incidents_dropped",
+		metric.WithDescription("Operations that joined no incident and resolved incidents that left early, to stay within bounds, by reason. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsIncidentsOpen, err = builder.meter.Int64ObservableGauge(
+		"otelcol_operations_incidents_open",
+		metric.WithDescription("Incidents that are open. [Alpha]"),
+		metric.WithUnit("{incident}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.OperationsOutputsDropped, err = builder.meter.Int64Counter(
 		"otelcol_operations_outputs_dropped",
 		metric.WithDescription("Changes and events that were dropped because a pipeline did not keep up. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsSeriesOverflowed, err = builder.meter.Int64ObservableCounter(
+		"otelcol_operations_series_overflowed",
+		metric.WithDescription("How often a series of a metric had to be added to that of the overflow, by metric. [Alpha]"),
 		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
