@@ -238,6 +238,6 @@ func TestATroubleInTheEngineNeverReachesThePipeline(t *testing.T) {
 func TestAMissingExtensionIsExplained(t *testing.T) {
 	p, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(NewFactory().Type()), createDefaultConfig(), consumertest.NewNop())
 	require.NoError(t, err)
-	require.ErrorContains(t, p.Start(t.Context(), componenttest.NewNopHost()), "no extension \"operations\" is running")
+	require.ErrorContains(t, p.Start(t.Context(), componenttest.NewNopHost()), "no such extension is running")
 	require.NoError(t, p.Shutdown(t.Context()))
 }

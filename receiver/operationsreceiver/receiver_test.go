@@ -210,6 +210,6 @@ func TestShutdownWhileThePipelineRefuses(t *testing.T) {
 func TestAMissingExtensionIsExplained(t *testing.T) {
 	r, err := NewFactory().CreateLogs(t.Context(), receivertest.NewNopSettings(NewFactory().Type()), createDefaultConfig(), consumertest.NewNop())
 	require.NoError(t, err)
-	require.ErrorContains(t, r.Start(t.Context(), componenttest.NewNopHost()), "no extension \"operations\" is running")
+	require.ErrorContains(t, r.Start(t.Context(), componenttest.NewNopHost()), "no such extension is running")
 	require.NoError(t, r.Shutdown(t.Context()))
 }
