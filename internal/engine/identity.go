@@ -30,10 +30,6 @@ type messageKey uint64
 
 var messageSeed = maphash.MakeSeed()
 
-// minGlobalID is the length from which a message ID is taken to be unique over all destinations, because producer and
-// consumer may know one destination by different names.
-const minGlobalID = 16
-
 // node is a trace or a message: something by which several records find the same operation.
 type node struct {
 	owner *entry
@@ -239,7 +235,7 @@ func keyOf(f *operation.Fact) (messageKey, bool) {
 		return 0, false
 	}
 	key := maphash.String(messageSeed, f.MessageID)
-	if len(f.MessageID) < minGlobalID {
+	if !f.UniqueMessageID() {
 		if f.Destination == "" {
 			return 0, false
 		}

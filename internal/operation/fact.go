@@ -169,6 +169,14 @@ func (f *Fact) IsStrong() bool {
 	return false
 }
 
+// minUniqueID is the length from which a message ID is taken to be unique over all destinations: shorter ones (numbers,
+// offsets) repeat per queue, UUIDs and the like do not.
+const minUniqueID = 16
+
+// UniqueMessageID reports whether the message ID is unmistakable without its destination, which producer and consumer may
+// know by different names (an exchange and a queue).
+func (f *Fact) UniqueMessageID() bool { return len(f.MessageID) >= minUniqueID }
+
 // same reports whether two facts are the same statement: equal but for the reason of attachment.
 func (f *Fact) same(g *Fact) bool {
 	h := *g

@@ -120,7 +120,7 @@ func (r *reducer) hopOfMessage(f *Fact) (int, bool) {
 	if hop, ok := r.byMessage[messageKey{f.Destination, f.MessageID}]; ok {
 		return hop, true
 	}
-	if len(f.MessageID) < minGlobalID {
+	if !f.UniqueMessageID() {
 		return 0, false
 	}
 	for i := range r.hops {
@@ -130,10 +130,6 @@ func (r *reducer) hopOfMessage(f *Fact) (int, bool) {
 	}
 	return 0, false
 }
-
-// minGlobalID is the length from which a message ID is taken to be unique over all destinations: shorter ones (numbers,
-// offsets) repeat per queue, UUIDs and the like do not.
-const minGlobalID = 16
 
 // hopByTime finds the earliest message of the same destination that was sent before and that the record's group has not
 // begun to consume.
