@@ -8,7 +8,6 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
@@ -18,9 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/throughline/throughline/extension/operationsextension"
-	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/evidence"
-	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/processor/correlationprocessor/internal/metadata"
 )
 
@@ -32,18 +29,11 @@ type correlation struct {
 	telemetry  *metadata.TelemetryBuilder
 	extractor  *evidence.Extractor
 	operations operationsextension.Operations
-	signal     metric.MeasurementOption
-	reasons    []metric.MeasurementOption
+	// signal and reasons are the attributes of counts; as lists, so that counting allocates none.
+	signal  []metric.AddOption
+	reasons [][]metric.AddOption
 
 	batches sync.Pool
-}
-
-// batch is the reusable space for what is drawn from one batch of telemetry.
-type batch struct {
-	evidence.Batch
-	assigned []engine.Assignment
-	traces   map[operation.TraceID]engine.Assignment
-	stamps   stamps
 }
 
 func newCorrelation(set processor.Settings, cfg *Config, signal string) (*correlation, error) {
@@ -58,15 +48,16 @@ func newCorrelation(set processor.Settings, cfg *Config, signal string) (*correl
 		return nil, err
 	}
 	c := &correlation{config: cfg, logger: set.Logger, telemetry: telemetry, extractor: extractor}
-	c.signal = metric.WithAttributeSet(attribute.NewSet(attribute.String("signal", signal)))
+	c.signal = counted(attribute.String("signal", signal))
 	for _, reason := range evidence.DropReasons() {
-		set := attribute.NewSet(attribute.String("signal", signal), attribute.String("reason", reason.String()))
-		c.reasons = append(c.reasons, metric.WithAttributeSet(set))
+		c.reasons = append(c.reasons, counted(attribute.String("signal", signal), attribute.String("reason", reason.String())))
 	}
-	c.batches.New = func() any {
-		return &batch{traces: make(map[operation.TraceID]engine.Assignment), stamps: make(stamps)}
-	}
+	c.batches.New = func() any { return newBatch() }
 	return c, nil
+}
+
+func counted(by ...attribute.KeyValue) []metric.AddOption {
+	return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(by...))}
 }
 
 func (c *correlation) options() []processorhelper.Option {
@@ -93,7 +84,7 @@ func (c *correlation) traces(ctx context.Context, td ptrace.Traces) (ptrace.Trac
 		c.extractor.Traces(&b.Batch, td)
 		c.apply(ctx, b)
 		if c.config.Stamp {
-			c.stampTraces(ctx, b, td)
+			c.stamped(ctx, b.stampTraces(c.operations, td))
 		}
 	})
 	return td, nil
@@ -104,7 +95,7 @@ func (c *correlation) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error)
 		c.extractor.Logs(&b.Batch, ld)
 		c.apply(ctx, b)
 		if c.config.Stamp {
-			c.stampLogs(ctx, b, ld)
+			c.stamped(ctx, b.stampLogs(c.operations, ld))
 		}
 	})
 	return ld, nil
@@ -116,117 +107,33 @@ func (c *correlation) guarded(ctx context.Context, read func(*batch)) {
 	defer func() {
 		if r := recover(); r != nil {
 			// The batch is left to the garbage collector: nobody knows what state it is in.
-			c.telemetry.CorrelationFailures.Add(ctx, 1, c.signal)
+			c.telemetry.CorrelationFailures.Add(ctx, 1, c.signal...)
 			c.logger.Error("Reading a batch failed; it passes as it is", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
 			return
 		}
-		b.clear()
-		c.batches.Put(b)
+		if b.clear() {
+			c.batches.Put(b)
+		}
 	}()
 	read(b)
 }
 
-func (b *batch) clear() {
-	b.Reset()
-	clear(b.assigned)
-	b.assigned = b.assigned[:0]
-	clear(b.traces)
-	clear(b.stamps)
-}
-
 // apply brings the facts to the engine and counts.
 func (c *correlation) apply(ctx context.Context, b *batch) {
-	b.assigned = c.operations.Apply(time.Now(), b.Facts, b.assigned)
-	if n := len(b.Facts); n > 0 {
-		c.telemetry.CorrelationEvidence.Add(ctx, int64(n), c.signal)
-	}
 	for reason, n := range b.Dropped {
 		if n > 0 {
-			c.telemetry.CorrelationIgnored.Add(ctx, int64(n), c.reasons[reason])
+			c.telemetry.CorrelationIgnored.Add(ctx, int64(n), c.reasons[reason]...)
 		}
 	}
+	if len(b.Facts) == 0 {
+		return
+	}
+	c.telemetry.CorrelationEvidence.Add(ctx, int64(len(b.Facts)), c.signal...)
+	b.assigned = c.operations.Apply(time.Now(), b.Facts, b.assigned)
 }
 
-// resolve finds the operations of all traces in the batch that belong to one as a whole.
-func (c *correlation) resolve(b *batch) {
-	c.operations.Traces(b.traces)
-	for id, a := range b.traces {
-		if a.ID != "" {
-			b.stamps[id] = newStamp(a)
-		}
+func (c *correlation) stamped(ctx context.Context, n int) {
+	if n > 0 {
+		c.telemetry.CorrelationStamped.Add(ctx, int64(n), c.signal...)
 	}
-}
-
-func (c *correlation) stampTraces(ctx context.Context, b *batch, td ptrace.Traces) {
-	for _, rs := range td.ResourceSpans().All() {
-		for _, ss := range rs.ScopeSpans().All() {
-			for _, span := range ss.Spans().All() {
-				b.traces[operation.TraceID(span.TraceID())] = engine.Assignment{}
-			}
-		}
-	}
-	c.resolve(b)
-	stamped := 0
-	for i, ref := range b.Refs {
-		if s, ok := b.ownStamp(i); ok {
-			s.put(td.ResourceSpans().At(ref.Resource).ScopeSpans().At(ref.Scope).Spans().At(ref.Index).Attributes())
-		}
-	}
-	for _, rs := range td.ResourceSpans().All() {
-		for _, ss := range rs.ScopeSpans().All() {
-			for _, span := range ss.Spans().All() {
-				stamped += b.stampByTrace(span.TraceID(), span.Attributes())
-			}
-		}
-	}
-	c.telemetry.CorrelationStamped.Add(ctx, int64(stamped), c.signal)
-}
-
-func (c *correlation) stampLogs(ctx context.Context, b *batch, ld plog.Logs) {
-	for _, rl := range ld.ResourceLogs().All() {
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, record := range sl.LogRecords().All() {
-				b.traces[operation.TraceID(record.TraceID())] = engine.Assignment{}
-			}
-		}
-	}
-	delete(b.traces, operation.TraceID{})
-	c.resolve(b)
-	stamped := 0
-	for i, ref := range b.Refs {
-		if s, ok := b.ownStamp(i); ok {
-			s.put(ld.ResourceLogs().At(ref.Resource).ScopeLogs().At(ref.Scope).LogRecords().At(ref.Index).Attributes())
-		}
-	}
-	for _, rl := range ld.ResourceLogs().All() {
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, record := range sl.LogRecords().All() {
-				stamped += b.stampByTrace(record.TraceID(), record.Attributes())
-			}
-		}
-	}
-	c.telemetry.CorrelationStamped.Add(ctx, int64(stamped), c.signal)
-}
-
-// stampByTrace stamps a record that belongs to the operation of its trace, unless it has a stamp already. It returns 1 if
-// the record has one now.
-func (b *batch) stampByTrace(trace pcommon.TraceID, attributes pcommon.Map) int {
-	s, ok := b.stamps[operation.TraceID(trace)]
-	if ok {
-		s.put(attributes)
-		return 1
-	}
-	if _, ok := attributes.Get(keyTraceID); ok {
-		return 1
-	}
-	return 0
-}
-
-// ownStamp returns the stamp of a record that cannot get it by its trace: several operations share that, or there is none.
-func (b *batch) ownStamp(fact int) (stamp, bool) {
-	a := b.assigned[fact]
-	if _, byTrace := b.stamps[b.Facts[fact].Trace]; byTrace || a.ID == "" {
-		return stamp{}, false
-	}
-	return newStamp(a), true
 }

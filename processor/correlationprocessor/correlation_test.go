@@ -2,17 +2,20 @@ package correlationprocessor
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processortest"
 
 	"github.com/throughline/throughline/extension/operationsextension"
@@ -25,20 +28,24 @@ import (
 type fakeOperations struct {
 	component.StartFunc
 	component.ShutdownFunc
-	engine *engine.Engine
-	broken bool
+	engine                    *engine.Engine
+	applyBroken, tracesBroken bool
 }
 
 func (f *fakeOperations) Apply(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment {
-	if f.broken {
+	if f.applyBroken {
 		panic("broken")
 	}
 	return f.engine.Apply(now, facts, out)
 }
 
 func (f *fakeOperations) Traces(traces map[operation.TraceID]engine.Assignment) {
+	if f.tracesBroken {
+		panic("broken")
+	}
 	f.engine.Traces(traces)
 }
+
 func (f *fakeOperations) Subscribe() *operationsextension.Subscription { return nil }
 func (f *fakeOperations) Metrics(time.Time) pmetric.Metrics            { return pmetric.NewMetrics() }
 
@@ -122,6 +129,28 @@ func addSpan(td ptrace.Traces, trace, span byte, kind ptrace.SpanKind, attribute
 	return s
 }
 
+func addRecord(ld plog.Logs, trace byte, attributes map[string]any) plog.LogRecord {
+	r := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	r.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+	r.SetTraceID(pcommon.TraceID{trace})
+	if err := r.Attributes().FromRaw(attributes); err != nil {
+		panic(err)
+	}
+	return r
+}
+
+func copyOf(td ptrace.Traces) ptrace.Traces {
+	c := ptrace.NewTraces()
+	td.CopyTo(c)
+	return c
+}
+
+func copyOfLogs(ld plog.Logs) plog.Logs {
+	c := plog.NewLogs()
+	ld.CopyTo(c)
+	return c
+}
+
 func stampsOf(attributes pcommon.Map) map[string]any {
 	stamps := map[string]any{}
 	for key, value := range attributes.All() {
@@ -186,58 +215,150 @@ func TestWhatAnApplicationSetStays(t *testing.T) {
 
 func TestWithoutStampingNothingChanges(t *testing.T) {
 	h := newHarness(t, func(c *Config) { c.Stamp = false })
-	td := ptrace.NewTraces()
+	td, ld := ptrace.NewTraces(), plog.NewLogs()
 	addSpan(td, 1, 1, ptrace.SpanKindProducer, map[string]any{"correlation.id": "o-1"})
+	addRecord(ld, 1, nil)
+	wantTraces, wantLogs := copyOf(td), copyOfLogs(ld)
+	td.MarkReadOnly()
+	ld.MarkReadOnly()
 	h.traces(td)
-	require.Empty(t, stampsOf(h.spans.AllTraces()[0].ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Attributes()))
-	_, ok := h.fake.engine.Get("", "o-1")
-	require.True(t, ok)
-}
-
-func TestMalformedTelemetryPassesAndIsCounted(t *testing.T) {
-	h := newHarness(t, nil)
-	for reason, change := range map[string]func(ptrace.Span){
-		"zero_id":           func(s ptrace.Span) { s.SetSpanID(pcommon.SpanID{}) },
-		"absurd_time":       func(s ptrace.Span) { s.SetStartTimestamp(1) },
-		"negative_duration": func(s ptrace.Span) { s.SetEndTimestamp(s.StartTimestamp() - 1) },
-		"wrong_type":        func(s ptrace.Span) { s.Attributes().PutEmptyMap("messaging.system") },
-		"junk_id":           func(s ptrace.Span) { s.Attributes().PutStr("correlation.id", "null") },
-		"truncated":         func(s ptrace.Span) { s.Attributes().PutStr("messaging.message.id", string(make([]byte, 1<<20))) },
-	} {
-		td := ptrace.NewTraces()
-		change(addSpan(td, 1, 1, ptrace.SpanKind(99), nil))
-		before := h.spans.SpanCount()
-		h.traces(td)
-		require.Equal(t, before+1, h.spans.SpanCount(), reason)
-		require.EqualValues(t, 1, h.count(t, "otelcol_correlation_ignored", "reason", reason), reason)
-	}
-	h.traces(ptrace.NewTraces())
-	h.logs(plog.NewLogs())
-}
-
-func TestATroubleInTheEngineNeverReachesThePipeline(t *testing.T) {
-	h := newHarness(t, nil)
-	h.fake.broken = true
-	td := ptrace.NewTraces()
-	addSpan(td, 1, 1, ptrace.SpanKindProducer, nil)
-	h.traces(td)
-	ld := plog.NewLogs()
-	ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
 	h.logs(ld)
-	require.Equal(t, 1, h.spans.SpanCount())
-	require.Equal(t, 1, h.records.LogRecordCount())
-	require.EqualValues(t, 1, h.count(t, "otelcol_correlation_failures", "signal", "traces"))
-	require.EqualValues(t, 1, h.count(t, "otelcol_correlation_failures", "signal", "logs"))
-	h.fake.broken = false
-	td = ptrace.NewTraces()
-	addSpan(td, 1, 1, ptrace.SpanKindProducer, map[string]any{"correlation.id": "o-1"})
-	h.traces(td)
-	require.Equal(t, 1, h.fake.engine.Stats().Operations)
+	require.Zero(t, h.count(t, "otelcol_correlation_failures", "signal", "traces"), "it did not even try to change anything")
+	require.Equal(t, wantTraces, copyOf(h.spans.AllTraces()[0]))
+	require.Equal(t, wantLogs, copyOfLogs(h.records.AllLogs()[0]))
+	s, ok := h.fake.engine.Get("", "o-1")
+	require.True(t, ok)
+	require.Equal(t, 2, s.View.Facts)
+}
+
+// TestABatchIsStampedOnlyIfItIsOneOperations: the span of a batch concerns messages of several operations and must not
+// be shown as part of one, let alone with the ID of one and the name of another.
+func TestABatchIsStampedOnlyIfItIsOneOperations(t *testing.T) {
+	h := newHarness(t, nil)
+	sends := ptrace.NewTraces()
+	addSpan(sends, 1, 1, ptrace.SpanKindProducer, map[string]any{"correlation.id": "o-1"})
+	addSpan(sends, 2, 2, ptrace.SpanKindProducer, map[string]any{"correlation.id": "o-2", "async.operation.name": "fulfil"})
+	addSpan(sends, 3, 3, ptrace.SpanKindProducer, map[string]any{"correlation.id": "o-2"})
+	h.traces(sends)
+	for name, tc := range map[string]struct {
+		trace  byte
+		linked []byte
+		want   map[string]any
+	}{
+		"several operations":              {101, []byte{1, 2}, map[string]any{}},
+		"one operation, two messages":     {102, []byte{2, 3}, wantStamps("o-2", "fulfil")},
+		"one known, one not":              {103, []byte{2, 77}, map[string]any{}},
+		"one not known, one known":        {104, []byte{78, 2}, map[string]any{}},
+		"the same message twice":          {105, []byte{2, 2}, wantStamps("o-2", "fulfil")},
+		"none of which anything is known": {106, []byte{79, 80}, map[string]any{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			td := ptrace.NewTraces()
+			s := addSpan(td, tc.trace, 9, ptrace.SpanKindConsumer, map[string]any{"messaging.batch.message_count": 2})
+			for _, trace := range tc.linked {
+				link := s.Links().AppendEmpty()
+				link.SetTraceID(pcommon.TraceID{trace})
+				link.SetSpanID(pcommon.SpanID{trace})
+			}
+			e := s.Events().AppendEmpty()
+			e.SetName("exception")
+			e.Attributes().PutStr("exception.type", "Oops")
+			h.traces(td)
+			require.Equal(t, tc.want, stampsOf(s.Attributes()))
+		})
+	}
+}
+
+func TestTroubleInTheEngineNeverReachesThePipeline(t *testing.T) {
+	for name, breakIt := range map[string]func(*fakeOperations, bool){
+		"apply":  func(f *fakeOperations, broken bool) { f.applyBroken = broken },
+		"traces": func(f *fakeOperations, broken bool) { f.tracesBroken = broken },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, nil)
+			breakIt(h.fake, true)
+			spans, records := ptrace.NewTraces(), plog.NewLogs()
+			addSpan(spans, 1, 1, ptrace.SpanKindProducer, nil)
+			addRecord(records, 1, map[string]any{"correlation.id": "o-1"})
+			wantSpans, wantRecords := copyOf(spans), copyOfLogs(records)
+			h.traces(spans)
+			h.logs(records)
+			require.Equal(t, wantSpans, h.spans.AllTraces()[0])
+			require.Equal(t, wantRecords, h.records.AllLogs()[0])
+			require.EqualValues(t, 1, h.count(t, "otelcol_correlation_failures", "signal", "traces"))
+			require.EqualValues(t, 1, h.count(t, "otelcol_correlation_failures", "signal", "logs"))
+
+			breakIt(h.fake, false)
+			again := ptrace.NewTraces()
+			addSpan(again, 2, 1, ptrace.SpanKindProducer, map[string]any{"correlation.id": "o-2"})
+			h.traces(again)
+			_, ok := h.fake.engine.Get("", "o-2")
+			require.True(t, ok)
+		})
+	}
 }
 
 func TestAMissingExtensionIsExplained(t *testing.T) {
-	p, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(NewFactory().Type()), createDefaultConfig(), consumertest.NewNop())
+	set := processortest.NewNopSettings(NewFactory().Type())
+	traces, err := NewFactory().CreateTraces(t.Context(), set, createDefaultConfig(), consumertest.NewNop())
 	require.NoError(t, err)
-	require.ErrorContains(t, p.Start(t.Context(), componenttest.NewNopHost()), "no such extension is running")
-	require.NoError(t, p.Shutdown(t.Context()))
+	logs, err := NewFactory().CreateLogs(t.Context(), set, createDefaultConfig(), consumertest.NewNop())
+	require.NoError(t, err)
+	for _, p := range []component.Component{traces, logs} {
+		require.ErrorContains(t, p.Start(t.Context(), componenttest.NewNopHost()),
+			"`operations` is \"operations\": no such extension is running (running: none); declare it under `extensions`")
+		require.NoError(t, p.Shutdown(t.Context()))
+	}
+}
+
+// hosted starts a processor on a host with the extension.
+type hosted struct {
+	processor.Traces
+	host component.Host
+}
+
+func (h hosted) Start(ctx context.Context, _ component.Host) error {
+	return h.Traces.Start(ctx, h.host)
+}
+
+type hostedLogs struct {
+	processor.Logs
+	host component.Host
+}
+
+func (h hostedLogs) Start(ctx context.Context, _ component.Host) error {
+	return h.Logs.Start(ctx, h.host)
+}
+
+func TestAllIsPassedOnBeforeShutdownReturns(t *testing.T) {
+	own, with := NewFactory(), hostOf(newFake(t))
+	processortest.VerifyShutdown(t, processor.NewFactory(own.Type(), own.CreateDefaultConfig,
+		processor.WithTraces(func(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
+			p, err := own.CreateTraces(ctx, set, cfg, next)
+			return hosted{p, with}, err
+		}, component.StabilityLevelAlpha),
+		processor.WithLogs(func(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
+			p, err := own.CreateLogs(ctx, set, cfg, next)
+			return hostedLogs{p, with}, err
+		}, component.StabilityLevelAlpha),
+	), own.CreateDefaultConfig())
+}
+
+func TestPipelinesUseItAtTheSameTime(t *testing.T) {
+	h := newHarness(t, nil)
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for i := range 50 {
+				td, ld := ptrace.NewTraces(), plog.NewLogs()
+				addSpan(td, byte(i), 1, ptrace.SpanKindProducer, map[string]any{"correlation.id": "o-1"})
+				addRecord(ld, byte(i), nil)
+				h.traces(td)
+				h.logs(ld)
+			}
+		})
+	}
+	group.Wait()
+	require.Equal(t, 200, h.spans.SpanCount())
+	require.Equal(t, 200, h.records.LogRecordCount())
 }

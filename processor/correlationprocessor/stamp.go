@@ -6,7 +6,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/throughline/throughline/internal/engine"
-	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/stitch"
 )
 
@@ -18,33 +17,31 @@ const (
 	keyTraceID   = "async.operation.trace_id"
 )
 
-// stamps are the operations of the traces in one batch.
-type stamps map[operation.TraceID]stamp
-
-// stamp is what a record is stamped with; its trace ID is computed once for all records of a batch.
+// stamp is what a record is stamped with; its trace ID is computed once for all records of a batch. The zero value adds
+// nothing.
 type stamp struct {
 	engine.Assignment
 	traceID string
 }
 
 func newStamp(a engine.Assignment) stamp {
-	if a.ID == "" {
-		return stamp{}
-	}
 	id := stitch.TraceID(a.ID, a.Namespace, 1)
 	return stamp{a, hex.EncodeToString(id[:])}
 }
 
-// put adds the attributes. What an application set by itself stays.
-func (s *stamp) put(attributes pcommon.Map) {
+// put adds the attributes, and returns 1 if there was any to add. What an application set by itself stays.
+func (s *stamp) put(attributes pcommon.Map) int {
+	added := 0
 	for _, v := range [...]struct{ key, value string }{
 		{keyID, s.ID}, {keyName, s.Name}, {keyNamespace, s.Namespace}, {keyTraceID, s.traceID},
 	} {
 		if v.value == "" {
 			continue
 		}
-		if _, ok := attributes.Get(v.key); !ok {
-			attributes.PutStr(v.key, v.value)
+		if to, set := attributes.GetOrPutEmpty(v.key); !set {
+			to.SetStr(v.value)
+			added = 1
 		}
 	}
+	return added
 }

@@ -81,7 +81,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.CorrelationStamped, err = builder.meter.Int64Counter(
 		"otelcol_correlation_stamped",
-		metric.WithDescription("Spans and log records stamped with the operation they belong to. [Alpha]"),
+		metric.WithDescription("Spans and log records that were given attributes of the operation they belong to. [Alpha]"),
 		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)

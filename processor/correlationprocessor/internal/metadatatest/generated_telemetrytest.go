@@ -72,7 +72,7 @@ func AssertEqualCorrelationIgnored(t *testing.T, tt *componenttest.Telemetry, dp
 func AssertEqualCorrelationStamped(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_correlation_stamped",
-		Description: "Spans and log records stamped with the operation they belong to. [Alpha]",
+		Description: "Spans and log records that were given attributes of the operation they belong to. [Alpha]",
 		Unit:        "{item}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

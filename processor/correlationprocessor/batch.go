@@ -1,0 +1,167 @@
+package correlationprocessor
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/throughline/throughline/extension/operationsextension"
+	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/evidence"
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// batch is the reusable space for what is drawn from one batch of telemetry.
+type batch struct {
+	evidence.Batch
+	// assigned has one entry for each fact.
+	assigned []engine.Assignment
+	// traces are those of the batch, stamps what their records are stamped with.
+	traces map[operation.TraceID]engine.Assignment
+	stamps map[operation.TraceID]stamp
+	// latest is the trace of the record before, whose stamp is current: most follow one of the same trace.
+	latest  operation.TraceID
+	current stamp
+}
+
+func newBatch() *batch {
+	return &batch{traces: make(map[operation.TraceID]engine.Assignment), stamps: make(map[operation.TraceID]stamp)}
+}
+
+// maxKept bounds the facts and traces that a batch keeps room for, so that one giant does not occupy memory for ever.
+const maxKept = 10_000
+
+// clear empties the batch, and reports whether it is fit to be used again.
+func (b *batch) clear() bool {
+	if cap(b.Facts) > maxKept || len(b.traces) > maxKept {
+		return false
+	}
+	b.Reset()
+	clear(b.assigned)
+	b.assigned = b.assigned[:0]
+	clear(b.traces)
+	clear(b.stamps)
+	b.latest, b.current = operation.TraceID{}, stamp{}
+	return true
+}
+
+// stampTraces stamps all spans whose operation is known by now, and returns how many.
+func (b *batch) stampTraces(o operationsextension.Operations, td ptrace.Traces) int {
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				b.ask(span.TraceID())
+			}
+		}
+	}
+	b.resolve(o)
+	stamped := b.stampOwn(func(ref evidence.Ref) pcommon.Map {
+		return td.ResourceSpans().At(ref.Resource).ScopeSpans().At(ref.Scope).Spans().At(ref.Index).Attributes()
+	})
+	if len(b.stamps) == 0 {
+		return stamped
+	}
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				stamped += b.stampByTrace(span.TraceID(), span.Attributes())
+			}
+		}
+	}
+	return stamped
+}
+
+// stampLogs stamps all records whose operation is known by now, and returns how many.
+func (b *batch) stampLogs(o operationsextension.Operations, ld plog.Logs) int {
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				b.ask(record.TraceID())
+			}
+		}
+	}
+	b.resolve(o)
+	stamped := b.stampOwn(func(ref evidence.Ref) pcommon.Map {
+		return ld.ResourceLogs().At(ref.Resource).ScopeLogs().At(ref.Scope).LogRecords().At(ref.Index).Attributes()
+	})
+	if len(b.stamps) == 0 {
+		return stamped
+	}
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				stamped += b.stampByTrace(record.TraceID(), record.Attributes())
+			}
+		}
+	}
+	return stamped
+}
+
+// ask puts a trace among those whose operation is wanted.
+func (b *batch) ask(trace pcommon.TraceID) {
+	id := operation.TraceID(trace)
+	if id == b.latest || id.IsZero() {
+		return
+	}
+	b.latest = id
+	b.traces[id] = engine.Assignment{}
+}
+
+// resolve finds the operations of all traces in the batch that belong to one as a whole.
+func (b *batch) resolve(o operationsextension.Operations) {
+	b.latest = operation.TraceID{}
+	if len(b.traces) == 0 {
+		return
+	}
+	o.Traces(b.traces)
+	for id, a := range b.traces {
+		if a.ID != "" {
+			b.stamps[id] = newStamp(a)
+		}
+	}
+}
+
+// stampByTrace stamps a record that belongs to the operation of its trace. It returns 1 if anything was added.
+func (b *batch) stampByTrace(trace pcommon.TraceID, attributes pcommon.Map) int {
+	if id := operation.TraceID(trace); id != b.latest {
+		b.latest, b.current = id, b.stamps[id]
+	}
+	return b.current.put(attributes)
+}
+
+// stampOwn stamps the records that cannot get it by their trace, because several operations share that or there is none,
+// and returns how many. The facts of one record stand together.
+func (b *batch) stampOwn(attributes func(evidence.Ref) pcommon.Map) int {
+	stamped := 0
+	for from, to := 0, 0; from < len(b.Facts); from = to {
+		for to = from + 1; to < len(b.Facts) && b.Refs[to] == b.Refs[from]; {
+			to++
+		}
+		if _, byTrace := b.stamps[b.Facts[from].Trace]; byTrace {
+			continue
+		}
+		if a := b.own(from, to); a.ID != "" {
+			s := newStamp(a)
+			stamped += s.put(attributes(b.Refs[from]))
+		}
+	}
+	return stamped
+}
+
+// own returns the operation of the record that gave the facts from one index to another. A batch that concerns messages of
+// several operations, or may do so, belongs to none of them; of any other record the last fact knows best.
+func (b *batch) own(from, to int) engine.Assignment {
+	var a engine.Assignment
+	for i := from; i < to; i++ {
+		next, f := b.assigned[i], &b.Facts[i]
+		switch {
+		case f.Batch && !f.IsSpan():
+			// An exception or an alias says nothing of a message.
+		case f.Batch && i > from && (next.ID != a.ID || next.Namespace != a.Namespace):
+			return engine.Assignment{}
+		case next.ID != "":
+			a = next
+		}
+	}
+	return a
+}
