@@ -19,6 +19,9 @@ type entry struct {
 	explicit bool
 	ids      []idKey
 	nodes    []*node
+	// firstIDs and firstNodes are the room for those of an operation of a few hops.
+	firstIDs   [1]idKey
+	firstNodes [4]*node
 
 	// stamped is what originals are stamped with. It is replaced with the shard's lock held, and read by anybody.
 	stamped atomic.Pointer[Assignment]
@@ -87,13 +90,11 @@ func (n *entry) stamp(change func(*Assignment)) {
 // nodesFull reports whether a runaway operation has claimed more traces and messages than it may have facts.
 func (n *entry) nodesFull(limit int) bool { return len(n.nodes) >= limit }
 
-// firstNodes is what an operation of a few hops takes: its traces and messages.
-const firstNodes = 4
-
 // newEntry begins an operation.
 func (x *identity) newEntry() *entry {
 	x.seq++
-	n := &entry{seq: x.seq, heapIndex: -1, op: operation.New(x.engine.symbols), nodes: make([]*node, 0, firstNodes)}
+	n := &entry{seq: x.seq, heapIndex: -1, op: operation.New(x.engine.symbols)}
+	n.ids, n.nodes = n.firstIDs[:0], n.firstNodes[:0]
 	s := x.engine.shard(n)
 	s.mu.Lock()
 	s.open.push(n)

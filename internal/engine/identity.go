@@ -17,7 +17,9 @@ type identity struct {
 	messages map[messageKey]*node
 	ids      map[idKey]*entry
 	parked   waiting
-	seq      uint64
+	// spare are nodes allocated and not used yet.
+	spare []node
+	seq   uint64
 	// at is the arrival time of the fact being taken.
 	at int64
 }
@@ -184,7 +186,8 @@ func (x *identity) spread(e *entry, f *operation.Fact, link, message claim) *ent
 	if key, ok := keyOf(f); ok {
 		n := x.messages[key]
 		if n == nil {
-			n = &node{message: key}
+			n = x.newNode()
+			n.message = key
 			x.messages[key] = n
 		}
 		e = x.claim(n, e, message)
@@ -244,10 +247,23 @@ func keyOf(f *operation.Fact) (messageKey, bool) {
 	return messageKey(key), key != 0
 }
 
+// nodeChunk is how many nodes are allocated at once: there are several for each operation, and they live about as long.
+const nodeChunk = 32
+
+func (x *identity) newNode() *node {
+	if len(x.spare) == 0 {
+		x.spare = make([]node, nodeChunk)
+	}
+	n := &x.spare[0]
+	x.spare = x.spare[1:]
+	return n
+}
+
 func (x *identity) traceNode(id operation.TraceID) *node {
 	n := x.traces[id]
 	if n == nil {
-		n = &node{trace: id}
+		n = x.newNode()
+		n.trace = id
 		x.traces[id] = n
 	}
 	return n
