@@ -13,13 +13,13 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/confmap/xconfmap"
-	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/throughline/throughline/extension/operationsextension"
 	"github.com/throughline/throughline/internal/operation"
@@ -173,18 +173,20 @@ func TestAPipelineThatRefuses(t *testing.T) {
 		name         string
 		next         *refusing
 		tries, spans int
+		refused      int64
 	}{
-		{"is asked again", &refusing{times: 3, err: errors.New("queue is full")}, 5, 2},
-		{"for good is not", &refusing{times: 1, err: consumererror.NewPermanent(errors.New("bad"))}, 2, 1},
+		{"is asked again", &refusing{times: 3, err: errors.New("queue is full")}, 5, 2, 0},
+		{"for good is not", &refusing{times: 1, err: consumererror.NewPermanent(errors.New("bad"))}, 2, 1, 3},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o, h := extension(t)
-				var next consumer.Traces = tc.next
-				r, err := NewFactory().CreateTraces(t.Context(), receivertest.NewNopSettings(NewFactory().Type()), createDefaultConfig(), next)
-				require.NoError(t, err)
-				begin(t, r, h)
+				set, telemetry := settings(t)
+				begin(t, newTraces(t, set, nil, tc.next), h)
 				deal(o)
+				refused, err := telemetry.GetMetric("otelcol_receiver_refused_spans")
+				require.NoError(t, err)
+				require.Equal(t, tc.refused, refused.Data.(metricdata.Sum[int64]).DataPoints[0].Value, "given up and counted")
 				require.Equal(t, tc.tries, tc.next.tries)
 				require.Len(t, tc.next.AllTraces(), tc.spans)
 			})
@@ -208,8 +210,15 @@ func TestShutdownWhileThePipelineRefuses(t *testing.T) {
 }
 
 func TestAMissingExtensionIsExplained(t *testing.T) {
-	r, err := NewFactory().CreateLogs(t.Context(), receivertest.NewNopSettings(NewFactory().Type()), createDefaultConfig(), consumertest.NewNop())
+	set, factory, cfg := receivertest.NewNopSettings(NewFactory().Type()), NewFactory(), createDefaultConfig()
+	traces, err := factory.CreateTraces(t.Context(), set, cfg, consumertest.NewNop())
 	require.NoError(t, err)
-	require.ErrorContains(t, r.Start(t.Context(), componenttest.NewNopHost()), "no such extension is running")
-	require.NoError(t, r.Shutdown(t.Context()))
+	metrics, err := factory.CreateMetrics(t.Context(), set, cfg, consumertest.NewNop())
+	require.NoError(t, err)
+	logs, err := factory.CreateLogs(t.Context(), set, cfg, consumertest.NewNop())
+	require.NoError(t, err)
+	for _, r := range []component.Component{traces, metrics, logs} {
+		require.ErrorContains(t, r.Start(t.Context(), componenttest.NewNopHost()), "`operations` is \"operations\": no such extension is running")
+		require.NoError(t, r.Shutdown(t.Context()))
+	}
 }
