@@ -80,25 +80,29 @@ func (c *correlation) shutdown(context.Context) error {
 }
 
 func (c *correlation) traces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	c.guarded(ctx, func(b *batch) {
-		c.extractor.Traces(&b.Batch, td)
-		c.apply(ctx, b)
-		if c.config.Stamp {
-			c.stamped(ctx, b.stampTraces(c.operations, td))
-		}
-	})
+	c.guarded(ctx, func(b *batch) { c.readTraces(ctx, b, td) })
 	return td, nil
 }
 
+func (c *correlation) readTraces(ctx context.Context, b *batch, td ptrace.Traces) {
+	c.extractor.Traces(&b.Batch, td)
+	c.apply(ctx, b)
+	if c.config.Stamp {
+		c.stamped(ctx, b.stampTraces(c.operations, td))
+	}
+}
+
 func (c *correlation) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
-	c.guarded(ctx, func(b *batch) {
-		c.extractor.Logs(&b.Batch, ld)
-		c.apply(ctx, b)
-		if c.config.Stamp {
-			c.stamped(ctx, b.stampLogs(c.operations, ld))
-		}
-	})
+	c.guarded(ctx, func(b *batch) { c.readLogs(ctx, b, ld) })
 	return ld, nil
+}
+
+func (c *correlation) readLogs(ctx context.Context, b *batch, ld plog.Logs) {
+	c.extractor.Logs(&b.Batch, ld)
+	c.apply(ctx, b)
+	if c.config.Stamp {
+		c.stamped(ctx, b.stampLogs(c.operations, ld))
+	}
 }
 
 // guarded lends a batch, and keeps a defect in reading it from the pipeline.

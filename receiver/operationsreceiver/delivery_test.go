@@ -204,11 +204,10 @@ func TestWhatIsCutIsCounted(t *testing.T) {
 	require.Greater(t, points[0].Value, int64(10))
 }
 
-// spoiler changes what it gets, keeps a copy, and refuses a number of times.
+// spoiler empties what it gets, and then refuses it a number of times.
 type spoiler struct {
 	refusals int
 	seen     []int
-	names    []string
 }
 
 func (*spoiler) Capabilities() consumer.Capabilities { return consumer.Capabilities{MutatesData: true} }

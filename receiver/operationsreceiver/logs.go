@@ -100,8 +100,7 @@ func (d *delivery) sendLogs(ctx context.Context, ld plog.Logs, next consumer.Log
 			ld.CopyTo(try)
 		}
 		err := next.ConsumeLogs(obsCtx, try)
-		var part consumererror.Logs
-		if errors.As(err, &part) {
+		if part, ok := errors.AsType[consumererror.Logs](err); ok {
 			ld = part.Data()
 		}
 		return err

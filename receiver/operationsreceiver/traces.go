@@ -86,8 +86,7 @@ func (d *delivery) sendTraces(ctx context.Context, td ptrace.Traces, next consum
 			td.CopyTo(try)
 		}
 		err := next.ConsumeTraces(obsCtx, try)
-		var part consumererror.Traces
-		if errors.As(err, &part) {
+		if part, ok := errors.AsType[consumererror.Traces](err); ok {
 			td = part.Data()
 		}
 		return err
