@@ -3,6 +3,8 @@ package operationsextension
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/throughline/throughline/extension/operationsextension/internal/metadatatest"
 	"github.com/throughline/throughline/internal/console"
+	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
 )
@@ -224,3 +227,46 @@ type nothing struct{}
 
 func (nothing) Start(context.Context, component.Host) error { return errors.New("never started") }
 func (nothing) Shutdown(context.Context) error              { return nil }
+
+// TestEverybodyAtOnce lets batches, sweeps, readers, metrics and subscribers that come and go meet; the race detector looks on.
+func TestEverybodyAtOnce(t *testing.T) {
+	o, telemetry := start(t, func(c *Config) { c.SweepInterval, c.ArrivalGrace, c.MaxOperations = 10*time.Millisecond, 0, 50 })
+	var group sync.WaitGroup
+	for worker := range byte(3) {
+		group.Go(func() {
+			for i := range byte(100) {
+				f, p := sent(fmt.Sprintf("o-%d-%d", worker, i), 1), processed(1)
+				f.Trace[1], f.Trace[2] = worker, i
+				p.Trace = f.Trace
+				o.Apply(time.Now(), []operation.Fact{f, p}, nil)
+				o.Traces(map[operation.TraceID]engine.Assignment{f.Trace: {}})
+			}
+		})
+	}
+	source := o.Console()
+	for _, read := range []func() error{
+		func() error { _, err := source.Operations(t.Context(), console.Query{Limit: 5}); return err },
+		func() error { _, err := source.Stats(t.Context()); return err },
+		func() error { _, err := source.Incidents(t.Context(), console.IncidentQuery{Limit: 5}); return err },
+		func() error { o.Metrics(time.Now()); return nil },
+		func() error { _, err := telemetry.GetMetric("otelcol_operations_active"); return err },
+		func() error { o.sweep(time.Now().Add(time.Hour)); return nil },
+		func() error {
+			s := o.Subscribe()
+			defer s.Close()
+			_, _ = s.Next(canceled())
+			return nil
+		},
+	} {
+		group.Go(func() {
+			for range 30 {
+				if err := read(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	_, err := telemetry.GetMetric("otelcol_operations_failures")
+	require.ErrorContains(t, err, "not found", "no step met a defect")
+}
