@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -377,5 +378,31 @@ func TestADefectInMetricsIsSurvived(t *testing.T) {
 		<-o.asked
 		require.NoError(t, r.Shutdown(t.Context()))
 		metadatatest.AssertEqualOperationsReceiverFailures(t, telemetry, of("signal", "metrics", 3), exact...)
+	})
+}
+
+// down refuses until a time.
+type down struct {
+	consumertest.TracesSink
+	until time.Time
+}
+
+func (d *down) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	if time.Now().Before(d.until) {
+		return errors.New("queue is full")
+	}
+	return d.TracesSink.ConsumeTraces(ctx, td)
+}
+
+func TestABackendThatIsBackIsFoundBeforeAFlushGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, h := extension(t)
+		set, _ := settings(t)
+		next := &down{until: time.Now().Add(time.Hour)}
+		begin(t, newTraces(t, set, nil, next), h)
+		deal(o)
+		time.Sleep(time.Until(next.until)) // synctest: fake time
+		require.NoError(t, h[operationsextension.DefaultID].(extensioncapabilities.PipelineWatcher).NotReady())
+		require.Len(t, next.AllTraces(), 2)
 	})
 }
