@@ -471,3 +471,26 @@ func TestSummariesAndStats(t *testing.T) {
 	require.EqualValues(t, 1, stats.Reasons["correlation_id"])
 	require.EqualValues(t, 1, stats.Reasons["trace"])
 }
+
+func TestADefectInOneVerdictHarmsNoOther(t *testing.T) {
+	policy := operation.DefaultPolicy()
+	e := newEngine(t, func(s *Settings) {
+		s.Policy = func(v *operation.View) *operation.Policy {
+			if v.ID == "bad" {
+				panic("defect")
+			}
+			return &policy
+		}
+	})
+	for i, id := range []string{"bad", "good"} {
+		send, _ := hop(1+i, 1+i*10, "orders", "trace", 0)
+		apply(e, 1, withID(send, id))
+	}
+	for i := range 3 {
+		sweep(e, float64(2+i))
+	}
+	changes := sweep(e, 100)
+	require.Len(t, changes, 1)
+	require.Equal(t, "good", changes[0].View.ID)
+	require.EqualValues(t, 1, e.Stats().Drops["defect"])
+}

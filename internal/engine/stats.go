@@ -21,10 +21,12 @@ const (
 	DropEvictedFinished
 	// DropEvictedOpen: an operation that was not finished gave way to a newer one.
 	DropEvictedOpen
+	// DropDefect: an operation could not be judged because of a defect.
+	DropDefect
 	dropCount
 )
 
-var dropNames = [dropCount]string{"no_operation", "waiting_full", "runaway", "evicted_finished", "evicted_open"}
+var dropNames = [dropCount]string{"no_operation", "waiting_full", "runaway", "evicted_finished", "evicted_open", "defect"}
 
 // String returns the name used in metrics and in the API.
 func (d Drop) String() string { return dropNames[d] }

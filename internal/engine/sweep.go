@@ -28,16 +28,28 @@ func (s *shard) sweep(e *Engine, at int64, changes []operation.Change) []operati
 		s.dirty[i] = nil
 		if n.dirty {
 			n.dirty = false
-			changes = s.judge(e, n, at, changes)
+			changes = s.judgeSafely(e, n, at, changes)
 		}
 	}
 	s.dirty = s.dirty[:0]
 	for len(s.deadline) > 0 && s.deadline[0].due <= at {
 		n := s.deadline[0]
 		s.schedule(n, 0)
-		changes = s.judge(e, n, at, changes)
+		changes = s.judgeSafely(e, n, at, changes)
 	}
 	return changes
+}
+
+// judgeSafely keeps a defect in judging one operation from all others. It is counted, and the operation is left as it was
+// until something new comes of it.
+func (s *shard) judgeSafely(e *Engine, n *entry, at int64, changes []operation.Change) (judged []operation.Change) {
+	defer func() {
+		if recover() != nil {
+			e.counts.drop(DropDefect)
+			judged = changes
+		}
+	}()
+	return s.judge(e, n, at, changes)
 }
 
 // judge brings one operation's verdict up to date. Called with the lock held.

@@ -62,7 +62,8 @@ func (x *Extractor) jsonField(b *Batch, key json.Token, raw json.RawMessage, a *
 	x.take(b, m, value, a)
 }
 
-// shorten returns at most limit bytes of s, cut at the border of a character.
+// shorten returns at most limit bytes of s, cut at the border of a character. What is cut is copied, so that the beginning
+// does not keep the whole in memory.
 func shorten(s string, limit int) string {
 	if len(s) <= limit {
 		return s
@@ -70,5 +71,5 @@ func shorten(s string, limit int) string {
 	for limit > 0 && !utf8.RuneStart(s[limit]) {
 		limit--
 	}
-	return s[:limit]
+	return strings.Clone(s[:limit])
 }
