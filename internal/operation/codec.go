@@ -29,6 +29,9 @@ const (
 	hasErrorMessage
 	hasDetail
 	hasSeverity
+	hasDisposition
+	hasDue
+	hasType
 )
 
 func (f *Fact) mask() uint32 {
@@ -37,7 +40,7 @@ func (f *Fact) mask() uint32 {
 		f.Consumer, f.Remote, f.Batch, f.End != 0, !f.Trace.IsZero(), !f.Span.IsZero(), !f.Parent.IsZero(),
 		!f.LinkTrace.IsZero() || !f.LinkSpan.IsZero(), f.ID != "", f.Alias != "", f.Namespace != "", f.OperationName != "",
 		f.Instance != "", f.System != "", f.Destination != "", f.Group != "", f.MessageID != "", f.ErrorType != "",
-		f.ErrorMessage != "", f.Detail != "", f.Severity != 0,
+		f.ErrorMessage != "", f.Detail != "", f.Severity != 0, f.Disposition != 0, f.Due != 0, f.Type != "",
 	} {
 		if b {
 			m |= 1 << i
@@ -80,6 +83,12 @@ func (o *Operation) encode(f *Fact) {
 	if m&hasSeverity != 0 {
 		b = append(b, f.Severity)
 	}
+	if m&hasDisposition != 0 {
+		b = append(b, byte(f.Disposition))
+	}
+	if m&hasDue != 0 {
+		b = binary.AppendVarint(b, f.Due-f.At)
+	}
 	o.data = o.appendNames(b, f, m)
 	o.count++
 }
@@ -103,7 +112,7 @@ func (o *Operation) appendNames(b []byte, f *Fact, m uint32) []byte {
 		name string
 	}{
 		{hasNamespace, f.Namespace}, {hasOperationName, f.OperationName}, {hasInstance, f.Instance}, {hasSystem, f.System},
-		{hasDestination, f.Destination}, {hasGroup, f.Group}, {hasErrorType, f.ErrorType},
+		{hasDestination, f.Destination}, {hasGroup, f.Group}, {hasErrorType, f.ErrorType}, {hasType, f.Type},
 	} {
 		if m&shared.bit != 0 {
 			b = o.appendName(b, shared.name)
@@ -181,6 +190,14 @@ func (d *decoder) next(f *Fact) {
 	if m&hasSeverity != 0 {
 		f.Severity = d.byte()
 	}
+	if m&hasDisposition != 0 {
+		f.Disposition = Disposition(d.byte())
+	}
+	if m&hasDue != 0 {
+		delay, n := binary.Varint(d.data)
+		d.data = d.data[n:]
+		f.Due = f.At + delay
+	}
 	d.names(f, m)
 }
 
@@ -199,7 +216,7 @@ func (d *decoder) names(f *Fact, m uint32) {
 		name *string
 	}{
 		{hasNamespace, &f.Namespace}, {hasOperationName, &f.OperationName}, {hasInstance, &f.Instance}, {hasSystem, &f.System},
-		{hasDestination, &f.Destination}, {hasGroup, &f.Group}, {hasErrorType, &f.ErrorType},
+		{hasDestination, &f.Destination}, {hasGroup, &f.Group}, {hasErrorType, &f.ErrorType}, {hasType, &f.Type},
 	} {
 		if m&shared.bit != 0 {
 			*shared.name = d.name()

@@ -49,11 +49,14 @@ const (
 	KindOperationFailed
 	// KindAlias states nothing but that ID and Alias name the same operation.
 	KindAlias
+	// KindAlive: a sign of life of a span that has not ended (the heartbeat of a partial span, the extension of a job's lock).
+	// Its span is Trace and Span, At is the time of the sign and End when the next one is due at the latest.
+	KindAlive
 )
 
 var kindNames = [...]string{
 	"unknown", "send", "receive", "process", "settle", "work", "started", "succeeded", "failed", "log", "exception",
-	"operation_completed", "operation_failed", "alias",
+	"operation_completed", "operation_failed", "alias", "alive",
 }
 
 // String returns the name used in metrics and in the API.
@@ -68,6 +71,42 @@ const (
 	OutcomeOK
 	OutcomeError
 )
+
+// Disposition says what becomes of a message after an attempt, where the record says so.
+type Disposition uint8
+
+// The dispositions. They are those of settlement in messaging systems (Azure Service Bus: complete, abandon, dead letter),
+// and the states of job queues.
+const (
+	// DispositionUnknown: the record does not say.
+	DispositionUnknown Disposition = iota
+	// DispositionComplete: the message is done with.
+	DispositionComplete
+	// DispositionRetry: the message will be tried again.
+	DispositionRetry
+	// DispositionFinal: there will be no further attempt; who processed it decided so.
+	DispositionFinal
+	// DispositionRejected: the message was rejected and not put back. Its queue dead-letters it, or drops it, or brings it
+	// back after a delay.
+	DispositionRejected
+	// DispositionDeadLetter: the queue gave up on the message: dead-lettered, archived, discarded after its last attempt.
+	DispositionDeadLetter
+)
+
+var dispositionNames = [...]string{"", "complete", "retry", "final", "rejected", "dead_letter"}
+
+// String returns the name used in configuration and in the API.
+func (d Disposition) String() string { return dispositionNames[d] }
+
+// ParseDisposition returns the disposition with the given name.
+func ParseDisposition(name string) (Disposition, bool) {
+	for i, n := range dispositionNames {
+		if n == name && i > 0 {
+			return Disposition(i), true
+		}
+	}
+	return 0, false
+}
 
 // Reason says why a fact was attached to its operation, the strongest first (design: identity).
 type Reason uint8
@@ -109,10 +148,14 @@ type Fact struct {
 	IDRank, AliasRank uint8
 	// Severity is the OTLP severity number of a log record, 0 for spans.
 	Severity uint8
+	// Disposition says what becomes of the message after this attempt.
+	Disposition Disposition
 	// JoinedBy is set when the fact is attached. It is not part of the fact's identity: of two equal facts the stronger reason stays.
 	JoinedBy Reason
 
 	At, End int64
+	// Due is the time before which a scheduled message is not to be consumed, 0 if the record does not say.
+	Due int64
 
 	Trace     TraceID
 	LinkTrace TraceID
@@ -136,6 +179,8 @@ type Fact struct {
 	// Destination is the name as the record's own side knows it. For Kafka without message IDs, MessageID is
 	// topic/partition/offset.
 	System, Destination, Group, MessageID string
+	// Type is the type of the message: the kind of a job, the name of a task. Messages of one destination are told apart by it.
+	Type string
 
 	ErrorType, ErrorMessage string
 	// Detail is the bounded stack trace of an exception, or the body of a log record.
@@ -206,14 +251,14 @@ func (f *Fact) compareRest(g *Fact) int {
 		cmp.Compare(f.ID, g.ID), cmp.Compare(f.Alias, g.Alias), cmp.Compare(f.Namespace, g.Namespace),
 		cmp.Compare(f.OperationName, g.OperationName),
 		cmp.Compare(f.Service, g.Service), cmp.Compare(f.Instance, g.Instance), cmp.Compare(f.Name, g.Name),
-		cmp.Compare(f.System, g.System), cmp.Compare(f.Destination, g.Destination), cmp.Compare(f.Group, g.Group),
+		cmp.Compare(f.Due, g.Due), cmp.Compare(f.Type, g.Type), cmp.Compare(f.System, g.System), cmp.Compare(f.Destination, g.Destination), cmp.Compare(f.Group, g.Group),
 		cmp.Compare(f.ErrorType, g.ErrorType), cmp.Compare(f.ErrorMessage, g.ErrorMessage), cmp.Compare(f.Detail, g.Detail),
 	)
 }
 
 // flags packs the small fields, so that they compare as one number.
 func (f *Fact) flags() uint64 {
-	v := uint64(f.Outcome)<<40 | uint64(f.IDRank)<<24 | uint64(f.AliasRank)<<16 | uint64(f.Severity)<<8
+	v := uint64(f.Disposition)<<48 | uint64(f.Outcome)<<40 | uint64(f.IDRank)<<24 | uint64(f.AliasRank)<<16 | uint64(f.Severity)<<8
 	for i, b := range [...]bool{f.Consumer, f.Remote, f.Batch} {
 		if b {
 			v |= 1 << i

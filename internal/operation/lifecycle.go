@@ -126,7 +126,7 @@ func richer(e, other *Error) *Error {
 func (r *reducer) notes() {
 	for i := range r.facts {
 		f := &r.facts[i]
-		if f.Kind < KindStarted || f.Kind == KindAlias {
+		if f.Kind < KindStarted || f.Kind == KindAlias || f.Kind == KindAlive {
 			continue
 		}
 		note := Note{Origin: origin(f), At: f.At, Severity: f.Severity, Body: cmp.Or(f.Detail, f.Name)}

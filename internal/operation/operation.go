@@ -114,6 +114,31 @@ func order(facts []Fact) []Fact {
 		}
 		last.JoinedBy = stronger(last.JoinedBy, facts[i].JoinedBy)
 	}
+	return latestSigns(kept)
+}
+
+// latestSigns keeps of the signs of life of one span only the latest: a worker that is busy for a day gives thousands.
+func latestSigns(facts []Fact) []Fact {
+	var latest map[Record]int
+	for i := range facts {
+		f := &facts[i]
+		if f.Kind != KindAlive {
+			continue
+		}
+		if latest == nil {
+			latest = make(map[Record]int)
+		}
+		latest[f.Record()] = i
+	}
+	if latest == nil {
+		return facts
+	}
+	kept := facts[:0]
+	for i := range facts {
+		if facts[i].Kind != KindAlive || latest[facts[i].Record()] == i {
+			kept = append(kept, facts[i])
+		}
+	}
 	return kept
 }
 

@@ -18,7 +18,7 @@ func drawFact(t *rapid.T) Fact {
 	names := rapid.SampledFrom([]string{"", "a", "b"})
 	at := rapid.Int64Range(1, 60).Draw(t, "at") * int64(time.Second)
 	f := Fact{
-		Kind:      rapid.SampledFrom([]Kind{KindSend, KindReceive, KindProcess, KindSettle, KindWork, KindStarted, KindSucceeded, KindFailed, KindLog, KindException, KindAlias}).Draw(t, "kind"),
+		Kind:      rapid.SampledFrom([]Kind{KindSend, KindReceive, KindProcess, KindSettle, KindWork, KindStarted, KindSucceeded, KindFailed, KindLog, KindException, KindAlias, KindAlive}).Draw(t, "kind"),
 		Outcome:   rapid.SampledFrom([]Outcome{OutcomeUnset, OutcomeOK, OutcomeError}).Draw(t, "outcome"),
 		Remote:    rapid.Bool().Draw(t, "remote"),
 		JoinedBy:  rapid.SampledFrom([]Reason{ReasonCorrelationID, ReasonTrace, ReasonLink}).Draw(t, "reason"),
@@ -30,7 +30,10 @@ func drawFact(t *rapid.T) Fact {
 		MessageID: rapid.SampledFrom([]string{"", "m1", "m2", "0123456789abcdef"}).Draw(t, "message"),
 		Group:     rapid.SampledFrom([]string{"", "g1", "g2"}).Draw(t, "group"),
 	}
-	f.Destination = names.Draw(t, "destination")
+	f.Destination = rapid.SampledFrom([]string{"", "a", "b", "a.retry", "a.dlq"}).Draw(t, "destination")
+	f.Disposition = Disposition(rapid.IntRange(0, int(DispositionDeadLetter)).Draw(t, "disposition"))
+	f.Type = rapid.SampledFrom([]string{"", "charge", "pack"}).Draw(t, "type")
+	f.Due = rapid.SampledFrom([]int64{0, f.At, f.At + 20}).Draw(t, "due")
 	f.IDRank = uint8(len(f.ID) % 3)
 	f.Trace[0] = byte(rapid.IntRange(1, 3).Draw(t, "trace"))
 	f.Span[0] = byte(rapid.IntRange(1, 9).Draw(t, "span"))

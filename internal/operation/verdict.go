@@ -11,15 +11,19 @@ const (
 	StateCompleted
 	StateFailed
 	StateStuck
+	// StateDeadLettered: a message of it was given up by its queue, and nothing succeeded with it since.
+	StateDeadLettered
 )
 
-var stateNames = [...]string{"in_progress", "completed", "failed", "stuck"}
+var stateNames = [...]string{"in_progress", "completed", "failed", "stuck", "dead_lettered"}
 
 // String returns the name used in the API, in events and on spans.
 func (s State) String() string { return stateNames[s] }
 
 // Final reports whether the state ends an operation, unless late evidence corrects it.
-func (s State) Final() bool { return s == StateCompleted || s == StateFailed }
+func (s State) Final() bool {
+	return s == StateCompleted || s == StateFailed || s == StateDeadLettered
+}
 
 // ParseState returns the state with the given name.
 func ParseState(name string) (State, bool) {

@@ -38,9 +38,11 @@ const (
 	HopDone
 	// HopFailed: the last attempt failed.
 	HopFailed
+	// HopDeadLettered: the queue gave up on the message, or the hop is a dead-letter queue itself.
+	HopDeadLettered
 )
 
-var hopStateNames = [...]string{"waiting", "processing", "done", "failed"}
+var hopStateNames = [...]string{"waiting", "processing", "done", "failed", "dead_lettered"}
 
 // String returns the name used in the API.
 func (s HopState) String() string { return hopStateNames[s] }
@@ -48,7 +50,11 @@ func (s HopState) String() string { return hopStateNames[s] }
 // Hop is one message's way through one destination.
 type Hop struct {
 	System, Destination, MessageID string
-	State                          HopState
+	// Type is the type of the message (the kind of a job, the name of a task), if known.
+	Type  string
+	State HopState
+	// DueAt is the time before which a scheduled message is not to be consumed, 0 without one.
+	DueAt int64
 	// Sends are the records of sending, in order of time; none if only the consumers are known. More than one means that
 	// the same message was published again.
 	Sends []Send
@@ -102,6 +108,11 @@ type Attempt struct {
 	// ReceivedAt is the first sign of this attempt, StartedAt when processing began, EndedAt when it ended (0: it has not).
 	ReceivedAt, StartedAt, EndedAt int64
 	Outcome                        Outcome
+	// Disposition says what became of the message after this attempt, where a record says so.
+	Disposition Disposition
+	// AliveAt is the last sign of life of an attempt that has not ended, AliveUntil when the next one is due at the latest; 0
+	// where the worker gives no such signs.
+	AliveAt, AliveUntil int64
 	// Destination is the name the consumer knows the destination by, where that differs from the producer's.
 	Destination string
 	// Inferred says that no record of this attempt exists, but what it did later does.
