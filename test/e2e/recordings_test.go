@@ -31,7 +31,7 @@ func TestRecordings(t *testing.T) {
 		right int
 	}{{"node-amqplib", 138}, {"go-kotel", 121}} {
 		t.Run(tc.name, func(t *testing.T) {
-			recording, err := replay.Load(filepath.Join("../replay/testdata", tc.name))
+			recording, err := replay.Load(filepath.Join("../conformance/testdata", tc.name))
 			require.NoError(t, err)
 			verdicts := map[replay.Order]map[string]string{}
 			for _, order := range []replay.Order{replay.OrderArrival, replay.OrderReversed} {

@@ -2,6 +2,6 @@
 // happened.
 //
 // A recording is a folder: export requests as OTLP JSON in the order in which they arrived, one per line, and TRUTH.json,
-// which the applications wrote synchronously and which shares nothing with their telemetry. Two recordings are in testdata;
+// which the applications wrote synchronously and which shares nothing with their telemetry. The recordings are in test/conformance/testdata;
 // the command in cmd replays any.
 package replay

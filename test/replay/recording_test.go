@@ -19,7 +19,7 @@ func TestLoadTheShippedRecordings(t *testing.T) {
 		{"go-kotel", 129, 180, 1898, 755},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			recording, err := Load(filepath.Join("testdata", tc.name))
+			recording, err := Load(filepath.Join("../conformance/testdata", tc.name))
 			require.NoError(t, err)
 			require.Equal(t, tc.name, recording.Name)
 			require.Equal(t, tc.name, recording.Truth.Scenario)

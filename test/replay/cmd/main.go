@@ -28,7 +28,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.recording, "recording", "test/replay/testdata/go-kotel", "folder of the recording")
+	flag.StringVar(&o.recording, "recording", "test/conformance/testdata/go-kotel", "folder of the recording")
 	flag.StringVar(&o.endpoint, "endpoint", "http://localhost:4318", "OTLP/HTTP end point of the collector")
 	flag.StringVar(&o.console, "console", "http://localhost:8321", "console of the collector")
 	flag.StringVar(&o.order, "order", string(replay.OrderArrival), "arrival, reversed or shuffled")
