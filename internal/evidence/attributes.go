@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"slices"
 	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -31,11 +32,19 @@ const (
 	fieldExceptionMessage
 	fieldExceptionStack
 	fieldEventName
+	fieldRoutingKey
+	fieldType
+	fieldDue
+	fieldState
+	fieldRetries
+	fieldMaxRetries
+	fieldDisposition
 	fieldCount
 )
 
 // names lists for each field the attributes that carry it, the current name first: of several on one record the first
-// counts. Sources: semantic conventions 1.44 and the renames in their schema files back to 1.12.
+// counts. Sources: semantic conventions 1.44 and the renames in their schema files back to 1.12, and the attributes that
+// job queues record under a prefix of their own (what they record without one is in [DefaultLibraries]).
 var names = [fieldCount][]string{
 	fieldService:       {"service.name"},
 	fieldInstance:      {"service.instance.id"},
@@ -43,14 +52,19 @@ var names = [fieldCount][]string{
 	fieldPID:           {"process.pid"},
 	fieldOperationName: {"async.operation.name"},
 	fieldSystem:        {"messaging.system"},
-	fieldOperation:     {"messaging.operation.type", "messaging.operation", "messaging.operation.name"},
-	fieldDestination:   {"messaging.destination.name", "messaging.destination", "messaging.source.name", "messaging.source"},
+	fieldOperation: {
+		"messaging.operation.type", "messaging.operation", "messaging.operation.name", "bullmq.queue.operation", "celery.action",
+	},
+	fieldDestination: {
+		"messaging.destination.name", "messaging.destination", "messaging.source.name", "messaging.source", "bullmq.queue.name",
+		"asynq.queue",
+	},
 	fieldGroup: {
 		"messaging.consumer.group.name", "messaging.destination.subscription.name", "messaging.kafka.consumer.group",
 		"messaging.kafka.consumer_group", "messaging.rocketmq.client_group", "messaging.eventhubs.consumer.group",
 		"messaging.servicebus.destination.subscription_name",
 	},
-	fieldMessageID: {"messaging.message.id", "messaging.message_id"},
+	fieldMessageID: {"messaging.message.id", "messaging.message_id", "asynq.task.id", "bullmq.job.id"},
 	fieldPartition: {
 		"messaging.destination.partition.id", "messaging.kafka.destination.partition", "messaging.kafka.source.partition",
 		"messaging.kafka.partition",
@@ -59,9 +73,19 @@ var names = [fieldCount][]string{
 	fieldBatchCount:       {"messaging.batch.message_count"},
 	fieldErrorType:        {"error.type"},
 	fieldExceptionType:    {"exception.type"},
-	fieldExceptionMessage: {"exception.message"},
+	fieldExceptionMessage: {"exception.message", "bullmq.job.failed.reason"},
 	fieldExceptionStack:   {"exception.stacktrace"},
 	fieldEventName:        {"event.name"},
+	fieldRoutingKey:       {"messaging.rabbitmq.destination.routing_key", "messaging.rabbitmq.routing_key"},
+	fieldType: {
+		"asynq.task.type", "bullmq.job.name", "celery.task_name", "messaging.sidekiq.job_class", "messaging.message.type",
+		"messaging.servicebus.message.type",
+	},
+	fieldDue:         {"celery.eta", "messaging.rocketmq.message.delivery_timestamp"},
+	fieldState:       {"celery.state"},
+	fieldRetries:     {"asynq.retry_count", "celery.retries", "messaging.message.retry.count"},
+	fieldMaxRetries:  {"asynq.max_retry"},
+	fieldDisposition: {"messaging.servicebus.disposition_status", "messaging.settlement"},
 }
 
 // table finds the meaning of an attribute by its name: a hash over length, first and last byte leads to the few names that
@@ -85,16 +109,36 @@ type meaning struct {
 	// correlation is the rank among the correlation keys plus 1, 0 for none; a key may be both.
 	correlation uint16
 	namespace   bool
+	// flag is the name of an attribute that says yes or no about how a span ended.
+	flag string
 }
 
-func newTable(cfg Config) table {
+// newTable returns the table for the records of a library, nil for those of all others.
+func newTable(cfg Config, lib *Library) *table {
 	entries := make(map[string]meaning)
+	if lib != nil {
+		for name, keys := range lib.Attributes {
+			f := attributeFields[name]
+			for i, key := range keys {
+				entries[key] = meaning{field: f, rank: uint8(i)}
+			}
+		}
+	}
 	for f, keys := range names {
+		first := 0
+		if lib != nil {
+			first = len(lib.Attributes[fieldNames[f]])
+		}
 		for rank, key := range keys {
-			entries[key] = meaning{field: field(f), rank: uint8(rank)}
+			if _, taken := entries[key]; !taken {
+				entries[key] = meaning{field: field(f), rank: uint8(first + rank)}
+			}
 		}
 	}
 	for rank, key := range cfg.CorrelationKeys {
+		if lib != nil && slices.Contains(lib.IgnoreKeys, key) {
+			continue
+		}
 		m := entries[key]
 		if m.correlation == 0 {
 			m.correlation = uint16(rank) + 1
@@ -106,8 +150,11 @@ func newTable(cfg Config) table {
 		m.namespace = true
 		entries[cfg.NamespaceKey] = m
 	}
-	var t table
+	t := &table{}
 	for key, m := range entries {
+		if m.field == fieldState || m.field == fieldDisposition {
+			m.flag = key
+		}
 		t.slots[slot(key)] = append(t.slots[slot(key)], namedMeaning{key, m})
 	}
 	return t
@@ -136,6 +183,8 @@ type attributeValues struct {
 	// ranks are those of the names the texts came under, plus 1; 0 = no text.
 	ranks [fieldCount]uint8
 	ids   identified
+	// types are the values of an attribute that lists the types of several messages, after the first.
+	types []string
 	// used says that there is anything to clear.
 	used bool
 }
@@ -150,8 +199,12 @@ func (b *Batch) values() *attributeValues {
 
 // read goes through the attributes once.
 func (x *Extractor) read(b *Batch, attributes pcommon.Map, a *attributeValues) {
+	if b.profile == nil {
+		b.profile = x.profiles.base
+	}
+	keys := b.profile.keys
 	for key, value := range attributes.All() {
-		if m, ok := x.keys.find(key); ok {
+		if m, ok := keys.find(key); ok {
 			x.take(b, m, value, a)
 		}
 	}
@@ -160,9 +213,15 @@ func (x *Extractor) read(b *Batch, attributes pcommon.Map, a *attributeValues) {
 func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attributeValues) {
 	a.used = true
 	text, ok := textOf(value)
+	if !ok && value.Type() == pcommon.ValueTypeSlice {
+		text, ok = b.list(m, value.Slice(), a)
+	}
 	if !ok {
 		b.drop(DropWrongType)
 		return
+	}
+	if m.flag != "" && value.Type() == pcommon.ValueTypeBool {
+		text = m.flag + "=" + text
 	}
 	if m.correlation > 0 {
 		if id, ok := x.id(text); ok {
@@ -180,6 +239,24 @@ func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attribute
 	a.text[m.field], a.ranks[m.field] = b.cut(text, limits[m.field]), m.rank+1
 }
 
+// maxTypes bounds the messages that one span can list by their types.
+const maxTypes = 1000
+
+// list reads an attribute that lists several values: the types of messages that were sent at once. It returns the first.
+func (b *Batch) list(m *meaning, values pcommon.Slice, a *attributeValues) (string, bool) {
+	if m.field != fieldType || values.Len() == 0 {
+		return "", m.field == fieldType
+	}
+	if values.Len() > maxTypes {
+		b.Dropped[DropTooMany] += values.Len() - maxTypes
+	}
+	for i := 1; i < min(values.Len(), maxTypes); i++ {
+		text, _ := textOf(values.At(i))
+		a.types = append(a.types, b.cut(text, maxName))
+	}
+	return textOf(values.At(0))
+}
+
 // limits are the greatest lengths of texts in bytes.
 var limits = func() (l [fieldCount]int) {
 	for i := range l {
@@ -189,13 +266,15 @@ var limits = func() (l [fieldCount]int) {
 	return l
 }()
 
-// textOf returns a string as it is and a number in decimal. Other types name nothing.
+// textOf returns a string as it is, a number in decimal and a truth as "true" or "false". Other types name nothing.
 func textOf(v pcommon.Value) (string, bool) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		return v.Str(), true
 	case pcommon.ValueTypeInt:
 		return strconv.FormatInt(v.Int(), 10), true
+	case pcommon.ValueTypeBool:
+		return strconv.FormatBool(v.Bool()), true
 	}
 	return "", false
 }

@@ -46,7 +46,7 @@ func (x *Extractor) jsonBody(b *Batch, s string, a *attributeValues) {
 
 func (x *Extractor) jsonField(b *Batch, key json.Token, raw json.RawMessage, a *attributeValues) {
 	name, _ := key.(string)
-	m, ok := x.keys.find(name)
+	m, ok := b.profile.keys.find(name)
 	if !ok {
 		return
 	}

@@ -34,6 +34,8 @@ type Config struct {
 	NamespaceKey string
 	// JunkIDs are values that name no operation, besides the usual ones.
 	JunkIDs []string
+	// Libraries say how instrumentations depart from the conventions; of two for one scope the first counts.
+	Libraries []Library
 }
 
 // DefaultCorrelationKeys are those that conventions and common practice use (design: identity).
@@ -46,7 +48,7 @@ func DefaultCorrelationKeys() []string {
 
 // Extractor draws facts. It is immutable and safe for concurrent use.
 type Extractor struct {
-	keys table
+	profiles profiles
 	junk map[string]struct{}
 }
 
@@ -61,7 +63,11 @@ func NewExtractor(cfg Config) (*Extractor, error) {
 	if slices.Contains(cfg.CorrelationKeys, "") {
 		return nil, errors.New("a correlation key is empty")
 	}
-	return &Extractor{keys: newTable(cfg), junk: junkSet(cfg.JunkIDs)}, nil
+	ps, err := newProfiles(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Extractor{profiles: ps, junk: junkSet(cfg.JunkIDs)}, nil
 }
 
 // Ref tells which record a fact was drawn from, by the indices in the batch of telemetry.
@@ -76,6 +82,8 @@ type Batch struct {
 	Dropped [dropCount]int
 
 	resource resource
+	// profile is that of the scope at hand.
+	profile *profile
 	// scratch holds the values of the record at hand.
 	scratch attributeValues
 }
@@ -85,7 +93,7 @@ func (b *Batch) Reset() {
 	clear(b.Facts)
 	b.Facts, b.Refs = b.Facts[:0], b.Refs[:0]
 	b.Dropped = [dropCount]int{}
-	b.resource, b.scratch = resource{}, attributeValues{}
+	b.resource, b.profile, b.scratch = resource{}, nil, attributeValues{}
 }
 
 func (b *Batch) drop(reason DropReason) { b.Dropped[reason]++ }
@@ -167,7 +175,7 @@ func (b *Batch) emit(f *operation.Fact, d *identified, ref Ref) {
 
 // readResource reads what all records of a resource have in common.
 func (x *Extractor) readResource(b *Batch, attributes pcommon.Map) {
-	b.resource = resource{}
+	b.resource, b.profile = resource{}, x.profiles.base
 	var a attributeValues
 	x.read(b, attributes, &a)
 	b.resource.service = a.text[fieldService]

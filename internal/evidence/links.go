@@ -1,27 +1,74 @@
 package evidence
 
 import (
+	"strconv"
+
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/throughline/throughline/internal/operation"
 )
 
-// outcome sets how the span ended and, if it failed, by what.
-func (x *Extractor) outcome(b *Batch, f *operation.Fact, a *attributeValues, span ptrace.Span) {
+// outcome sets how the span ended, what becomes of the message, and, if it failed, by what. What the library says in its
+// own words comes before the status: a failure that the library handles leaves that unset, and a message put back sets it.
+func (b *Batch) outcome(f *operation.Fact, a *attributeValues, span ptrace.Span) {
 	switch span.Status().Code() {
 	case ptrace.StatusCodeOk:
 		f.Outcome = operation.OutcomeOK
 	case ptrace.StatusCodeError:
 		f.Outcome = operation.OutcomeError
-		f.ErrorType = a.text[fieldErrorType]
 		f.ErrorMessage = b.cut(span.Status().Message(), maxMessage)
 	}
+	for _, word := range [...]string{a.text[fieldState], a.text[fieldDisposition]} {
+		b.say(f, word)
+	}
+	if f.Kind == operation.KindSettle {
+		b.say(f, a.text[fieldOperation])
+	}
+	if f.ErrorMessage != "" {
+		b.say(f, f.ErrorMessage)
+	}
+	for _, event := range span.Events().All() {
+		b.say(f, event.Name())
+	}
+	if f.Outcome == operation.OutcomeError {
+		f.ErrorType = a.text[fieldErrorType]
+		if f.Disposition == operation.DispositionUnknown && exhausted(a) {
+			f.Disposition = operation.DispositionDeadLetter
+		}
+	}
+}
+
+// say applies what a word means to the library.
+func (b *Batch) say(f *operation.Fact, word string) {
+	if word == "" {
+		return
+	}
+	e, known := b.profile.outcomes[word]
+	if !known {
+		return
+	}
+	if e.outcome != operation.OutcomeUnset {
+		f.Outcome = e.outcome
+	}
+	f.Disposition = max(f.Disposition, e.disposition)
+	if e.unfinished {
+		f.End, f.Outcome, f.ErrorMessage = 0, operation.OutcomeUnset, ""
+	}
+}
+
+// exhausted reports whether a failed attempt was the last that its queue allows.
+func exhausted(a *attributeValues) bool {
+	retries, err := strconv.Atoi(a.text[fieldRetries])
+	limit, errLimit := strconv.Atoi(a.text[fieldMaxRetries])
+	return err == nil && errLimit == nil && limit > 0 && retries >= limit
 }
 
 // links appends the fact, once for each link if there are several: a batch concerns several messages, and says of each what
 // its link says.
 func (x *Extractor) links(b *Batch, f *operation.Fact, a *attributeValues, links ptrace.SpanLinkSlice, ref Ref) {
 	switch n := links.Len(); {
+	case len(a.types) > 0 && n == 0:
+		b.several(f, a, ref)
 	case n == 0:
 		f.Batch = f.Kind != operation.KindWork && isBatch(a.text[fieldBatchCount])
 		b.emit(f, &a.ids, ref)
@@ -47,6 +94,16 @@ func (x *Extractor) links(b *Batch, f *operation.Fact, a *attributeValues, links
 			x.link(b, &one, &ids, link)
 			b.emit(&one, &ids, ref)
 		}
+	}
+}
+
+// several appends the fact once for each message that the span sent at once, of which it tells the types alone.
+func (b *Batch) several(f *operation.Fact, a *attributeValues, ref Ref) {
+	b.emit(f, &a.ids, ref)
+	for _, t := range a.types {
+		one := *f
+		one.Type = t
+		b.emit(&one, &a.ids, ref)
 	}
 }
 

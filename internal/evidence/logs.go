@@ -22,6 +22,7 @@ func (x *Extractor) Logs(b *Batch, ld plog.Logs) {
 				x.readResource(b, rl.Resource().Attributes())
 				read = true
 			}
+			b.profile = x.profiles.of(sl.Scope().Name())
 			for i, record := range sl.LogRecords().All() {
 				x.log(b, record, Ref{r, s, i})
 			}
@@ -58,7 +59,7 @@ func (x *Extractor) log(b *Batch, record plog.LogRecord, ref Ref) {
 		Trace: operation.TraceID(record.TraceID()), Span: operation.SpanID(record.SpanID()),
 		Service: b.resource.service, Instance: b.resource.instance,
 	}
-	messaging(&f, a, "")
+	b.messaging(&f, a, "")
 	b.words(&f, a, event, record.Body())
 	b.emit(&f, &a.ids, ref)
 }

@@ -1,7 +1,9 @@
 package evidence
 
 import (
+	"strconv"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -22,6 +24,7 @@ func (x *Extractor) Traces(b *Batch, td ptrace.Traces) {
 				x.readResource(b, rs.Resource().Attributes())
 				read = true
 			}
+			b.profile = x.profiles.of(ss.Scope().Name())
 			for i, span := range ss.Spans().All() {
 				x.span(b, span, Ref{r, s, i})
 			}
@@ -45,8 +48,8 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 		a.ids.inherit(&b.resource.ids)
 		a.used = true
 	}
-	kind := kindOf(span, a)
-	if kind == operation.KindUnknown {
+	kind := b.kindOf(span, a)
+	if kind == operation.KindUnknown || kind == kindIgnored {
 		return
 	}
 	f := operation.Fact{
@@ -63,17 +66,22 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 	if !b.times(&f, span) {
 		return
 	}
-	messaging(&f, a, span.Name())
-	x.outcome(b, &f, a, span)
+	b.messaging(&f, a, span.Name())
+	b.outcome(&f, a, span)
 	x.links(b, &f, a, span.Links(), ref)
 	x.exceptions(b, &f, span.Events(), ref)
 }
 
-// kindOf says what a span states: by its operation type, else by its span kind. A span that carries a correlation ID, or
-// is the entry into a service, is at least work; any other is no evidence.
-func kindOf(span ptrace.Span, a *attributeValues) operation.Kind {
-	if kind := operationKinds[a.text[fieldOperation]]; kind != operation.KindUnknown {
+// kindOf says what a span states: by its operation or its name as its library uses them, else by its span kind. A span that
+// carries a correlation ID, or is the entry into a service, is at least work; any other is no evidence.
+func (b *Batch) kindOf(span ptrace.Span, a *attributeValues) operation.Kind {
+	if kind := b.profile.operations[a.text[fieldOperation]]; kind != operation.KindUnknown {
 		return kind
+	}
+	if b.profile.named {
+		if kind := b.profile.operations[span.Name()]; kind != operation.KindUnknown {
+			return kind
+		}
 	}
 	switch span.Kind() {
 	case ptrace.SpanKindProducer:
@@ -87,15 +95,6 @@ func kindOf(span ptrace.Span, a *attributeValues) operation.Kind {
 		return operation.KindWork
 	}
 	return operation.KindUnknown
-}
-
-// operationKinds are the values of messaging.operation.type and its predecessors, and the values of
-// messaging.operation.name that leave no doubt.
-var operationKinds = map[string]operation.Kind{
-	"send": operation.KindSend, "create": operation.KindSend, "publish": operation.KindSend,
-	"receive": operation.KindReceive, "poll": operation.KindReceive,
-	"process": operation.KindProcess, "deliver": operation.KindProcess, "consume": operation.KindProcess,
-	"settle": operation.KindSettle, "ack": operation.KindSettle, "nack": operation.KindSettle,
 }
 
 // The times that telemetry of our days can have: from 2000 to 2200, in nanoseconds since 1970.
@@ -122,10 +121,20 @@ func (b *Batch) times(f *operation.Fact, span ptrace.Span) bool {
 }
 
 // messaging fills in what the messaging attributes say.
-func messaging(f *operation.Fact, a *attributeValues, spanName string) {
-	f.OperationName = a.text[fieldOperationName]
+func (b *Batch) messaging(f *operation.Fact, a *attributeValues, spanName string) {
+	f.OperationName, f.Type = a.text[fieldOperationName], a.text[fieldType]
 	f.System, f.Destination = a.text[fieldSystem], a.text[fieldDestination]
 	f.Group, f.MessageID = a.text[fieldGroup], a.text[fieldMessageID]
+	if f.System == "" && f.Kind != operation.KindWork && f.Kind != operation.KindLog {
+		f.System = b.profile.system
+	}
+	if f.Destination == "" {
+		// The default exchange of AMQP has no name: the routing key is then the queue's.
+		f.Destination = a.text[fieldRoutingKey]
+	}
+	if due := a.text[fieldDue]; due != "" {
+		f.Due = dueTime(due)
+	}
 	if offset := a.text[fieldOffset]; f.MessageID == "" && offset != "" && a.text[fieldPartition] != "" && f.Destination != "" {
 		f.MessageID = f.Destination + "/" + a.text[fieldPartition] + "/" + offset
 	}
@@ -144,13 +153,38 @@ func queueOf(spanName, destination string) string {
 	}
 	queue := ""
 	switch {
-	case operationKinds[first] == operation.KindProcess:
+	case conventions.Operations[first] == "process":
 		queue = last
-	case operationKinds[last] == operation.KindProcess:
+	case conventions.Operations[last] == "process":
 		queue = first
 	}
 	if queue == destination {
 		return ""
 	}
 	return queue
+}
+
+// dueTime reads when a scheduled message is due, in nanoseconds since 1970: RFC 3339, or a number of seconds, milliseconds
+// or nanoseconds since 1970 (told apart by its size). It returns 0 for what is none of these.
+func dueTime(text string) int64 {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return within(t.UnixNano())
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0
+	}
+	for _, unit := range [...]float64{1, 1e3, 1e6, 1e9} {
+		if at := n * unit; at >= earliest && at < latest {
+			return int64(at)
+		}
+	}
+	return 0
+}
+
+func within(at int64) int64 {
+	if at < earliest || at >= latest {
+		return 0
+	}
+	return at
 }

@@ -21,6 +21,8 @@ type Config struct {
 	NamespaceKey string `mapstructure:"namespace_key"`
 	// IgnoredIDs are values that name no operation, besides the usual ones (empty, null, 0, all-zero UUID, ...).
 	IgnoredIDs []string `mapstructure:"ignored_ids"`
+	// Libraries say in what instrumentations depart from the conventions. They come before the known ones.
+	Libraries []LibraryConfig `mapstructure:"libraries"`
 	// Stamp says whether async.operation.* attributes are added to what passes.
 	Stamp bool `mapstructure:"stamp"`
 }
@@ -56,6 +58,9 @@ func (c *Config) Validate() error {
 	}
 	if _, ok := seen[c.NamespaceKey]; ok && c.NamespaceKey != "" {
 		errs = append(errs, fmt.Errorf("`namespace_key` is %q, which is among `correlation_keys`: a key can be only one of both", c.NamespaceKey))
+	}
+	if err := c.validateLibraries(); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -39,6 +39,7 @@ type correlation struct {
 func newCorrelation(set processor.Settings, cfg *Config, signal string) (*correlation, error) {
 	extractor, err := evidence.NewExtractor(evidence.Config{
 		CorrelationKeys: cfg.CorrelationKeys, NamespaceKey: cfg.NamespaceKey, JunkIDs: cfg.IgnoredIDs,
+		Libraries: cfg.libraries(),
 	})
 	if err != nil {
 		return nil, err
