@@ -24,6 +24,9 @@ type Settings struct {
 	// ArrivalGrace is how long nothing may arrive for an operation before a verdict other than in_progress counts:
 	// telemetry of one moment arrives over several seconds.
 	ArrivalGrace time.Duration
+	// DeadLetter and Retry tell the destinations of messages that were given up and of those that are tried again; nil: by
+	// their names alone. They must be pure.
+	DeadLetter, Retry func(destination string) bool
 	// Policy returns the policy for an operation. It is called under a lock, so it must be quick and must not call back.
 	Policy func(*operation.View) *operation.Policy
 }
@@ -89,7 +92,7 @@ func New(settings Settings) (*Engine, error) {
 	}
 	e := &Engine{settings: settings, symbols: operation.NewSymbols(maxSymbols)}
 	e.identity.init(e)
-	e.habits.init()
+	e.habits.init(settings)
 	return e, nil
 }
 

@@ -13,9 +13,26 @@ const maxHabits = 10_000
 type habits struct {
 	mu        sync.RWMutex
 	processes map[string]struct{} // guarded by mu
+	// deadLetter and retry are set once.
+	deadLetter, retry func(destination string) bool
 }
 
-func (h *habits) init() { h.processes = make(map[string]struct{}) }
+func (h *habits) init(s Settings) {
+	h.processes = make(map[string]struct{})
+	h.deadLetter, h.retry = operation.DeadLetterName, operation.RetryName
+	if s.DeadLetter != nil {
+		h.deadLetter = s.DeadLetter
+	}
+	if s.Retry != nil {
+		h.retry = s.Retry
+	}
+}
+
+// DeadLetter implements [operation.Habits].
+func (h *habits) DeadLetter(destination string) bool { return h.deadLetter(destination) }
+
+// Retry implements [operation.Habits].
+func (h *habits) Retry(destination string) bool { return h.retry(destination) }
 
 // Processes implements [operation.Habits].
 func (h *habits) Processes(service string) bool {

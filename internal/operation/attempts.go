@@ -36,11 +36,12 @@ func (r *reducer) consume(f *Fact) {
 			}
 		}
 	}
+	r.learn(hop, f)
 	h := &r.hops[hop]
-	if len(h.Sends) == 0 {
-		h.adopt(f)
-	}
 	consumer := h.consumer(f)
+	if f.Due > h.SentAt() && len(h.Consumers[consumer].Attempts) == 0 {
+		h.DueAt = max(h.DueAt, f.Due)
+	}
 	p := place{what: placeAttempt, hop: hop, consumer: consumer, attempt: r.attemptFor(f, hop, consumer)}
 	r.attempt(p).amend(f)
 	if !f.Batch {
@@ -145,6 +146,7 @@ func (a *Attempt) amend(f *Fact) {
 		a.ReceivedAt = a.StartedAt
 	}
 	a.Destination = f.Destination
+	a.Disposition = max(a.Disposition, f.Disposition)
 }
 
 // settleFact takes a settlement as the end of a received message that has no process span: it was dealt with.
@@ -159,14 +161,34 @@ func (r *reducer) settleFact(f *Fact) {
 		if !c.is(f) || len(c.Attempts) == 0 {
 			continue
 		}
-		a := &c.Attempts[len(c.Attempts)-1]
-		if a.StartedAt == 0 && a.EndedAt == 0 {
-			a.EndedAt = max(f.At, f.End)
-			a.Outcome = worse(a.Outcome, f.Outcome)
-			a.Error = failure(f)
-		}
+		r.settled(c, f).settle(f)
 	}
 	r.spans[f.Record()] = place{what: placeNone}
+}
+
+// settled returns the attempt that a settlement speaks of: the one whose span it was made in, else the latest.
+func (r *reducer) settled(c *Consumer, f *Fact) *Attempt {
+	for i := range c.Attempts {
+		if a := &c.Attempts[i]; a.Trace == f.Trace && a.Span == f.Parent && !f.Parent.IsZero() {
+			return a
+		}
+	}
+	return &c.Attempts[len(c.Attempts)-1]
+}
+
+// settle takes over what the settlement says: of an attempt with a process span only what becomes of the message, unless
+// it failed without saying so.
+func (a *Attempt) settle(f *Fact) {
+	a.Disposition = max(a.Disposition, f.Disposition)
+	if a.StartedAt == 0 && a.EndedAt == 0 {
+		a.EndedAt = max(f.At, f.End)
+	}
+	if a.Outcome == OutcomeUnset || a.EndedAt == max(f.At, f.End) {
+		a.Outcome = worse(a.Outcome, f.Outcome)
+	}
+	if a.Error == nil {
+		a.Error = failure(f)
+	}
 }
 
 // works gives every other span its place.

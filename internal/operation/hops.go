@@ -12,7 +12,7 @@ func (r *reducer) sends() {
 		if f.Kind != KindSend {
 			continue
 		}
-		if p, ok := r.spans[f.Record()]; ok && !f.Batch && p.what == placeSend {
+		if p, ok := r.spans[f.Record()]; ok && !f.Batch && p.what == placeSend && r.hops[p.hop].fits(f) {
 			r.amendSend(p, f)
 			continue
 		}
@@ -20,7 +20,11 @@ func (r *reducer) sends() {
 		h := &r.hops[hop]
 		h.adopt(f)
 		h.Sends = append(h.Sends, Send{Origin: origin(f), StartedAt: f.At, EndedAt: f.End, Error: failure(f)})
+		h.DueAt = max(h.DueAt, f.Due)
 		if !f.Batch {
+			if p, sent := r.spans[f.Record()]; sent && p.what == placeSend {
+				r.alsoSent[f.Record()] = append(r.alsoSent[f.Record()], p.hop)
+			}
 			r.spans[f.Record()] = place{what: placeSend, hop: hop, send: len(h.Sends) - 1}
 		}
 		r.byOrigin[f.Record()] = hop
@@ -53,7 +57,24 @@ func (r *reducer) hopOfSend(f *Fact) int {
 // fits reports whether a further send can be of the same message: neither the destination nor the message ID says otherwise.
 func (h *hopBuild) fits(f *Fact) bool {
 	return (h.Destination == "" || f.Destination == "" || h.Destination == f.Destination) &&
-		(h.MessageID == "" || f.MessageID == "" || h.MessageID == f.MessageID)
+		(h.MessageID == "" || f.MessageID == "" || h.MessageID == f.MessageID) &&
+		(h.Type == "" || f.Type == "" || h.Type == f.Type)
+}
+
+// learn fills in what only the consumer knows of a message: its ID, mostly.
+func (r *reducer) learn(hop int, f *Fact) {
+	h := &r.hops[hop]
+	if len(h.Sends) == 0 {
+		h.adopt(f)
+	}
+	if h.Destination == "" {
+		h.Destination, h.System = f.Destination, cmp.Or(h.System, f.System)
+	}
+	h.Type = cmp.Or(h.Type, f.Type)
+	if h.MessageID == "" && f.MessageID != "" {
+		h.MessageID = f.MessageID
+		r.byMessage[messageKey{f.Destination, f.MessageID}] = hop
+	}
 }
 
 // openHop begins a hop with what the fact says of its message.
@@ -72,6 +93,7 @@ func (h *hopBuild) adopt(f *Fact) {
 	h.System = cmp.Or(h.System, f.System)
 	h.Destination = cmp.Or(h.Destination, f.Destination)
 	h.MessageID = cmp.Or(h.MessageID, f.MessageID)
+	h.Type = cmp.Or(h.Type, f.Type)
 	h.first = min(h.first, f.At)
 }
 
@@ -80,7 +102,7 @@ func (h *hopBuild) adopt(f *Fact) {
 func (r *reducer) hopOfConsumer(f *Fact, depth int) (int, bool) {
 	for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
 		if hop, ok := r.hopOfRecord(other, depth); ok {
-			return hop, true
+			return r.amongSent(other, hop, f), true
 		}
 	}
 	if hop, ok := r.hopOfMessage(f); ok {
@@ -131,24 +153,50 @@ func (r *reducer) hopOfMessage(f *Fact) (int, bool) {
 	return 0, false
 }
 
+// amongSent returns, of the hops of the messages that one span sent, the one that the record speaks of.
+func (r *reducer) amongSent(span Record, hop int, f *Fact) int {
+	for _, other := range r.alsoSent[span] {
+		if h := &r.hops[hop]; h.fits(f) && !h.consumedBy(f) {
+			break
+		}
+		hop = other
+	}
+	return hop
+}
+
 // hopByTime finds the earliest message of the same destination that was sent before and that the record's group has not
-// begun to consume.
+// begun to consume. A message of the same type comes first.
 func (r *reducer) hopByTime(f *Fact) (int, bool) {
 	if f.Destination == "" || f.Remote {
 		return 0, false
 	}
-	best, found := 0, false
+	best, likeness := 0, 0
 	for i := range r.hops {
 		h := &r.hops[i]
-		if h.Destination != f.Destination || len(h.Sends) == 0 || h.first > f.At || h.consumedBy(f) ||
-			(f.MessageID != "" && h.MessageID != "") {
+		if len(h.Sends) == 0 || h.first > f.At || h.consumedBy(f) || (f.MessageID != "" && h.MessageID != "") {
 			continue
 		}
-		if !found || h.first < r.hops[best].first {
-			best, found = i, true
+		if l := h.likeness(f); l > likeness || (l > 0 && l == likeness && h.first < r.hops[best].first) {
+			best, likeness = i, l
 		}
 	}
-	return best, found
+	return best, likeness > 0
+}
+
+// likeness says how much speaks for the record being about the hop's message, by destination and type alone; 0 if they
+// differ. A consumer that does not tell the type may be named for it, and a producer may not know the destination.
+func (h *hopBuild) likeness(f *Fact) int {
+	switch {
+	case h.Type != "" && f.Type != "" && h.Type != f.Type:
+		return 0
+	case h.Destination == "" && h.Type != "" && h.Type == f.Type:
+		return 1
+	case h.Destination != f.Destination:
+		return 0
+	case h.Type != "" && (h.Type == f.Type || h.Type == f.Name):
+		return 3
+	}
+	return 2
 }
 
 // consumedBy reports whether the group of the record showed a sign of consuming the hop's message before.

@@ -12,7 +12,7 @@ func (h *hopBuild) settle() {
 		c := &h.Consumers[i]
 		c.pulled(h.SentAt())
 		slices.SortStableFunc(c.Attempts, func(a, b Attempt) int { return cmp.Compare(a.begin(), b.begin()) })
-		c.State = c.state()
+		c.State = c.state(h.Sends)
 		c.wait(&h.Hop)
 	}
 	slices.SortStableFunc(h.Consumers, func(a, b Consumer) int {
@@ -37,21 +37,59 @@ func (a *Attempt) begin() int64 { return cmp.Or(a.ReceivedAt, a.StartedAt, a.End
 // the last, because it supersedes those before.
 func (c *Consumer) Deciding() *Attempt {
 	for i := range c.Attempts {
-		if a := &c.Attempts[i]; !a.Open() && a.Outcome != OutcomeError {
+		if a := &c.Attempts[i]; a.succeeded() {
 			return a
 		}
 	}
 	return &c.Attempts[len(c.Attempts)-1]
 }
 
-func (c *Consumer) state() HopState {
+// succeeded reports whether the attempt ended well and for good.
+func (a *Attempt) succeeded() bool {
+	return !a.Open() && a.Outcome != OutcomeError && a.Disposition != DispositionRetry
+}
+
+// state says how far the group has come. Sent again by its last attempt, or put back by it, a message waits once more.
+func (c *Consumer) state(sends []Send) HopState {
 	switch a := c.Deciding(); {
+	case a.succeeded():
+		return HopDone
+	case c.sentAgain(sends):
+		return HopWaiting
 	case a.Open():
 		return HopProcessing
-	case a.Outcome == OutcomeError:
-		return HopFailed
+	case a.Disposition == DispositionDeadLetter || a.Disposition == DispositionRejected:
+		return HopDeadLettered
+	case a.Disposition == DispositionRetry:
+		c.waitsSince = a.EndedAt
+		return HopWaiting
+	case a.Disposition != DispositionFinal && c.failures() > 1:
+		// What was tried again was worth trying; that nobody tries any more is its queue's decision.
+		return HopDeadLettered
 	}
-	return HopDone
+	return HopFailed
+}
+
+// sentAgain reports whether an attempt sent the message again and nothing began with it since.
+func (c *Consumer) sentAgain(sends []Send) bool {
+	last := c.Attempts[len(c.Attempts)-1].begin()
+	for i := range sends {
+		if s := &sends[i]; s.again && s.StartedAt > last && s.Error == nil {
+			c.waitsSince = max(c.waitsSince, s.StartedAt)
+		}
+	}
+	return c.waitsSince != 0
+}
+
+// failures is the number of attempts that failed.
+func (c *Consumer) failures() int {
+	n := 0
+	for i := range c.Attempts {
+		if a := &c.Attempts[i]; a.Outcome == OutcomeError && !a.Open() {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *Consumer) wait(h *Hop) {
@@ -59,26 +97,32 @@ func (c *Consumer) wait(h *Hop) {
 	if sent == 0 || first == 0 {
 		return
 	}
-	c.WaitedNanos = max(0, first-sent)
 	c.Skewed = first < sent
+	c.WaitedNanos = max(0, first-max(sent, h.DueAt))
 }
 
-// state: a message that could not be sent failed; else the least good group counts.
+// state: a message that could not be sent failed; in a dead-letter destination it stays what it is until somebody
+// succeeds with it; else the least good group counts.
 func (h *hopBuild) state() HopState {
-	if len(h.Consumers) == 0 {
-		for i := range h.Sends {
-			if h.Sends[i].Error == nil {
-				return HopWaiting
-			}
-		}
-		return HopFailed
-	}
-	states := [...]int{HopFailed: 3, HopProcessing: 2, HopWaiting: 1, HopDone: 0}
 	worst := HopDone
 	for i := range h.Consumers {
-		if states[h.Consumers[i].State] > states[worst] {
+		if badness[h.Consumers[i].State] > badness[worst] {
 			worst = h.Consumers[i].State
 		}
 	}
-	return worst
+	switch {
+	case h.deadLetter && (len(h.Consumers) == 0 || worst != HopDone):
+		return HopDeadLettered
+	case len(h.Consumers) > 0:
+		return worst
+	}
+	for i := range h.Sends {
+		if h.Sends[i].Error == nil {
+			return HopWaiting
+		}
+	}
+	return HopFailed
 }
+
+// badness orders the states of the groups of one hop.
+var badness = [...]int{HopFailed: 4, HopDeadLettered: 3, HopProcessing: 2, HopWaiting: 1, HopDone: 0}

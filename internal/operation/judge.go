@@ -45,6 +45,8 @@ func (c *Consumer) flags() Flags {
 		switch {
 		case a.Open() || (a.Inferred && a.Span.IsZero() && !a.repeat):
 			// It left no trace of its own, so it may be one of those that did.
+		case a.Outcome != OutcomeError && a.Disposition == DispositionRetry:
+			// Put off, without having failed.
 		case a.Outcome == OutcomeError && !c.repeated(i):
 			failed = true
 		default:
@@ -125,25 +127,54 @@ func (j *judge) hops() {
 
 func (j *judge) unconsumed(i int, h *Hop) {
 	j.open = true
-	if h.State == HopFailed {
+	switch h.State {
+	case HopFailed:
 		j.after(StateFailed, StuckNone, i, -1, h.Sends[len(h.Sends)-1].SentAt(), int64(j.policy.RetryWithin))
+		return
+	case HopDeadLettered:
+		j.after(StateDeadLettered, StuckNone, i, -1, h.SentAt(), 0)
 		return
 	}
 	if sent := h.SentAt(); sent != 0 {
-		j.after(StateStuck, StuckWaiting, i, -1, sent, int64(j.policy.Waiting))
+		j.after(StateStuck, StuckWaiting, i, -1, max(sent, h.DueAt), int64(j.policy.Waiting))
 	}
 }
 
 func (j *judge) consumer(i, k int, c *Consumer) {
 	last := &c.Attempts[len(c.Attempts)-1]
-	switch c.State {
-	case HopProcessing:
+	if c.State != HopDone {
 		j.open = true
-		j.after(StateStuck, StuckProcessing, i, k, last.begin(), int64(j.policy.Processing))
-	case HopFailed:
-		j.open = true
-		j.after(StateFailed, StuckNone, i, k, last.EndedAt, int64(j.policy.RetryWithin))
 	}
+	switch c.State {
+	case HopWaiting:
+		j.after(StateStuck, StuckWaiting, i, k, c.waitsSince, int64(j.policy.Waiting))
+	case HopProcessing:
+		j.processing(i, k, last)
+	case HopFailed:
+		within := int64(j.policy.RetryWithin)
+		if last.Disposition == DispositionFinal {
+			within = 0
+		}
+		j.after(StateFailed, StuckNone, i, k, last.EndedAt, within)
+	case HopDeadLettered:
+		within := int64(j.policy.RetryWithin)
+		if last.Disposition == DispositionDeadLetter {
+			within = 0
+		}
+		j.after(StateDeadLettered, StuckNone, i, k, last.EndedAt, within)
+	}
+}
+
+// processing judges an attempt that has not ended: by how long it takes, and by the sign of life that did not come.
+func (j *judge) processing(i, k int, a *Attempt) {
+	if j.policy.Processing <= 0 {
+		return
+	}
+	begun := a.begin()
+	if a.AliveUntil != 0 && a.AliveUntil-begun < int64(j.policy.Processing) {
+		j.after(StateStuck, StuckProcessing, i, k, a.AliveAt, a.AliveUntil-a.AliveAt)
+	}
+	j.after(StateStuck, StuckProcessing, i, k, begun, int64(j.policy.Processing))
 }
 
 // after gives the verdict if the threshold has passed since then, or notes when it will. A stuck threshold of 0 means
@@ -157,7 +188,7 @@ func (j *judge) after(s State, reason StuckReason, hop, consumer int, since, thr
 		return
 	}
 	v := &j.verdict
-	if v.State == StateFailed && (s != StateFailed || v.Since <= since) {
+	if v.State.bad() && (!s.bad() || v.Since <= since) {
 		return
 	}
 	if v.State == StateStuck && s == StateStuck && v.Since <= since {
@@ -165,7 +196,7 @@ func (j *judge) after(s State, reason StuckReason, hop, consumer int, since, thr
 	}
 	v.State, v.Reason, v.Hop, v.Consumer, v.Since, v.Threshold = s, reason, hop, consumer, since, threshold
 	v.EndedAt = 0
-	if s == StateFailed {
+	if s.bad() {
 		v.EndedAt = since
 	}
 }

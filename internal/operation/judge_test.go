@@ -133,7 +133,7 @@ func TestJudge(t *testing.T) {
 			facts: []Fact{
 				send(1, "orders", 1, 1.1), failed(process(2, 1, "orders", "worker", 2, 3)), failed(process(3, 1, "orders", "worker", 8, 9)),
 			},
-			now: 39, state: StateFailed, flags: FlagRetried,
+			now: 39, state: StateDeadLettered, flags: FlagRetried,
 		},
 		{
 			name: "duplicated",

@@ -106,6 +106,7 @@ func (a *Attempt) log(f *Fact) {
 		a.Error = richer(a.Error, &Error{Type: f.ErrorType, Message: f.ErrorMessage, Stack: f.Detail, At: f.At})
 	}
 	a.ReceivedAt = cmp.Or(a.ReceivedAt, f.At)
+	a.Disposition = max(a.Disposition, f.Disposition)
 }
 
 // richer fills in what the first error does not say.

@@ -69,7 +69,7 @@ func requireSame(t require.TestingT, want, got *Operation) {
 	}
 }
 
-type allProcess struct{}
+type allProcess struct{ NoHabits }
 
 func (allProcess) Processes(string) bool { return true }
 

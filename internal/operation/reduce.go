@@ -11,10 +11,20 @@ type Habits interface {
 	// Processes reports whether the service is known to emit process spans. Where it is, a message that was received and
 	// not processed is still being processed; where it is not, a receive span is all there will ever be.
 	Processes(service string) bool
+	// DeadLetter reports whether the destination is one for messages that were given up.
+	DeadLetter(destination string) bool
+	// Retry reports whether the destination is one by which messages are tried again.
+	Retry(destination string) bool
 }
 
-// NoHabits knows nothing: a receive span alone then counts as the whole consumption.
+// NoHabits knows nothing but usual names: a receive span alone then counts as the whole consumption.
 type NoHabits struct{}
+
+// DeadLetter implements [Habits].
+func (NoHabits) DeadLetter(destination string) bool { return DeadLetterName(destination) }
+
+// Retry implements [Habits].
+func (NoHabits) Retry(destination string) bool { return RetryName(destination) }
 
 // Processes implements [Habits].
 func (NoHabits) Processes(string) bool { return false }
@@ -35,7 +45,10 @@ func (o *Operation) View(habits Habits) *View {
 	r.works()
 	r.lifecycle()
 	r.notes()
+	r.alive()
+	r.schedule()
 	r.infer()
+	r.retries()
 	r.forward()
 	r.finish()
 	return r.view
@@ -55,6 +68,8 @@ type reducer struct {
 	spans     map[Record]place
 	byMessage map[messageKey]int
 	byOrigin  map[Record]int
+	// alsoSent has the further hops of spans that sent several messages.
+	alsoSent map[Record][]int
 	// consumerFacts are the receive and process spans, by index in facts.
 	consumerFacts map[Record]int
 }
@@ -79,6 +94,9 @@ const (
 
 type hopBuild struct {
 	Hop
+	// deadLetter says that the destination is one for messages that were given up, joined that the hop became part of
+	// another one.
+	deadLetter, joined bool
 	// first is the earliest time any record of this hop states.
 	first int64
 }
@@ -88,6 +106,7 @@ func (r *reducer) index() {
 	r.spans = make(map[Record]place, len(r.facts))
 	r.byMessage = make(map[messageKey]int)
 	r.byOrigin = make(map[Record]int)
+	r.alsoSent = make(map[Record][]int)
 	r.consumerFacts = make(map[Record]int)
 	for i := range r.facts {
 		f := &r.facts[i]
@@ -120,6 +139,7 @@ func (r *reducer) finish() {
 		}
 		r.declare(f)
 	}
+	r.hops = slices.DeleteFunc(r.hops, func(h hopBuild) bool { return h.joined })
 	v.Hops = make([]Hop, len(r.hops))
 	for i := range r.hops {
 		r.hops[i].settle()

@@ -25,6 +25,9 @@ func (s State) Final() bool {
 	return s == StateCompleted || s == StateFailed || s == StateDeadLettered
 }
 
+// bad reports whether the state is an end that nobody wanted.
+func (s State) bad() bool { return s == StateFailed || s == StateDeadLettered }
+
 // ParseState returns the state with the given name.
 func ParseState(name string) (State, bool) {
 	for i, n := range stateNames {

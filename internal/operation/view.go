@@ -83,6 +83,8 @@ type Send struct {
 	Origin
 	StartedAt, EndedAt int64
 	Error              *Error
+	// again says that an attempt at the message itself sent it.
+	again bool
 }
 
 // SentAt is the time the message left: the start of the send. A broker delivers before the producer's call returns (two
@@ -100,6 +102,8 @@ type Consumer struct {
 	// (clock skew) is clamped to 0 and Skewed is set.
 	WaitedNanos int64
 	Skewed      bool
+	// waitsSince is since when a message that is to be tried again waits for that, 0 if it does not.
+	waitsSince int64
 }
 
 // Attempt is one try at processing a message.
@@ -125,6 +129,8 @@ type Attempt struct {
 	vague bool
 	// sentTo are the destinations to which this attempt sent messages that were consumed.
 	sentTo []string
+	// deadLetteredTo is the destination to which the attempt sent the message when it gave up.
+	deadLetteredTo string
 	// repeat says that the attempt is inferred and another one than those that are known.
 	repeat bool
 }

@@ -1,0 +1,129 @@
+package operation
+
+import (
+	"cmp"
+	"slices"
+)
+
+// retries finds what became of messages after attempts that did not end them: sent on to a retry destination, they are
+// the same message on further attempts; sent to a dead-letter destination, they were given up; sent again to where they
+// came from, they wait once more.
+func (r *reducer) retries() {
+	order := make([]int, len(r.hops))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.hops[a].first, r.hops[b].first) })
+	for _, i := range order {
+		h := &r.hops[i]
+		h.deadLetter = r.habits.DeadLetter(h.Destination)
+		for k := range h.Sends {
+			p, ok := r.spans[Record{h.Sends[k].Trace, h.Sends[k].Parent}]
+			if !ok || p.what != placeAttempt {
+				continue
+			}
+			if p.hop == i {
+				h.Sends[k].again = true
+				continue
+			}
+			if h.deadLetter {
+				a := r.attempt(p)
+				a.Outcome, a.Disposition, a.deadLetteredTo = OutcomeError, DispositionDeadLetter, h.Destination
+				break
+			}
+			if r.retryOf(h, p.hop) {
+				r.join(p, i)
+				break
+			}
+		}
+	}
+}
+
+// retryOf reports whether h is the way by which the message of another hop is tried again.
+func (r *reducer) retryOf(h *hopBuild, of int) bool {
+	return r.habits.Retry(h.Destination) && !r.hops[of].deadLetter
+}
+
+// join makes the messages of a retry hop further attempts of the hop that they came from.
+func (r *reducer) join(from place, retry int) {
+	h, to := &r.hops[retry], &r.hops[from.hop]
+	for k := range h.Sends {
+		h.Sends[k].again = true
+	}
+	sends := len(to.Sends)
+	to.Sends = append(to.Sends, h.Sends...)
+	offsets := make([]int, len(h.Consumers))
+	into := make([]int, len(h.Consumers))
+	for k := range h.Consumers {
+		c := from.consumer
+		for other := range to.Consumers {
+			if k > 0 && to.Consumers[other].Group == h.Consumers[k].Group {
+				c = other
+			}
+		}
+		into[k], offsets[k] = c, len(to.Consumers[c].Attempts)
+		to.Consumers[c].Attempts = append(to.Consumers[c].Attempts, h.Consumers[k].Attempts...)
+	}
+	for record, p := range r.spans {
+		if p.hop != retry {
+			continue
+		}
+		switch p.what {
+		case placeSend:
+			p.hop, p.send = from.hop, p.send+sends
+		case placeAttempt:
+			p.hop, p.attempt, p.consumer = from.hop, p.attempt+offsets[p.consumer], into[p.consumer]
+		default:
+			continue
+		}
+		r.spans[record] = p
+	}
+	h.joined, h.Sends, h.Consumers = true, nil, nil
+}
+
+// alive puts the signs of life of spans that have not ended on their attempts.
+func (r *reducer) alive() {
+	for i := range r.facts {
+		f := &r.facts[i]
+		if f.Kind != KindAlive {
+			continue
+		}
+		if p, ok := r.spans[f.Record()]; ok && p.what == placeAttempt {
+			if a := r.attempt(p); a.AliveAt < f.At {
+				a.AliveAt, a.AliveUntil = f.At, f.End
+			}
+		}
+	}
+}
+
+// schedule puts the due times that log records tell on the messages that their services sent at about that time.
+func (r *reducer) schedule() {
+	for i := range r.facts {
+		f := &r.facts[i]
+		if f.Due == 0 || f.Kind < KindStarted {
+			continue
+		}
+		if h := r.sentAbout(f); h != nil {
+			h.DueAt = max(h.DueAt, f.Due)
+		}
+	}
+}
+
+// maxScheduleGap is how far a log record that tells a delay may be from the send it speaks of, in nanoseconds.
+const maxScheduleGap = 2_000_000_000
+
+func (r *reducer) sentAbout(f *Fact) *hopBuild {
+	var best *hopBuild
+	distance := int64(maxScheduleGap)
+	for i := range r.hops {
+		h := &r.hops[i]
+		for k := range h.Sends {
+			s := &h.Sends[k]
+			d := max(s.StartedAt-f.At, f.At-s.StartedAt)
+			if s.Service == f.Service && d <= distance && (f.Destination == "" || f.Destination == h.Destination) {
+				best, distance = h, d
+			}
+		}
+	}
+	return best
+}
