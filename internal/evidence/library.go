@@ -26,9 +26,9 @@ type Library struct {
 	// attribute or by its name.
 	Operations map[string]string
 	// Outcomes say how a span ended (see [OutcomeNames]), by the value of its state or disposition attribute (for one that
-	// is true or false, "name=true"), by the operation of a settle span, by the name of a span event, or by the
-	// description of its status.
-	Outcomes map[string]string
+	// is true or false, "name=true") or by the operation of a settle span; Events do so by the name of a span event, and
+	// Statuses by the description of the status.
+	Outcomes, Events, Statuses map[string]string
 }
 
 // attributeFields are the fields that a library can have its own names for.
@@ -111,8 +111,10 @@ var conventions = Library{
 		// Azure Service Bus (messaging.servicebus.disposition_status).
 		"complete": "ok", "abandon": "retry", "dead_letter": "dead_letter", "defer": "deferred",
 		// BullMQ: a failed job stays in the queue's failed set, from where people retry it.
-		"fail": "dead_letter", "delay": "retry", "retry": "retry", "job failed": "failed",
+		"fail": "dead_letter", "delay": "retry", "retry": "retry",
 	},
+	// BullMQ leaves the status unset.
+	Events: map[string]string{"job failed": "failed"},
 }
 
 // DefaultLibraries are the departures of instrumentations that are known to depart. Sources: their code, at the versions
@@ -141,7 +143,7 @@ func DefaultLibraries() []Library {
 			// @opentelemetry/instrumentation-amqplib 0.70: how the message was settled is the description of the status, for a
 			// message that is put back as well.
 			Scope: "@opentelemetry/instrumentation-amqplib",
-			Outcomes: map[string]string{
+			Statuses: map[string]string{
 				"nack called on message without requeue": "rejected", "nackAll called on message without requeue": "rejected",
 				"reject called on message without requeue": "rejected",
 				"nack called on message with requeue":      "retry", "nackAll called on message with requeue": "retry",
@@ -158,13 +160,17 @@ type profile struct {
 	keys       *table
 	system     string
 	operations map[string]operation.Kind
-	outcomes   map[string]effect
+	// outcomes are by state and settlement, events by span event, statuses by status description.
+	outcomes, events, statuses map[string]effect
 	// named says that spans are told by their names.
 	named bool
 }
 
 func newProfile(cfg Config, lib *Library) *profile {
-	p := &profile{keys: newTable(cfg, lib), operations: map[string]operation.Kind{}, outcomes: map[string]effect{}}
+	p := &profile{
+		keys: newTable(cfg, lib), operations: map[string]operation.Kind{},
+		outcomes: map[string]effect{}, events: map[string]effect{}, statuses: map[string]effect{},
+	}
 	for _, l := range [...]*Library{&conventions, lib} {
 		if l == nil {
 			continue
@@ -172,8 +178,13 @@ func newProfile(cfg Config, lib *Library) *profile {
 		for word, name := range l.Operations {
 			p.operations[word] = spanKinds[name]
 		}
-		for word, name := range l.Outcomes {
-			p.outcomes[word] = effects[name]
+		for _, words := range [...]struct {
+			names map[string]string
+			to    map[string]effect
+		}{{l.Outcomes, p.outcomes}, {l.Events, p.events}, {l.Statuses, p.statuses}} {
+			for word, name := range words.names {
+				words.to[word] = effects[name]
+			}
 		}
 		p.system = l.System
 	}
@@ -242,6 +253,8 @@ func (l *Library) Validate() error {
 	}
 	errs = append(errs, unknownWords("operations", l.Operations, OperationNames())...)
 	errs = append(errs, unknownWords("outcomes", l.Outcomes, OutcomeNames())...)
+	errs = append(errs, unknownWords("events", l.Events, OutcomeNames())...)
+	errs = append(errs, unknownWords("statuses", l.Statuses, OutcomeNames())...)
 	return errors.Join(errs...)
 }
 

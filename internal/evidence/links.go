@@ -19,16 +19,14 @@ func (b *Batch) outcome(f *operation.Fact, a *attributeValues, span ptrace.Span)
 		f.ErrorMessage = b.cut(span.Status().Message(), maxMessage)
 	}
 	for _, word := range [...]string{a.text[fieldState], a.text[fieldDisposition]} {
-		b.say(f, word)
+		say(f, b.profile.outcomes, word)
 	}
 	if f.Kind == operation.KindSettle {
-		b.say(f, a.text[fieldOperation])
+		say(f, b.profile.outcomes, a.text[fieldOperation])
 	}
-	if f.ErrorMessage != "" {
-		b.say(f, f.ErrorMessage)
-	}
+	say(f, b.profile.statuses, f.ErrorMessage)
 	for _, event := range span.Events().All() {
-		b.say(f, event.Name())
+		say(f, b.profile.events, event.Name())
 	}
 	if f.Outcome == operation.OutcomeError {
 		f.ErrorType = a.text[fieldErrorType]
@@ -39,11 +37,11 @@ func (b *Batch) outcome(f *operation.Fact, a *attributeValues, span ptrace.Span)
 }
 
 // say applies what a word means to the library.
-func (b *Batch) say(f *operation.Fact, word string) {
+func say(f *operation.Fact, meanings map[string]effect, word string) {
 	if word == "" {
 		return
 	}
-	e, known := b.profile.outcomes[word]
+	e, known := meanings[word]
 	if !known {
 		return
 	}

@@ -20,14 +20,18 @@ type LibraryConfig struct {
 	// Operations say what a span states (send, receive, process, settle, work, ignore), by the value of its operation
 	// attribute or by its name.
 	Operations map[string]string `mapstructure:"operations"`
-	// Outcomes say how a span ended (ok, failed, retry, final, rejected, dead_letter, deferred, unfinished), by the value of its state
-	// attribute, by its operation, by the name of a span event or by the description of its status.
+	// Outcomes say how a span ended (ok, failed, retry, final, rejected, dead_letter, deferred, unfinished), by the value of
+	// its state attribute or by its operation; Events do so by the name of a span event, Statuses by the description of the
+	// status.
 	Outcomes map[string]string `mapstructure:"outcomes"`
+	Events   map[string]string `mapstructure:"events"`
+	Statuses map[string]string `mapstructure:"statuses"`
 }
 
 func (c *LibraryConfig) library() evidence.Library {
 	return evidence.Library{
 		Scope: c.Scope, System: c.System, Attributes: c.Attributes, IgnoreKeys: c.IgnoreKeys, Operations: c.Operations, Outcomes: c.Outcomes,
+		Events: c.Events, Statuses: c.Statuses,
 	}
 }
 
