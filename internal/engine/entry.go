@@ -132,7 +132,7 @@ func (x *identity) merge(a, b *entry) *entry {
 	if a == nil {
 		return b
 	}
-	if b == nil || a == b || len(a.ids)+len(b.ids) > maxIDs || len(a.nodes)+len(b.nodes) > x.engine.settings.MaxFacts {
+	if b == nil || a == b || !x.mergeable(a, b) {
 		return a
 	}
 	if (b.explicit && !a.explicit) || (a.explicit == b.explicit && b.seq < a.seq) {
@@ -158,6 +158,11 @@ func (x *identity) merge(a, b *entry) *entry {
 	s.touch(a)
 	a.arrived = x.at
 	return a
+}
+
+// mergeable reports whether two operations together keep within the bounds of one.
+func (x *identity) mergeable(a, b *entry) bool {
+	return len(a.ids)+len(b.ids) <= maxIDs && len(a.nodes)+len(b.nodes) <= x.engine.settings.MaxFacts
 }
 
 // dissolve takes an operation out of its shard and returns its facts.

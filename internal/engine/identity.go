@@ -41,6 +41,8 @@ type node struct {
 	shared  *sharedTrace
 	trace   operation.TraceID
 	message messageKey
+	// names are the IDs that records of a trace carry, one for each key; see names.go.
+	names names
 }
 
 // claim says by what a trace or message belongs to an operation; a stronger one overrules.
@@ -110,6 +112,7 @@ func (x *identity) takeIdentified(f *operation.Fact) *entry {
 	}
 	if !f.Batch && !f.Trace.IsZero() {
 		t := x.traceNode(f.Trace)
+		e = x.name(t, f, e)
 		e = x.claim(t, e, claimHard)
 		if t.shared != nil {
 			x.own(t, f.Span, e)
@@ -138,6 +141,10 @@ func (x *identity) claim(n *node, e *entry, by claim) *entry {
 		n.claim = by
 		x.bind(n, e, by)
 		x.replace(owner)
+	case by == n.claim && n.names.agree() && x.mergeable(owner, e):
+		// Different keys that one trace carries, each with one value, name the same operation.
+		n.names.joined = true
+		return x.merge(e, owner)
 	case by == n.claim:
 		x.share(n, owner)
 	}
