@@ -202,12 +202,12 @@ func (r *reducer) senderTo(destination string) string {
 			service = s
 		}
 	}
-	return service
+	return cmp.Or(service, r.habits.Sender(destination))
 }
 
 // prove takes the send f, of the message of the hop own, as the sign that its service had consumed a message before: one
-// that it had begun to process, if there is such, else the latest that nobody is known to have consumed. It reports whether
-// there is one.
+// that it had begun to process, if there is such, else the latest that nobody is known to have consumed, else the latest
+// that it had failed with. It reports whether there is one.
 func (r *reducer) prove(f *Fact, own int) bool {
 	if a := r.openAttempt(f, own); a != nil {
 		a.EndedAt, a.Inferred = f.At, true
@@ -228,9 +228,38 @@ func (r *reducer) prove(f *Fact, own int) bool {
 			Group: f.Service, Service: f.Service, WaitedNanos: -1,
 			Attempts: []Attempt{{Origin: Origin{Service: f.Service}, EndedAt: f.At, Inferred: true}},
 		}}
+		return true
 	}
-	return found
+	if c := r.failedBefore(f, own); c != nil {
+		c.Attempts = append(c.Attempts, Attempt{Origin: Origin{Service: c.Service}, EndedAt: f.At, Inferred: true})
+		return true
+	}
+	return false
 }
+
+// failedBefore returns the consumer that failed last before f and may have tried again, nil without one.
+func (r *reducer) failedBefore(f *Fact, own int) *Consumer {
+	var best *Consumer
+	var latest int64
+	for i := range r.hops {
+		if i == own || r.hops[i].deadLetter {
+			continue
+		}
+		for k := range r.hops[i].Consumers {
+			c := &r.hops[i].Consumers[k]
+			last := &c.Attempts[len(c.Attempts)-1]
+			if slices.ContainsFunc(c.Attempts, func(a Attempt) bool { return a.succeeded() || a.Open() }) || last.EndedAt >= f.At || last.EndedAt <= latest ||
+				(f.Service != "" && c.Service != f.Service) {
+				continue
+			}
+			best, latest = c, last.EndedAt
+		}
+	}
+	return best
+}
+
+// maxLogDelay is how long after the work a log line about it is taken to be written, in nanoseconds.
+const maxLogDelay = 100_000_000
 
 // openAttempt returns the latest attempt of f's service that began before f and has no end, nil without one.
 func (r *reducer) openAttempt(f *Fact, own int) *Attempt {
@@ -242,7 +271,7 @@ func (r *reducer) openAttempt(f *Fact, own int) *Attempt {
 		for k := range r.hops[i].Consumers {
 			for n := range r.hops[i].Consumers[k].Attempts {
 				a := &r.hops[i].Consumers[k].Attempts[n]
-				if a.Open() && a.canPrecede(f) && (best == nil || a.begin() > best.begin()) {
+				if a.Open() && a.canPrecede(f, r.hops[i].first) && (best == nil || a.begin() > best.begin()) {
 					best = a
 				}
 			}
@@ -251,11 +280,14 @@ func (r *reducer) openAttempt(f *Fact, own int) *Attempt {
 	return best
 }
 
-// canPrecede reports whether f can have been sent in the course of this attempt. An attempt that is only known by a log
-// line may have begun any time before that.
-func (a *Attempt) canPrecede(f *Fact) bool {
+// canPrecede reports whether f can have been sent in the course of this attempt at a message that was sent at the given
+// time. An attempt that is only known by a log line may have begun any time before that.
+func (a *Attempt) canPrecede(f *Fact, sent int64) bool {
 	if a.vague && f.Service != "" {
 		return a.Service == f.Service
+	}
+	if a.vague && a.begin()-f.At < maxLogDelay {
+		return sent < f.At
 	}
 	return a.begin() < f.At && (f.Service == "" || a.Service == f.Service)
 }

@@ -11,6 +11,8 @@ type Habits interface {
 	// Processes reports whether the service is known to emit process spans. Where it is, a message that was received and
 	// not processed is still being processed; where it is not, a receive span is all there will ever be.
 	Processes(service string) bool
+	// Sender returns the only service that is known to send to the destination, "" if there is none or several.
+	Sender(destination string) string
 	// DeadLetter reports whether the destination is one for messages that were given up.
 	DeadLetter(destination string) bool
 	// Retry reports whether the destination is one by which messages are tried again.
@@ -19,6 +21,9 @@ type Habits interface {
 
 // NoHabits knows nothing but usual names: a receive span alone then counts as the whole consumption.
 type NoHabits struct{}
+
+// Sender implements [Habits].
+func (NoHabits) Sender(string) string { return "" }
 
 // DeadLetter implements [Habits].
 func (NoHabits) DeadLetter(destination string) bool { return DeadLetterName(destination) }

@@ -99,9 +99,12 @@ func (o *Operation) Expect() (Expected, error) {
 	return e, nil
 }
 
-// retried reports whether some message was delivered again after a failed attempt.
+// retried reports whether some message was delivered again after a failed attempt, or sent on to be tried again.
 func (o *Operation) retried() bool {
 	for i := range o.Hops {
+		if o.Hops[i].Outcome == "retry_scheduled" {
+			return true
+		}
 		deliveries := o.Hops[i].Deliveries
 		for k := 1; k < len(deliveries); k++ {
 			if deliveries[k-1].Result == resultError && deliveries[k-1].MessageID == deliveries[k].MessageID {
