@@ -40,6 +40,8 @@ type entry struct {
 	// announced says that a change was returned for it, so that its end must be told too.
 	announced bool
 	dirty     bool
+	// learned says that the habits know of it.
+	learned   bool
 	due       int64
 	heapIndex int
 	// newer and older chain the entries of a shard in order of age, the open and the finished ones apart.

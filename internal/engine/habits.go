@@ -15,12 +15,14 @@ type habits struct {
 	processes map[string]struct{} // guarded by mu
 	// senders are the only service that sends to each destination, "" for several.
 	senders map[string]string // guarded by mu
+	// counts tell how many messages completed operations have in each destination.
+	counts map[flow]multiplicity // guarded by mu
 	// deadLetter and retry are set once.
 	deadLetter, retry func(destination string) bool
 }
 
 func (h *habits) init(s Settings) {
-	h.processes, h.senders = make(map[string]struct{}), make(map[string]string)
+	h.processes, h.senders, h.counts = make(map[string]struct{}), make(map[string]string), make(map[flow]multiplicity)
 	h.deadLetter, h.retry = operation.DeadLetterName, operation.RetryName
 	if s.DeadLetter != nil {
 		h.deadLetter = s.DeadLetter
@@ -85,5 +87,62 @@ func (h *habits) learnSender(destination, service string) {
 		h.senders[destination] = ""
 	case len(h.senders) < maxHabits:
 		h.senders[destination] = service
+	}
+}
+
+// flow is a type of message in a destination.
+type flow struct{ destination, messageType string }
+
+// multiplicity counts the completed operations that had exactly one message of a flow, and those that had more.
+type multiplicity struct{ one, more uint32 }
+
+const (
+	// enoughOperations is how many operations make a habit, and habitShare the share of them, as one in so many, that may depart from it.
+	enoughOperations = 10
+	habitShare       = 10
+	// maxCount is where counts are halved, so that habits can change.
+	maxCount = 1 << 20
+)
+
+// Once implements [operation.Habits].
+func (h *habits) Once(destination, messageType string) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	m := h.counts[flow{destination, messageType}]
+	return m.one+m.more >= enoughOperations && m.more*habitShare <= m.one+m.more
+}
+
+// maxLearned bounds the hops that are learned from in one operation.
+const maxLearned = 64
+
+// learnOperation learns from an operation that is over. It must be called once for each.
+func (h *habits) learnOperation(v *operation.View) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range min(len(v.Hops), maxLearned) {
+		f := flow{v.Hops[i].Destination, v.Hops[i].Type}
+		n, first := 0, false
+		for k := range v.Hops {
+			if v.Hops[k].State == operation.HopDone && v.Hops[k].Destination == f.destination && v.Hops[k].Type == f.messageType {
+				first = first || (n == 0 && k == i)
+				n++
+			}
+		}
+		if !first {
+			continue
+		}
+		m, known := h.counts[f]
+		if !known && len(h.counts) >= maxHabits {
+			continue
+		}
+		if n == 1 {
+			m.one++
+		} else {
+			m.more++
+		}
+		if m.one >= maxCount {
+			m.one, m.more = m.one/2, m.more/2
+		}
+		h.counts[f] = m
 	}
 }

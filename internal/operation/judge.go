@@ -28,6 +28,9 @@ type judge struct {
 // flags sets what stands beside the state.
 func (j *judge) flags() {
 	for i := range j.view.Hops {
+		if j.view.Hops[i].repeated {
+			j.verdict.Flags |= FlagDuplicated
+		}
 		for k := range j.view.Hops[i].Consumers {
 			j.verdict.Flags |= j.view.Hops[i].Consumers[k].flags()
 		}

@@ -13,6 +13,8 @@ type Habits interface {
 	Processes(service string) bool
 	// Sender returns the only service that is known to send to the destination, "" if there is none or several.
 	Sender(destination string) string
+	// Once reports whether operations usually have exactly one message of the type in the destination.
+	Once(destination, messageType string) bool
 	// DeadLetter reports whether the destination is one for messages that were given up.
 	DeadLetter(destination string) bool
 	// Retry reports whether the destination is one by which messages are tried again.
@@ -24,6 +26,9 @@ type NoHabits struct{}
 
 // Sender implements [Habits].
 func (NoHabits) Sender(string) string { return "" }
+
+// Once implements [Habits].
+func (NoHabits) Once(string, string) bool { return false }
 
 // DeadLetter implements [Habits].
 func (NoHabits) DeadLetter(destination string) bool { return DeadLetterName(destination) }
@@ -155,6 +160,28 @@ func (r *reducer) finish() {
 	}
 	if v.Name == "" {
 		v.Name = r.nameless()
+	}
+	r.repeats()
+}
+
+// maxCompared bounds the hops that are compared with each other: an operation with more does not have each once.
+const maxCompared = 64
+
+// repeats finds messages that went a second way through a destination where operations have one: whoever sent them did so
+// twice, with new message IDs.
+func (r *reducer) repeats() {
+	hops := r.view.Hops[:min(len(r.view.Hops), maxCompared)]
+	for i := range hops {
+		if hops[i].State != HopDone {
+			continue
+		}
+		for k := range i {
+			if hops[k].State == HopDone && hops[k].Destination == hops[i].Destination && hops[k].Type == hops[i].Type &&
+				r.habits.Once(hops[i].Destination, hops[i].Type) {
+				hops[i].repeated = true
+				break
+			}
+		}
 	}
 }
 

@@ -60,6 +60,8 @@ type Hop struct {
 	Sends []Send
 	// Consumers are the groups that showed a sign of consumption.
 	Consumers []Consumer
+	// repeated says that an earlier hop was the same, in an operation that usually has one such.
+	repeated bool
 }
 
 // SentAt is the time the message was first handed to its destination: the start of the first send, or 0 if it is unknown.
