@@ -19,6 +19,9 @@ func (r *reducer) sends() {
 		hop := r.hopOfSend(f)
 		h := &r.hops[hop]
 		h.adopt(f)
+		if f.MessageID != "" {
+			r.byMessage[messageKey{f.Destination, f.MessageID}] = hop
+		}
 		h.Sends = append(h.Sends, Send{Origin: origin(f), StartedAt: f.At, EndedAt: f.End, Error: failure(f)})
 		h.DueAt = max(h.DueAt, f.Due)
 		if !f.Batch {

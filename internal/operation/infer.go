@@ -178,7 +178,7 @@ func (r *reducer) proveRepeat(f *Fact, own int) {
 			continue
 		}
 		c := &r.hops[p.hop].Consumers[p.consumer]
-		if r.hops[p.hop].first < f.At && !slices.ContainsFunc(c.Attempts, func(a Attempt) bool { return a.begin() <= f.At }) {
+		if r.hops[p.hop].first < f.At && !slices.ContainsFunc(c.Attempts, func(a Attempt) bool { return a.begin() <= f.At && a.Outcome != OutcomeError }) {
 			c.Attempts = append(c.Attempts, Attempt{
 				Origin: Origin{Service: c.Service}, EndedAt: f.At, Inferred: true, repeat: true,
 			})

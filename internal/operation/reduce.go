@@ -55,6 +55,7 @@ func (o *Operation) View(habits Habits) *View {
 	r.works()
 	r.lifecycle()
 	r.notes()
+	r.wrappers()
 	r.alive()
 	r.schedule()
 	r.infer()

@@ -39,6 +39,28 @@ func (r *reducer) retries() {
 	}
 }
 
+// wrappers takes for mere work what only wraps the sending of other messages: a call that hands several to a library, which records each
+// once more, has no message of its own and nobody consumes it.
+func (r *reducer) wrappers() {
+	for i := range r.hops {
+		for k := range r.hops[i].Sends {
+			s := &r.hops[i].Sends[k]
+			p, ok := r.spans[Record{s.Trace, s.Parent}]
+			if !ok || p.what != placeSend || p.hop == i {
+				continue
+			}
+			if h := &r.hops[p.hop]; h.MessageID == "" && len(h.Consumers) == 0 && len(h.Sends) == 1 {
+				wrapper := h.Sends[0]
+				h.joined, h.Sends = true, nil
+				r.spans[Record{wrapper.Trace, wrapper.Span}] = place{what: placeWork, work: len(r.view.Works)}
+				r.view.Works = append(r.view.Works, Work{
+					Origin: wrapper.Origin, StartedAt: wrapper.StartedAt, EndedAt: wrapper.EndedAt, Error: wrapper.Error,
+				})
+			}
+		}
+	}
+}
+
 // retryOf reports whether h is the way by which the message of another hop is tried again.
 func (r *reducer) retryOf(h *hopBuild, of int) bool {
 	return r.habits.Retry(h.Destination) && !r.hops[of].deadLetter
