@@ -39,6 +39,8 @@ const (
 	fieldRetries
 	fieldMaxRetries
 	fieldDisposition
+	fieldPartialEvent
+	fieldSpanType
 	fieldCount
 )
 
@@ -86,6 +88,9 @@ var names = [fieldCount][]string{
 	fieldRetries:     {"asynq.retry_count", "celery.retries", "messaging.message.retry.count"},
 	fieldMaxRetries:  {"asynq.max_retry"},
 	fieldDisposition: {"messaging.servicebus.disposition_status", "messaging.settlement"},
+	// Unfinished spans: G-Research's partial-span records, Logfire's pending spans.
+	fieldPartialEvent: {"partial.event"},
+	fieldSpanType:     {keySpanType},
 }
 
 // table finds the meaning of an attribute by its name: a hash over length, first and last byte leads to the few names that

@@ -23,11 +23,14 @@ const (
 	DropDerived
 	// DropBody: a log body that looked like JSON and was not.
 	DropBody
+	// DropPartial: a record about an unfinished span that cannot be read. A log record is then one like any other.
+	DropPartial
 	dropCount
 )
 
 var dropNames = [dropCount]string{
 	"zero_id", "absurd_time", "negative_duration", "wrong_type", "junk_id", "truncated", "too_many", "derived", "bad_body",
+	"bad_partial",
 }
 
 // String returns the name used in metrics.

@@ -49,7 +49,7 @@ func DefaultCorrelationKeys() []string {
 // Extractor draws facts. It is immutable and safe for concurrent use.
 type Extractor struct {
 	profiles profiles
-	junk map[string]struct{}
+	junk     map[string]struct{}
 }
 
 // maxRank is the greatest number of correlation keys.
@@ -81,6 +81,8 @@ type Batch struct {
 	// Dropped counts by reason.
 	Dropped [dropCount]int
 
+	// detached are the log records whose own trace context counts for nothing, in ascending order.
+	detached []Ref
 	resource resource
 	// profile is that of the scope at hand.
 	profile *profile
@@ -91,7 +93,7 @@ type Batch struct {
 // Reset empties the batch and keeps its space.
 func (b *Batch) Reset() {
 	clear(b.Facts)
-	b.Facts, b.Refs = b.Facts[:0], b.Refs[:0]
+	b.Facts, b.Refs, b.detached = b.Facts[:0], b.Refs[:0], b.detached[:0]
 	b.Dropped = [dropCount]int{}
 	b.resource, b.profile, b.scratch = resource{}, nil, attributeValues{}
 }

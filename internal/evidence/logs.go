@@ -35,6 +35,9 @@ func (x *Extractor) Logs(b *Batch, ld plog.Logs) {
 func (x *Extractor) log(b *Batch, record plog.LogRecord, ref Ref) {
 	a := b.values()
 	x.read(b, record.Attributes(), a)
+	if a.ranks[fieldPartialEvent] != 0 && x.partial(b, record, a.text[fieldPartialEvent], ref) {
+		return
+	}
 	x.body(b, record.Body(), a)
 	a.ids.inherit(&b.resource.ids)
 	a.used = true

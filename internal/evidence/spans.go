@@ -34,7 +34,10 @@ func (x *Extractor) Traces(b *Batch, td ptrace.Traces) {
 
 // The flags of spans and links by which the remote side is known (OTLP, Span.flags): bit 8 says that bit 9 is meaningful,
 // bit 9 that the parent is remote.
-const remoteFlags = 0x300
+const (
+	remoteKnown = 0x100
+	remoteFlags = 0x300
+)
 
 // span draws the facts of one span.
 func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
@@ -47,6 +50,9 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 	if b.resource.ids.n > 0 || b.resource.ids.namespace != "" {
 		a.ids.inherit(&b.resource.ids)
 		a.used = true
+	}
+	if a.ranks[fieldSpanType] != 0 && x.marked(b, span, a, ref) {
+		return
 	}
 	kind := b.kindOf(span, a)
 	if kind == operation.KindUnknown || kind == kindIgnored {

@@ -87,10 +87,12 @@ func (b *batch) stampLogs(o operationsextension.Operations, ld plog.Logs) int {
 	if len(b.stamps) == 0 {
 		return stamped
 	}
-	for _, rl := range ld.ResourceLogs().All() {
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, record := range sl.LogRecords().All() {
-				stamped += b.stampByTrace(record.TraceID(), record.Attributes())
+	for r, rl := range ld.ResourceLogs().All() {
+		for s, sl := range rl.ScopeLogs().All() {
+			for i, record := range sl.LogRecords().All() {
+				if !b.Detached(evidence.Ref{Resource: r, Scope: s, Index: i}) {
+					stamped += b.stampByTrace(record.TraceID(), record.Attributes())
+				}
 			}
 		}
 	}
@@ -129,19 +131,22 @@ func (b *batch) stampByTrace(trace pcommon.TraceID, attributes pcommon.Map) int 
 	return b.current.put(attributes)
 }
 
-// stampOwn stamps the records that cannot get it by their trace, because several operations share that or there is none,
-// and returns how many. The facts of one record stand together.
+// stampOwn stamps the records that cannot get it by their trace, because several operations share that, there is none, or
+// the record speaks of spans elsewhere, and returns how many. The facts of one record stand together.
 func (b *batch) stampOwn(attributes func(evidence.Ref) pcommon.Map) int {
 	stamped := 0
 	for from, to := 0, 0; from < len(b.Facts); from = to {
 		for to = from + 1; to < len(b.Facts) && b.Refs[to] == b.Refs[from]; {
 			to++
 		}
-		if _, byTrace := b.stamps[b.Facts[from].Trace]; byTrace {
+		s, byTrace := b.stamps[b.Facts[from].Trace]
+		if byTrace && !b.Detached(b.Refs[from]) {
 			continue
 		}
 		if a := b.own(from, to); a.ID != "" {
-			s := newStamp(a)
+			s = newStamp(a)
+		}
+		if s.ID != "" {
 			stamped += s.put(attributes(b.Refs[from]))
 		}
 	}
