@@ -217,7 +217,7 @@ func TestAnythingGoes(t *testing.T) {
 func drawFact(t *rapid.T) operation.Fact {
 	small := rapid.IntRange(0, 4)
 	f := operation.Fact{
-		Kind:        operation.Kind(rapid.IntRange(1, int(operation.KindAlias)).Draw(t, "kind")),
+		Kind:        operation.Kind(rapid.IntRange(1, int(operation.KindAlive)).Draw(t, "kind")),
 		Outcome:     operation.Outcome(rapid.IntRange(0, 2).Draw(t, "outcome")),
 		Remote:      rapid.Bool().Draw(t, "remote"),
 		Batch:       rapid.Bool().Draw(t, "batch"),
