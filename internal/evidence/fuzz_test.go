@@ -35,6 +35,8 @@ func FuzzTraces(f *testing.F) {
 			s.Links().AppendEmpty().Attributes().PutStr("messaging.message.id", "m")
 			s.Events().AppendEmpty().SetName("exception")
 		}),
+		pendingSpan(ptrace.SpanKindConsumer, map[string]any{"logfire.pending_parent_id": "0700000000000000"}),
+		pendingSpan(ptrace.SpanKindInternal, nil, func(s ptrace.Span) { s.Attributes().PutStr("logfire.span_type", "log") }),
 	} {
 		data, err := m.MarshalTraces(td)
 		require.NoError(f, err)
