@@ -113,6 +113,10 @@ func (e *Engine) Apply(now time.Time, facts []operation.Fact, out []Assignment) 
 		f := &facts[i]
 		e.habits.learn(f)
 		e.counts.fact(f)
+		if f.Kind == operation.KindPoll {
+			out = append(out, Assignment{})
+			continue
+		}
 		entry := e.identity.take(f, at)
 		out = append(out, entry.assignment())
 		e.trim()

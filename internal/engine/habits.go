@@ -15,6 +15,8 @@ type habits struct {
 	processes map[string]struct{} // guarded by mu
 	// senders are the only service that sends to each destination, "" for several.
 	senders map[string]string // guarded by mu
+	// tables are those whose rows are taken as messages.
+	tables map[string]struct{} // guarded by mu
 	// counts tell how many messages completed operations have in each destination.
 	counts map[flow]multiplicity // guarded by mu
 	// deadLetter and retry are set once.
@@ -22,6 +24,7 @@ type habits struct {
 }
 
 func (h *habits) init(s Settings) {
+	h.tables = make(map[string]struct{})
 	h.processes, h.senders, h.counts = make(map[string]struct{}), make(map[string]string), make(map[flow]multiplicity)
 	h.deadLetter, h.retry = operation.DeadLetterName, operation.RetryName
 	if s.DeadLetter != nil {
@@ -59,6 +62,27 @@ func (h *habits) learn(f *operation.Fact) {
 		h.learnProcess(f.Service)
 	case operation.KindSend:
 		h.learnSender(f.Destination, f.Service)
+	case operation.KindPoll:
+		h.learnTable(f.Destination)
+	}
+}
+
+// TaskTable implements [operation.Habits].
+func (h *habits) TaskTable(table string) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	_, ok := h.tables[table]
+	return ok
+}
+
+func (h *habits) learnTable(table string) {
+	if h.TaskTable(table) {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.tables) < maxHabits {
+		h.tables[table] = struct{}{}
 	}
 }
 

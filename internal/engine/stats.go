@@ -33,7 +33,7 @@ func (d Drop) String() string { return dropNames[d] }
 
 // counters count what came in and what was let go.
 type counters struct {
-	facts    [operation.KindAlive + 1]atomic.Uint64
+	facts    [operation.KindCount]atomic.Uint64
 	reasons  [operation.ReasonParent + 1]atomic.Uint64
 	drops    [dropCount]atomic.Uint64
 	merges   atomic.Uint64

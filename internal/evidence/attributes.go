@@ -1,8 +1,10 @@
 package evidence
 
 import (
+	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
@@ -41,6 +43,9 @@ const (
 	fieldDisposition
 	fieldPartialEvent
 	fieldSpanType
+	fieldQuery
+	fieldDatabase
+	fieldTask
 	fieldCount
 )
 
@@ -88,6 +93,8 @@ var names = [fieldCount][]string{
 	fieldRetries:     {"asynq.retry_count", "celery.retries", "messaging.message.retry.count"},
 	fieldMaxRetries:  {"asynq.max_retry"},
 	fieldDisposition: {"messaging.servicebus.disposition_status", "messaging.settlement"},
+	fieldQuery:       {"db.query.text", "db.statement"},
+	fieldDatabase:    {"db.system.name", "db.system"},
 	// Unfinished spans: G-Research's partial-span records, Logfire's pending spans.
 	fieldPartialEvent: {"partial.event"},
 	fieldSpanType:     {keySpanType},
@@ -211,8 +218,23 @@ func (x *Extractor) read(b *Batch, attributes pcommon.Map, a *attributeValues) {
 	for key, value := range attributes.All() {
 		if m, ok := keys.find(key); ok {
 			x.take(b, m, value, a)
+		} else if namesTask(key) {
+			x.take(b, &taskID, value, a)
 		}
 	}
+}
+
+// taskID is the meaning of attributes that name a task or job in a way that no convention lists.
+var taskID = meaning{field: fieldTask}
+
+// namesTask reports whether an attribute carries the ID of a task or job by its name: task_id, app.task.id, jobId.
+func namesTask(key string) bool {
+	n := len(key)
+	if n < len("job_id") || key[n-1] != 'd' || (key[n-2] != 'i' && key[n-2] != 'I') {
+		return false
+	}
+	word := strings.TrimRight(key[:n-2], "._-")
+	return strings.HasSuffix(word, "task") || strings.HasSuffix(word, "job") || strings.HasSuffix(word, "Task") || strings.HasSuffix(word, "Job")
 }
 
 func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attributeValues) {
@@ -268,6 +290,8 @@ var limits = func() (l [fieldCount]int) {
 		l[i] = maxName
 	}
 	l[fieldExceptionMessage], l[fieldExceptionStack] = maxMessage, maxDetail
+	// It is only looked at, never kept.
+	l[fieldQuery] = math.MaxInt
 	return l
 }()
 

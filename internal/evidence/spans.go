@@ -54,7 +54,7 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 	if a.ranks[fieldSpanType] != 0 && x.marked(b, span, a, ref) {
 		return
 	}
-	kind := b.kindOf(span, a)
+	kind, table := b.kindOf(span, a)
 	if kind == operation.KindUnknown || kind == kindIgnored {
 		return
 	}
@@ -73,6 +73,9 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 		return
 	}
 	b.messaging(&f, a, span.Name())
+	if kind >= operation.KindTask {
+		b.tasks(&f, a, table)
+	}
 	b.outcome(&f, a, span)
 	x.links(b, &f, a, span.Links(), ref)
 	x.exceptions(b, &f, span.Events(), ref)
@@ -80,27 +83,52 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 
 // kindOf says what a span states: by its operation or its name as its library uses them, else by its span kind. A span that
 // carries a correlation ID, or is the entry into a service, is at least work; any other is no evidence.
-func (b *Batch) kindOf(span ptrace.Span, a *attributeValues) operation.Kind {
+// A row that is inserted into a table may be a message.
+func (b *Batch) kindOf(span ptrace.Span, a *attributeValues) (operation.Kind, string) {
 	if kind := b.profile.operations[a.text[fieldOperation]]; kind != operation.KindUnknown {
-		return kind
+		return kind, ""
 	}
 	if b.profile.named {
 		if kind := b.profile.operations[span.Name()]; kind != operation.KindUnknown {
-			return kind
+			return kind, ""
 		}
 	}
 	switch span.Kind() {
 	case ptrace.SpanKindProducer:
-		return operation.KindSend
+		return operation.KindSend, ""
 	case ptrace.SpanKindConsumer:
-		return operation.KindProcess
+		return operation.KindProcess, ""
 	case ptrace.SpanKindServer:
-		return operation.KindWork
+		return operation.KindWork, ""
 	}
-	if a.ids.n > 0 || span.ParentSpanID().IsEmpty() || span.Flags()&remoteFlags == remoteFlags {
-		return operation.KindWork
+	if sql := a.text[fieldQuery]; sql != "" {
+		if kind, table := statement(sql); kind != operation.KindUnknown {
+			return kind, table
+		}
 	}
-	return operation.KindUnknown
+	root := span.ParentSpanID().IsEmpty()
+	switch {
+	case root && span.Kind() == ptrace.SpanKindInternal && a.ids.n > 0:
+		return operation.KindTask, ""
+	case root || a.ids.n > 0 || span.Flags()&remoteFlags == remoteFlags:
+		return operation.KindWork, ""
+	}
+	return operation.KindUnknown, ""
+}
+
+// tasks fills in what only tasks and rows have.
+func (b *Batch) tasks(f *operation.Fact, a *attributeValues, table string) {
+	switch f.Kind {
+	case operation.KindTask:
+		if f.Destination == "" {
+			f.Destination = f.Name
+		}
+		if f.MessageID == "" {
+			f.MessageID = a.text[fieldTask]
+		}
+	case operation.KindInsert, operation.KindPoll:
+		f.Destination, f.System = table, a.text[fieldDatabase]
+	}
 }
 
 // The times that telemetry of our days can have: from 2000 to 2200, in nanoseconds since 1970.

@@ -16,6 +16,12 @@ func (r *reducer) consumers() {
 		}
 	}
 	for i := range r.facts {
+		// What begins an operation processes nothing: a scheduled job, mostly.
+		if f := &r.facts[i]; f.Kind == KindTask && f.Trace != r.facts[0].Trace {
+			r.consume(f)
+		}
+	}
+	for i := range r.facts {
 		if r.facts[i].Kind == KindSettle {
 			r.settleFact(&r.facts[i])
 		}
@@ -62,7 +68,7 @@ func (r *reducer) attemptFor(f *Fact, hop, consumer int) int {
 			return p.attempt
 		}
 	}
-	if f.Kind == KindProcess {
+	if f.processes() {
 		if i := c.receivedOnly(f); i >= 0 {
 			return i
 		}
@@ -131,7 +137,7 @@ func (a *Attempt) amend(f *Fact) {
 		if f.Outcome == OutcomeError && a.Error == nil {
 			a.Error = failure(f)
 		}
-	case KindProcess:
+	case KindProcess, KindTask:
 		if a.StartedAt == 0 || a.Span == f.Span {
 			a.Origin = origin(f)
 			a.StartedAt = f.At
@@ -195,7 +201,7 @@ func (a *Attempt) settle(f *Fact) {
 func (r *reducer) works() {
 	for i := range r.facts {
 		f := &r.facts[i]
-		if f.Kind != KindWork {
+		if f.Kind < KindTask || f.Kind > KindWork {
 			continue
 		}
 		if p, ok := r.spans[f.Record()]; ok {

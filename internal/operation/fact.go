@@ -31,7 +31,12 @@ const (
 	KindProcess
 	// KindSettle: a message was settled: acknowledged, rejected, abandoned, dead-lettered (settle).
 	KindSettle
-	// KindWork: another span of the operation: the request that began it, a poller's unit of work.
+	// KindTask: a unit of work that nobody is seen to have asked for: a root span with the operation's ID, as pollers and
+	// background workers make them. Where it does not begin the operation, it processes something. Destination is its name.
+	KindTask
+	// KindInsert: a row was inserted into the table Destination. It is a message if the table is a queue.
+	KindInsert
+	// KindWork: another span of the operation: the request that began it, most often.
 	KindWork
 	// KindStarted: a log record says that processing began.
 	KindStarted
@@ -52,11 +57,15 @@ const (
 	// KindAlive: a sign of life of a span that has not ended (the heartbeat of a partial span, the extension of a job's lock).
 	// Its span is Trace and Span, At is the time of the sign and End when the next one is due at the latest.
 	KindAlive
+	// KindPoll says that somebody takes rows of the table Destination as messages. It belongs to no operation.
+	KindPoll
+	// KindCount is the number of kinds.
+	KindCount
 )
 
 var kindNames = [...]string{
-	"unknown", "send", "receive", "process", "settle", "work", "started", "succeeded", "failed", "log", "exception",
-	"operation_completed", "operation_failed", "alias", "alive",
+	"unknown", "send", "receive", "process", "settle", "task", "insert", "work", "started", "succeeded", "failed", "log", "exception",
+	"operation_completed", "operation_failed", "alias", "alive", "poll",
 }
 
 // String returns the name used in metrics and in the API.
@@ -199,12 +208,15 @@ func (f *Fact) Record() Record { return Record{f.Trace, f.Span} }
 // IsSpan reports whether the fact was drawn from a span (and not from a log record).
 func (f *Fact) IsSpan() bool { return f.Kind >= KindSend && f.Kind <= KindWork }
 
+// processes reports whether the fact states the processing of a message.
+func (f *Fact) processes() bool { return f.Kind == KindProcess || f.Kind == KindTask }
+
 // IsStrong reports whether the fact can found an operation by itself: it carries a correlation ID or concerns a message.
 // Weak facts only join an operation that others founded. A receive that names no message is one of the many polls that
 // found nothing.
 func (f *Fact) IsStrong() bool {
 	switch {
-	case f.ID != "" || f.Kind == KindSend || f.Kind == KindProcess:
+	case f.ID != "" || f.Kind == KindSend || f.processes():
 		return true
 	case f.Kind == KindReceive:
 		return f.MessageID != "" || !f.LinkSpan.IsZero() || f.Remote

@@ -9,7 +9,7 @@ import (
 func (r *reducer) sends() {
 	for i := range r.facts {
 		f := &r.facts[i]
-		if f.Kind != KindSend {
+		if f.Kind != KindSend && (f.Kind != KindInsert || !r.habits.TaskTable(f.Destination)) {
 			continue
 		}
 		if p, ok := r.spans[f.Record()]; ok && !f.Batch && p.what == placeSend && r.hops[p.hop].fits(f) {
@@ -23,7 +23,7 @@ func (r *reducer) sends() {
 			r.byMessage[messageKey{f.Destination, f.MessageID}] = hop
 		}
 		h.Sends = append(h.Sends, Send{Origin: origin(f), StartedAt: f.At, EndedAt: f.End, Error: failure(f)})
-		h.DueAt = max(h.DueAt, f.Due)
+		h.DueAt, h.table = max(h.DueAt, f.Due), h.table || f.Kind == KindInsert
 		if !f.Batch {
 			if p, sent := r.spans[f.Record()]; sent && p.what == placeSend {
 				r.alsoSent[f.Record()] = append(r.alsoSent[f.Record()], p.hop)
@@ -74,6 +74,9 @@ func (r *reducer) learn(hop int, f *Fact) {
 		h.Destination, h.System = f.Destination, cmp.Or(h.System, f.System)
 	}
 	h.Type = cmp.Or(h.Type, f.Type)
+	if h.table && f.Kind == KindTask {
+		h.Type = cmp.Or(h.Type, f.Destination)
+	}
 	if h.MessageID == "" && f.MessageID != "" {
 		h.MessageID = f.MessageID
 		r.byMessage[messageKey{f.Destination, f.MessageID}] = hop
@@ -116,7 +119,32 @@ func (r *reducer) hopOfConsumer(f *Fact, depth int) (int, bool) {
 			return hop, true
 		}
 	}
+	if f.Kind == KindTask {
+		return r.hopOfTask(f)
+	}
 	return r.hopByTime(f)
+}
+
+// hopOfTask finds what a unit of work processes that nobody is seen to have asked for: what its service failed with before
+// under the same name, else the earliest row of a task table that nobody took.
+func (r *reducer) hopOfTask(f *Fact) (int, bool) {
+	row, found := 0, false
+	for i := range r.hops {
+		h := &r.hops[i]
+		if h.MessageID != "" && f.MessageID != "" && h.MessageID != f.MessageID {
+			continue
+		}
+		for k := range h.Consumers {
+			c := &h.Consumers[k]
+			if last := &c.Attempts[len(c.Attempts)-1]; c.Service == f.Service && last.Destination == f.Destination && !last.succeeded() {
+				return i, true
+			}
+		}
+		if h.table && len(h.Consumers) == 0 && h.first <= f.At && (!found || h.first < r.hops[row].first) {
+			row, found = i, true
+		}
+	}
+	return row, found
 }
 
 // maxChain bounds how far a chain of receive and process spans is followed back to the send.

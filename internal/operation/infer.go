@@ -143,7 +143,7 @@ func (r *reducer) inferFromSends() {
 func (r *reducer) coveredButBySends(f *Fact) bool {
 	for i := range r.facts {
 		g := &r.facts[i]
-		if (g.Kind == KindProcess || g.Kind == KindWork) && g.Service == f.Service && g.At <= f.At && f.At <= g.End {
+		if (g.processes() || g.Kind == KindWork) && g.Service == f.Service && g.At <= f.At && f.At <= g.End {
 			return true
 		}
 	}

@@ -18,7 +18,7 @@ func drawFact(t *rapid.T) Fact {
 	names := rapid.SampledFrom([]string{"", "a", "b"})
 	at := rapid.Int64Range(1, 60).Draw(t, "at") * int64(time.Second)
 	f := Fact{
-		Kind:      rapid.SampledFrom([]Kind{KindSend, KindReceive, KindProcess, KindSettle, KindWork, KindStarted, KindSucceeded, KindFailed, KindLog, KindException, KindAlias, KindAlive}).Draw(t, "kind"),
+		Kind:      rapid.SampledFrom([]Kind{KindSend, KindReceive, KindProcess, KindSettle, KindTask, KindInsert, KindWork, KindStarted, KindSucceeded, KindFailed, KindLog, KindException, KindAlias, KindAlive}).Draw(t, "kind"),
 		Outcome:   rapid.SampledFrom([]Outcome{OutcomeUnset, OutcomeOK, OutcomeError}).Draw(t, "outcome"),
 		Remote:    rapid.Bool().Draw(t, "remote"),
 		JoinedBy:  rapid.SampledFrom([]Reason{ReasonCorrelationID, ReasonTrace, ReasonLink}).Draw(t, "reason"),
@@ -70,6 +70,8 @@ func requireSame(t require.TestingT, want, got *Operation) {
 }
 
 type allProcess struct{ NoHabits }
+
+func (allProcess) TaskTable(string) bool { return true }
 
 func (allProcess) Processes(string) bool { return true }
 

@@ -13,6 +13,8 @@ type Habits interface {
 	Processes(service string) bool
 	// Sender returns the only service that is known to send to the destination, "" if there is none or several.
 	Sender(destination string) string
+	// TaskTable reports whether rows of the table are taken as messages.
+	TaskTable(table string) bool
 	// Once reports whether operations usually have exactly one message of the type in the destination.
 	Once(destination, messageType string) bool
 	// DeadLetter reports whether the destination is one for messages that were given up.
@@ -26,6 +28,9 @@ type NoHabits struct{}
 
 // Sender implements [Habits].
 func (NoHabits) Sender(string) string { return "" }
+
+// TaskTable implements [Habits].
+func (NoHabits) TaskTable(string) bool { return false }
 
 // Once implements [Habits].
 func (NoHabits) Once(string, string) bool { return false }
@@ -106,8 +111,8 @@ const (
 type hopBuild struct {
 	Hop
 	// deadLetter says that the destination is one for messages that were given up, joined that the hop became part of
-	// another one.
-	deadLetter, joined bool
+	// another one, table that the message is a row of a table.
+	deadLetter, joined, table bool
 	// first is the earliest time any record of this hop states.
 	first int64
 }
@@ -121,7 +126,7 @@ func (r *reducer) index() {
 	r.consumerFacts = make(map[Record]int)
 	for i := range r.facts {
 		f := &r.facts[i]
-		if f.Kind == KindReceive || f.Kind == KindProcess {
+		if f.Kind == KindReceive || f.processes() {
 			if j, ok := r.consumerFacts[f.Record()]; !ok || r.facts[j].End < f.End {
 				r.consumerFacts[f.Record()] = i
 			}

@@ -1,0 +1,68 @@
+package evidence
+
+import (
+	"strings"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// statement says what a SQL statement means to a queue that is a table: a row that is inserted is a message that is sent,
+// if somebody takes rows of that table with SKIP LOCKED, the clause by which several workers share one. (PostgreSQL,
+// MySQL, Oracle; SQL Server says READPAST.) It returns KindUnknown for any other statement.
+func statement(sql string) (operation.Kind, string) {
+	sql = strings.TrimLeft(sql, " \t\r\n(")
+	if table, ok := following(sql, "insert into"); ok {
+		return operation.KindInsert, table
+	}
+	if !containsFold(sql, "skip locked") && !containsFold(sql, "readpast") {
+		return operation.KindUnknown, ""
+	}
+	for _, verb := range [...]string{"update", "delete from"} {
+		if table, ok := following(sql, verb); ok {
+			return operation.KindPoll, table
+		}
+	}
+	if at := indexFold(sql, "from"); at >= 0 {
+		if table, ok := following(sql[at:], "from"); ok {
+			return operation.KindPoll, table
+		}
+	}
+	return operation.KindUnknown, ""
+}
+
+// following returns the name of the table after the words that a statement begins with: without its schema and quotes, in
+// lower case, as databases compare it.
+func following(sql, words string) (string, bool) {
+	if len(sql) <= len(words) || !strings.EqualFold(sql[:len(words)], words) || !isSpace(sql[len(words)]) {
+		return "", false
+	}
+	rest := strings.TrimLeft(sql[len(words):], " \t\r\n")
+	end := strings.IndexAny(rest, " \t\r\n(,;")
+	if end < 0 {
+		end = len(rest)
+	}
+	name := rest[:end]
+	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+		name = name[dot+1:]
+	}
+	name = strings.Trim(name, "\"`[]'")
+	if name == "" || len(name) > maxName {
+		return "", false
+	}
+	return strings.Clone(strings.ToLower(name)), true
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+func containsFold(s, word string) bool { return indexFold(s, word) >= 0 }
+
+// indexFold finds an ASCII word, whatever the case of its letters, or returns -1.
+func indexFold(s, word string) int {
+	upper := word[0] - ('a' - 'A')
+	for i := 0; i+len(word) <= len(s); i++ {
+		if (s[i] == word[0] || s[i] == upper) && strings.EqualFold(s[i:i+len(word)], word) {
+			return i
+		}
+	}
+	return -1
+}
