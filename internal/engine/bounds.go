@@ -56,7 +56,7 @@ func (e *Engine) expire(at int64) {
 			e.remove(n)
 		}
 	}
-	e.identity.parked.expire(at-int64(e.settings.WaitFor), e.counts.drop)
+	e.identity.parked.expire(at - int64(e.settings.WaitFor))
 	e.counts.waiting.Store(int64(e.identity.parked.live))
 }
 

@@ -29,6 +29,8 @@ type Settings struct {
 	DeadLetter, Retry func(destination string) bool
 	// Policy returns the policy for an operation. It is called under a lock, so it must be quick and must not call back.
 	Policy func(*operation.View) *operation.Policy
+	// Observer is told what becomes of each fact; nil: nobody is.
+	Observer Observer
 }
 
 // DefaultSettings are finite bounds that suit a collector with 1 GiB of memory.
@@ -79,10 +81,12 @@ type Engine struct {
 	mu       sync.Mutex
 	identity identity // guarded by mu
 
-	shards  [shardCount]shard
-	habits  habits
-	symbols *operation.Symbols
-	counts  counters
+	shards [shardCount]shard
+	habits habits
+	// unpaired has a lock of its own, which is taken last.
+	unpaired unpaired
+	symbols  *operation.Symbols
+	counts   counters
 }
 
 // New returns an empty engine.
@@ -93,6 +97,7 @@ func New(settings Settings) (*Engine, error) {
 	e := &Engine{settings: settings, symbols: operation.NewSymbols(maxSymbols)}
 	e.identity.init(e)
 	e.habits.init(settings)
+	e.unpaired.init()
 	return e, nil
 }
 
@@ -117,6 +122,7 @@ func (e *Engine) Apply(now time.Time, facts []operation.Fact, out []Assignment) 
 			out = append(out, Assignment{})
 			continue
 		}
+		e.identity.standing = standingNew
 		entry := e.identity.take(f, at)
 		out = append(out, entry.assignment())
 		e.trim()

@@ -44,6 +44,8 @@ type entry struct {
 	learned   bool
 	due       int64
 	heapIndex int
+	// flows are the keys under which it is unpaired. Guarded by the lock of Engine.unpaired.
+	flows []string
 	// newer and older chain the entries of a shard in order of age, the open and the finished ones apart.
 	newer, older *entry
 }

@@ -20,8 +20,9 @@ type identity struct {
 	// spare are nodes allocated and not used yet.
 	spare []node
 	seq   uint64
-	// at is the arrival time of the fact being taken.
-	at int64
+	// at is the arrival time of the fact being taken, standing what the observer knows of that.
+	at       int64
+	standing standing
 }
 
 type idKey struct{ namespace, id string }
@@ -71,7 +72,7 @@ func (x *identity) init(e *Engine) {
 	x.traces = make(map[operation.TraceID]*node)
 	x.messages = make(map[messageKey]*node)
 	x.ids = make(map[idKey]*entry)
-	x.parked.init(e.settings.MaxWaiting)
+	x.parked.init(e.settings.MaxWaiting, x.lose)
 }
 
 // take attaches a fact that arrived at the given time. It returns nil if its operation is not known yet.
@@ -288,8 +289,8 @@ func (x *identity) bind(n *node, e *entry, by claim) {
 		x.retry(x.parked.wantedMessage(n.message))
 		return
 	}
-	x.parked.drain(n.trace, func(f *operation.Fact) bool {
-		x.attach(e, f, operation.ReasonTrace)
+	x.parked.drain(n.trace, func(w *waiter) bool {
+		x.attachWaiting(e, w, operation.ReasonTrace)
 		return true
 	})
 	x.retry(x.parked.wantedLink(n.trace))
@@ -300,13 +301,13 @@ func (x *identity) retry(trace operation.TraceID, wanted bool) {
 	if !wanted {
 		return
 	}
-	var waited []operation.Fact
-	x.parked.drain(trace, func(f *operation.Fact) bool {
-		waited = append(waited, *f)
+	var waited []waiter
+	x.parked.drain(trace, func(w *waiter) bool {
+		waited = append(waited, *w)
 		return true
 	})
 	for i := range waited {
-		x.take(&waited[i], x.at)
+		x.takeAgain(&waited[i].fact, waited[i].known)
 	}
 }
 
@@ -315,15 +316,15 @@ func (x *identity) attach(e *entry, f *operation.Fact, reason operation.Reason) 
 	e = e.find()
 	f.JoinedBy = reason
 	x.engine.counts.reason(reason)
-	x.engine.shard(e).add(x.engine, e, f, x.at)
+	hadRoom := x.engine.shard(e).add(x.engine, e, f, x.at)
+	x.tellAttached(f, hadRoom)
 	return e
 }
 
 // park lets a fact wait for its operation to become known.
 func (x *identity) park(f *operation.Fact) {
-	x.parked.expire(x.at-int64(x.engine.settings.WaitFor), x.engine.counts.drop)
-	if x.parked.add(f, x.at) {
-		x.engine.counts.drop(DropWaitingFull)
-	}
+	x.tellWaiting(f)
+	x.parked.expire(x.at - int64(x.engine.settings.WaitFor))
+	x.parked.add(f, x.at, x.standing)
 	x.engine.counts.waiting.Store(int64(x.parked.live))
 }

@@ -95,6 +95,6 @@ func (x *identity) takeApart(t *node, e *entry) {
 		linked: make(map[operation.SpanID][]operation.TraceID),
 	}
 	for i := range facts {
-		x.take(&facts[i], x.at)
+		x.takeAgain(&facts[i], standingTold)
 	}
 }

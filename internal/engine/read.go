@@ -57,6 +57,7 @@ func (e *Engine) snapshot(n *entry) (Snapshot, bool) {
 		return Snapshot{}, false
 	}
 	view := n.op.View(&e.habits)
+	e.unpaired.presume(view)
 	policy := n.policy
 	if policy == nil {
 		policy = e.policy(view)

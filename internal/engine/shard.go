@@ -46,14 +46,14 @@ func (c *chain) remove(n *entry) {
 	n.older, n.newer = nil, nil
 }
 
-// add puts a fact into an operation.
-func (s *shard) add(e *Engine, n *entry, f *operation.Fact, at int64) {
+// add puts a fact into an operation, and reports whether there was room for it.
+func (s *shard) add(e *Engine, n *entry, f *operation.Fact, at int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n.runaway || n.op.Pending() >= e.settings.MaxFacts && n.op.Len() >= e.settings.MaxFacts {
 		n.runaway = true
 		e.counts.drop(DropRunaway)
-		return
+		return false
 	}
 	n.op.Add(f)
 	n.arrived = at
@@ -61,6 +61,7 @@ func (s *shard) add(e *Engine, n *entry, f *operation.Fact, at int64) {
 		n.stamp(func(a *Assignment) { a.Name = cmp.Or(a.Name, f.OperationName) })
 	}
 	s.touch(n)
+	return true
 }
 
 // touch lets the next sweep judge the operation. Called with the lock held.
@@ -93,6 +94,7 @@ func (s *shard) leave(e *Engine, n *entry) {
 		s.open.remove(n)
 	}
 	s.schedule(n, 0)
+	e.unpaired.forget(n)
 	n.dirty = false
 	if n.announced {
 		s.gone = append(s.gone, n.farewell(e))

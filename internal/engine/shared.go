@@ -94,7 +94,7 @@ func (x *identity) replace(e *entry) {
 		x.spread(e, &stayed[i], claimLink, message)
 	}
 	for i := range moved {
-		x.take(&moved[i], x.at)
+		x.takeAgain(&moved[i], standingTold)
 	}
 }
 
@@ -153,11 +153,11 @@ func (x *identity) takeAlone(f *operation.Fact, t *node) *entry {
 	}
 	if e == nil {
 		if f.Trace.IsZero() {
-			x.engine.counts.drop(DropNoOperation)
+			x.lose(f, x.standing, DropNoOperation)
 			return nil
 		}
-		x.park(f)
 		x.copyToChildren(f, t)
+		x.park(f)
 		return nil
 	}
 	x.attach(e, f, reason)
@@ -209,16 +209,16 @@ func (x *identity) own(t *node, span operation.SpanID, e *entry) {
 	if t.shared == nil {
 		return
 	}
-	var waited []operation.Fact
-	x.parked.drain(t.trace, func(f *operation.Fact) bool {
-		if f.Span != span && f.Parent != span {
+	var waited []waiter
+	x.parked.drain(t.trace, func(w *waiter) bool {
+		if w.fact.Span != span && w.fact.Parent != span {
 			return false
 		}
-		waited = append(waited, *f)
+		waited = append(waited, *w)
 		return true
 	})
 	for i := range waited {
-		x.take(&waited[i], x.at)
+		x.takeAgain(&waited[i].fact, waited[i].known)
 	}
 }
 
@@ -229,9 +229,9 @@ func (x *identity) fetchParent(f *operation.Fact, t *node, e *entry) {
 		return
 	}
 	t.shared.children[f.Parent] = append(t.shared.children[f.Parent], e)
-	x.parked.each(t.trace, func(g *operation.Fact) {
-		if g.Span == f.Parent && g.Kind == operation.KindSend {
-			x.attach(e, g, operation.ReasonParent)
+	x.parked.each(t.trace, func(w *waiter) {
+		if w.fact.Span == f.Parent && w.fact.Kind == operation.KindSend {
+			x.attachWaiting(e, w, operation.ReasonParent)
 		}
 	})
 }

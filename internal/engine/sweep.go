@@ -14,8 +14,20 @@ func (e *Engine) Sweep(now time.Time) []operation.Change {
 	for i := range e.shards {
 		changes = e.shards[i].sweep(e, at, changes)
 	}
+	for _, n := range e.unpaired.takeAgain() {
+		e.shard(n).touchLocked(n)
+	}
 	e.expire(at)
 	return changes
+}
+
+// touchLocked lets the next sweep judge the operation once more, unless it left meanwhile.
+func (s *shard) touchLocked(n *entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n.op.Pending() > 0 {
+		s.touch(n)
+	}
 }
 
 func (s *shard) sweep(e *Engine, at int64, changes []operation.Change) []operation.Change {
@@ -58,6 +70,8 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 		return s.emptied(e, n, changes)
 	}
 	view := n.op.View(&e.habits)
+	e.unpaired.update(n, view)
+	e.unpaired.presume(view)
 	policy := e.policy(view)
 	n.policy = policy
 	n.know(view, policy)

@@ -15,6 +15,8 @@ type waiting struct {
 	byMessage map[messageKey]operation.TraceID
 	byLink    map[operation.TraceID]operation.TraceID
 	live      int
+	// lose is told of what is removed without having found its operation.
+	lose func(*operation.Fact, standing, Drop)
 }
 
 const chunkSize = 256
@@ -25,9 +27,12 @@ type waiter struct {
 	// before is the position of the previous fact of the same trace, or own position if there is none.
 	before uint64
 	live   bool
+	// known is what the observer knows of the fact.
+	known standing
 }
 
-func (w *waiting) init(limit int) {
+func (w *waiting) init(limit int, lose func(*operation.Fact, standing, Drop)) {
+	w.lose = lose
 	chunks := (limit + chunkSize - 1) / chunkSize
 	w.chunks = make([]*[chunkSize]waiter, chunks)
 	w.limit = uint64(chunks * chunkSize)
@@ -46,15 +51,14 @@ func (w *waiting) slot(pos uint64) *waiter {
 	return &c[i%chunkSize]
 }
 
-// add lets a copy of the fact wait. It reports whether a live one had to give way.
-func (w *waiting) add(f *operation.Fact, at int64) bool {
-	gaveWay := false
+// add lets a copy of the fact wait. If there is no room, the oldest one gives way.
+func (w *waiting) add(f *operation.Fact, at int64, known standing) {
 	if w.next-w.first == w.limit {
-		gaveWay = w.pop()
+		w.pop(DropWaitingFull)
 	}
 	pos := w.next
 	s := w.slot(pos)
-	s.fact, s.at, s.live, s.before = *f, at, true, pos
+	s.fact, s.at, s.live, s.before, s.known = *f, at, true, pos, known
 	if newest, ok := w.byTrace[f.Trace]; ok {
 		s.before = newest
 	}
@@ -67,15 +71,14 @@ func (w *waiting) add(f *operation.Fact, at int64) bool {
 	}
 	w.next++
 	w.live++
-	return gaveWay
 }
 
-// pop removes the oldest and reports whether it was still waiting.
-func (w *waiting) pop() bool {
+// pop removes the oldest; if it was still waiting, it is lost for the given reason.
+func (w *waiting) pop(why Drop) {
 	s := w.slot(w.first)
-	wasLive := s.live
 	if s.live {
 		w.live--
+		w.lose(&s.fact, s.known, why)
 	}
 	if newest, ok := w.byTrace[s.fact.Trace]; ok && newest == w.first {
 		delete(w.byTrace, s.fact.Trace)
@@ -88,33 +91,30 @@ func (w *waiting) pop() bool {
 	}
 	s.fact, s.live = operation.Fact{}, false
 	w.first++
-	return wasLive
 }
 
 // expire removes what has waited since before the given time.
-func (w *waiting) expire(before int64, drop func(Drop)) {
+func (w *waiting) expire(before int64) {
 	for w.first < w.next {
 		s := w.slot(w.first)
 		if s.live && s.at >= before {
 			return
 		}
-		if w.pop() {
-			drop(DropNoOperation)
-		}
+		w.pop(DropNoOperation)
 	}
 }
 
 // each calls see for the facts of a trace, the newest first.
-func (w *waiting) each(trace operation.TraceID, see func(*operation.Fact)) {
-	w.drain(trace, func(f *operation.Fact) bool {
-		see(f)
+func (w *waiting) each(trace operation.TraceID, see func(*waiter)) {
+	w.drain(trace, func(s *waiter) bool {
+		see(s)
 		return false
 	})
 }
 
 // drain calls take for the facts of a trace, the newest first, and removes those for which it returns true. take must
 // not add to the waiting ones.
-func (w *waiting) drain(trace operation.TraceID, take func(*operation.Fact) bool) {
+func (w *waiting) drain(trace operation.TraceID, take func(*waiter) bool) {
 	pos, ok := w.byTrace[trace]
 	if !ok {
 		return
@@ -123,7 +123,7 @@ func (w *waiting) drain(trace operation.TraceID, take func(*operation.Fact) bool
 	for {
 		s := w.slot(pos)
 		if s.live {
-			if take(&s.fact) {
+			if take(s) {
 				s.live = false
 				w.live--
 			} else {

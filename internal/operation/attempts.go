@@ -221,7 +221,7 @@ func (r *reducer) works() {
 func origin(f *Fact) Origin {
 	return Origin{
 		Service: f.Service, Instance: f.Instance, Name: f.Name,
-		Trace: f.Trace, Span: f.Span, Parent: f.Parent, JoinedBy: f.JoinedBy,
+		Trace: f.Trace, Span: f.Span, Parent: f.Parent, Linked: !f.LinkSpan.IsZero(), JoinedBy: f.JoinedBy,
 	}
 }
 

@@ -138,8 +138,13 @@ func (j *judge) unconsumed(i int, h *Hop) {
 		j.after(StateDeadLettered, StuckNone, i, -1, h.SentAt(), 0)
 		return
 	}
-	if sent := h.SentAt(); sent != 0 {
-		j.after(StateStuck, StuckWaiting, i, -1, max(sent, h.DueAt), int64(j.policy.Waiting))
+	sent := max(h.SentAt(), h.DueAt)
+	switch {
+	case h.SentAt() == 0:
+	case h.Uncertain:
+		j.after(StateUnknown, StuckTelemetryGap, i, -1, sent, int64(j.policy.Waiting))
+	default:
+		j.after(StateStuck, StuckWaiting, i, -1, sent, int64(j.policy.Waiting))
 	}
 }
 
@@ -183,7 +188,7 @@ func (j *judge) processing(i, k int, a *Attempt) {
 // after gives the verdict if the threshold has passed since then, or notes when it will. A stuck threshold of 0 means
 // for ever, a retry threshold of 0 means at once.
 func (j *judge) after(s State, reason StuckReason, hop, consumer int, since, threshold int64) {
-	if s == StateStuck && threshold <= 0 {
+	if (s == StateStuck || s == StateUnknown) && threshold <= 0 {
 		return
 	}
 	if due := since + threshold; due > j.now {
@@ -194,7 +199,10 @@ func (j *judge) after(s State, reason StuckReason, hop, consumer int, since, thr
 	if v.State.bad() && (!s.bad() || v.Since <= since) {
 		return
 	}
-	if v.State == StateStuck && s == StateStuck && v.Since <= since {
+	if v.State == StateStuck && (s == StateUnknown || (s == StateStuck && v.Since <= since)) {
+		return
+	}
+	if v.State == StateUnknown && s == StateUnknown && v.Since <= since {
 		return
 	}
 	v.State, v.Reason, v.Hop, v.Consumer, v.Since, v.Threshold = s, reason, hop, consumer, since, threshold

@@ -138,7 +138,7 @@ func (r *reducer) index() {
 func (r *reducer) finish() {
 	v := r.view
 	id := identify(r.facts)
-	v.ID, v.Aliases, v.Namespace = id.ID, id.Aliases, id.Namespace
+	v.ID, v.Aliases, v.Namespace, v.Implicit = id.ID, id.Aliases, id.Namespace, id.Implicit
 	seen := make(map[TraceID]struct{}, 4)
 	for i := range r.facts {
 		f := &r.facts[i]

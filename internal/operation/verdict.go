@@ -13,9 +13,11 @@ const (
 	StateStuck
 	// StateDeadLettered: a message of it was given up by its queue, and nothing succeeded with it since.
 	StateDeadLettered
+	// StateUnknown: the end may have been missed, because telemetry that would tell is known to be lacking.
+	StateUnknown
 )
 
-var stateNames = [...]string{"in_progress", "completed", "failed", "stuck", "dead_lettered"}
+var stateNames = [...]string{"in_progress", "completed", "failed", "stuck", "dead_lettered", "unknown"}
 
 // String returns the name used in the API, in events and on spans.
 func (s State) String() string { return stateNames[s] }
@@ -53,9 +55,11 @@ const (
 	StuckProcessing
 	// StuckOverdue: the whole operation is past its deadline.
 	StuckOverdue
+	// StuckTelemetryGap is the reason of StateUnknown: telemetry is lacking.
+	StuckTelemetryGap
 )
 
-var stuckReasonNames = [...]string{"", "waiting", "processing", "overdue"}
+var stuckReasonNames = [...]string{"", "waiting", "processing", "overdue", "telemetry_gap"}
 
 // String returns the name used in the API, in events and on spans.
 func (r StuckReason) String() string { return stuckReasonNames[r] }

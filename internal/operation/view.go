@@ -7,6 +7,8 @@ type View struct {
 	ID        string
 	Aliases   []string
 	Namespace string
+	// Implicit says that nobody set a correlation ID and the ID is derived.
+	Implicit bool
 	// Name is the explicit operation name, else the destination of its first message, else the name of its first span, else
 	// the service it was first seen in.
 	Name string
@@ -60,8 +62,16 @@ type Hop struct {
 	Sends []Send
 	// Consumers are the groups that showed a sign of consumption.
 	Consumers []Consumer
+	// Uncertain says that the message may have been consumed without leaving anything that leads to it.
+	Uncertain bool
 	// repeated says that an earlier hop was the same, in an operation that usually has one such.
 	repeated bool
+}
+
+// PresumeConsumed says that somebody consumed the message, by a given time at the latest, though nobody was seen to.
+func (h *Hop) PresumeConsumed(at int64) {
+	h.Consumers = []Consumer{{WaitedNanos: -1, State: HopDone, Attempts: []Attempt{{EndedAt: at, Inferred: true}}}}
+	h.State = HopDone
 }
 
 // SentAt is the time the message was first handed to its destination: the start of the first send, or 0 if it is unknown.
@@ -77,7 +87,9 @@ type Origin struct {
 	Service, Instance, Name string
 	Trace                   TraceID
 	Span, Parent            SpanID
-	JoinedBy                Reason
+	// Linked says that the record has a link.
+	Linked   bool
+	JoinedBy Reason
 }
 
 // Send is one record of sending a message.
