@@ -131,14 +131,25 @@ func (x *Extractor) partialSpan(b *Batch, span ptrace.Span, n int, h *heartbeat)
 }
 
 // unfinish takes back what the span facts from the given index on say about an end: the span goes on, and may well turn out
-// otherwise.
+// otherwise. Of batches only the processing of messages that it names counts: what any other will have been about shows in
+// the end.
 func (b *Batch) unfinish(from int) {
+	kept := from
 	for i := from; i < len(b.Facts); i++ {
-		if f := &b.Facts[i]; f.IsSpan() {
+		f := &b.Facts[i]
+		if f.IsSpan() {
+			named := !f.LinkSpan.IsZero() || f.MessageID != ""
+			if f.Batch && (f.Kind != operation.KindProcess || !f.Consumer || !named) {
+				continue
+			}
 			f.End, f.Outcome, f.Disposition = 0, operation.OutcomeUnset, operation.DispositionUnknown
 			f.ErrorType, f.ErrorMessage = "", ""
 		}
+		b.Facts[kept], b.Refs[kept] = *f, b.Refs[i]
+		kept++
 	}
+	clear(b.Facts[kept:])
+	b.Facts, b.Refs = b.Facts[:kept], b.Refs[:kept]
 }
 
 // alive adds a sign of life for the span whose facts begin at the given index; for a batch one for each of its messages,

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -273,6 +274,24 @@ func TestTheSpansOfABatchLiveForEachMessage(t *testing.T) {
 	}
 }
 
+func TestUnfinishedBatchesThatMayYetTurnOutOtherwise(t *testing.T) {
+	for name, td := range map[string]ptrace.Traces{
+		"sent":                oneSpan(ptrace.SpanKindProducer, map[string]any{"messaging.batch.message_count": 3}),
+		"fetched":             oneSpan(ptrace.SpanKindConsumer, map[string]any{"messaging.batch.message_count": 3, "messaging.operation.type": "receive"}),
+		"processed, nameless": oneSpan(ptrace.SpanKindConsumer, map[string]any{"messaging.batch.message_count": 3}),
+		"a guess": oneSpan(ptrace.SpanKindInternal, nil, func(s ptrace.Span) {
+			s.Links().AppendEmpty().SetSpanID(pcommon.SpanID{1})
+			s.Links().AppendEmpty().SetSpanID(pcommon.SpanID{2})
+		}),
+	} {
+		facts, b := logFacts(t, partialRecord("heartbeat", "proto", encoded(t, td)))
+		require.Empty(t, facts, name)
+		require.Zero(t, b.Dropped, name)
+		facts, _ = logFacts(t, partialRecord("stop", "proto", encoded(t, td)))
+		require.NotEmpty(t, facts, name)
+	}
+}
+
 func TestRecordsWithoutATimeSayThatASpanIsOpenAndNothingMore(t *testing.T) {
 	facts, b := logFacts(t, partialRecord("heartbeat", "json/v1", pythonBody, func(r plog.LogRecord) { r.SetTimestamp(0) }))
 	require.Equal(t, pythonFacts()[:1], facts)
@@ -352,7 +371,7 @@ func finished(o *operation.Operation) *operation.View {
 	return view
 }
 
-// drawSpan draws a finished span about one message.
+// drawSpan draws a finished span about one message or several.
 func drawSpan(t *rapid.T) ptrace.Traces {
 	attributes := map[string]any{}
 	for _, key := range []string{"messaging.message.id", "messaging.destination.name", "order.id", "messaging.consumer.group.name"} {
@@ -369,9 +388,19 @@ func drawSpan(t *rapid.T) ptrace.Traces {
 		if rapid.Bool().Draw(t, "parent") {
 			s.SetParentSpanID(pcommon.SpanID{7})
 		}
-		if rapid.Bool().Draw(t, "link") {
-			s.Links().AppendEmpty().SetTraceID(pcommon.TraceID{8})
-			s.Links().At(0).SetSpanID(pcommon.SpanID{8})
+		// A batch has no single sender, so a parent of it is local.
+		links := rapid.IntRange(0, 3).Draw(t, "links")
+		if links > 1 {
+			s.SetFlags(0x100)
+		}
+		for i := range links {
+			link := s.Links().AppendEmpty()
+			link.SetTraceID(pcommon.TraceID{8, byte(i)})
+			link.SetSpanID(pcommon.SpanID{8, byte(i)})
+			link.Attributes().PutStr("messaging.message.id", "m-"+strconv.Itoa(i))
+		}
+		if count := rapid.SampledFrom([]string{"", "1", "3"}).Draw(t, "count"); count != "" {
+			s.Attributes().PutStr("messaging.batch.message_count", count)
 		}
 		if rapid.Bool().Draw(t, "exception") {
 			e := s.Events().AppendEmpty()
