@@ -208,7 +208,6 @@ func TestAStopEndsWhatHeartbeatsSaid(t *testing.T) {
 				require.Equal(t, []int64{began.UnixNano(), ended.UnixNano()}, []int64{attempt.StartedAt, attempt.EndedAt})
 				require.Equal(t, operation.SpanID{2}, attempt.Span)
 				require.Empty(t, record.View.Notes)
-
 			})
 		})
 	}
