@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/throughline/throughline/internal/operation"
@@ -18,14 +19,14 @@ type habits struct {
 	// tables are those whose rows are taken as messages.
 	tables map[string]struct{} // guarded by mu
 	// counts tell how many messages completed operations have in each destination.
-	counts map[flow]multiplicity // guarded by mu
+	counts map[flow]*multiplicity // guarded by mu
 	// deadLetter and retry are set once.
 	deadLetter, retry func(destination string) bool
 }
 
 func (h *habits) init(s Settings) {
 	h.tables = make(map[string]struct{})
-	h.processes, h.senders, h.counts = make(map[string]struct{}), make(map[string]string), make(map[flow]multiplicity)
+	h.processes, h.senders, h.counts = make(map[string]struct{}), make(map[string]string), make(map[flow]*multiplicity)
 	h.deadLetter, h.retry = operation.DeadLetterName, operation.RetryName
 	if s.DeadLetter != nil {
 		h.deadLetter = s.DeadLetter
@@ -118,7 +119,16 @@ func (h *habits) learnSender(destination, service string) {
 type flow struct{ destination, messageType string }
 
 // multiplicity counts the completed operations that had exactly one message of a flow, and those that had more.
-type multiplicity struct{ one, more uint32 }
+type multiplicity struct {
+	one, more uint32
+	// doubtful had more before it was known what is usual.
+	doubtful []*entry
+}
+
+// once reports whether one message is usual.
+func (m *multiplicity) once() bool {
+	return m.one+m.more >= enoughOperations && m.more*habitShare <= m.one+m.more
+}
 
 const (
 	// enoughOperations is how many operations make a habit, and habitShare the share of them, as one in so many, that may depart from it.
@@ -133,40 +143,77 @@ func (h *habits) Once(destination, messageType string) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	m := h.counts[flow{destination, messageType}]
-	return m.one+m.more >= enoughOperations && m.more*habitShare <= m.one+m.more
+	return m != nil && m.once()
 }
 
 // maxLearned bounds the hops that are learned from in one operation.
 const maxLearned = 64
 
-// learnOperation learns from an operation that is over. It must be called once for each.
-func (h *habits) learnOperation(v *operation.View) {
+// maxDoubtful bounds the operations that are judged again once it is known what is usual.
+const maxDoubtful = 100
+
+// learnOperation learns from an operation that is over, which counts the first time only. It returns the operations on
+// which the verdict may be another one now.
+func (h *habits) learnOperation(n *entry, v *operation.View) []*entry {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	var again []*entry
+	first := !n.learned
+	n.learned = true
 	for i := range min(len(v.Hops), maxLearned) {
 		f := flow{v.Hops[i].Destination, v.Hops[i].Type}
-		n, first := 0, false
+		count, earliest := 0, false
 		for k := range v.Hops {
 			if v.Hops[k].State == operation.HopDone && v.Hops[k].Destination == f.destination && v.Hops[k].Type == f.messageType {
-				first = first || (n == 0 && k == i)
-				n++
+				earliest = earliest || (count == 0 && k == i)
+				count++
 			}
 		}
-		if !first {
+		if !earliest || (!first && count < 2) {
 			continue
 		}
-		m, known := h.counts[f]
-		if !known && len(h.counts) >= maxHabits {
-			continue
+		m := h.counts[f]
+		if m == nil {
+			if len(h.counts) >= maxHabits {
+				continue
+			}
+			m = &multiplicity{}
+			h.counts[f] = m
 		}
-		if n == 1 {
-			m.one++
-		} else {
-			m.more++
+		if first {
+			m.count(count)
 		}
-		if m.one >= maxCount {
-			m.one, m.more = m.one/2, m.more/2
+		again = append(again, m.settle(n, count)...)
+		if first && count > 1 {
+			// Its own count may be the one that made the habit.
+			again = append(again, n)
 		}
-		h.counts[f] = m
 	}
+	return again
+}
+
+// count takes note of an operation with so many messages.
+func (m *multiplicity) count(messages int) {
+	if messages == 1 {
+		m.one++
+	} else {
+		m.more++
+	}
+	if m.one >= maxCount {
+		m.one, m.more = m.one/2, m.more/2
+	}
+}
+
+// settle returns the operations that were in doubt when they are no more. One with several messages is in doubt until it
+// is known that one is usual.
+func (m *multiplicity) settle(n *entry, messages int) []*entry {
+	if m.once() {
+		again := m.doubtful
+		m.doubtful = nil
+		return again
+	}
+	if messages > 1 && len(m.doubtful) < maxDoubtful && !slices.Contains(m.doubtful, n) {
+		m.doubtful = append(m.doubtful, n)
+	}
+	return nil
 }

@@ -76,9 +76,8 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	n.policy = policy
 	n.know(view, policy)
 	verdict := n.verdictAt(view, policy, at)
-	if verdict.State == operation.StateCompleted && !n.learned {
-		n.learned = true
-		e.habits.learnOperation(view)
+	if verdict.State == operation.StateCompleted {
+		e.unpaired.addAgain(e.habits.learnOperation(n, view))
 	}
 	quiet := n.arrived + int64(e.settings.ArrivalGrace)
 	if verdict.State != operation.StateInProgress && quiet > at && !verdict.SameOutcome(n.verdict) {

@@ -206,6 +206,16 @@ func times(of map[*entry]int64) []int64 {
 	return all
 }
 
+// addAgain lets operations be judged once more.
+func (u *unpaired) addAgain(entries []*entry) {
+	if len(entries) == 0 {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.again = append(u.again, entries...)
+}
+
 // takeAgain returns the operations to be judged once more.
 func (u *unpaired) takeAgain() []*entry {
 	u.mu.Lock()

@@ -77,8 +77,8 @@ func (r *reducer) learn(hop int, f *Fact) {
 	if h.table && f.Kind == KindTask {
 		h.Type = cmp.Or(h.Type, f.Destination)
 	}
-	if h.MessageID == "" && f.MessageID != "" {
-		h.MessageID = f.MessageID
+	h.MessageID = cmp.Or(h.MessageID, f.MessageID)
+	if f.MessageID != "" && h.MessageID == f.MessageID {
 		r.byMessage[messageKey{f.Destination, f.MessageID}] = hop
 	}
 }

@@ -183,7 +183,7 @@ func (r *reducer) repeats() {
 		}
 		for k := range i {
 			if hops[k].State == HopDone && hops[k].Destination == hops[i].Destination && hops[k].Type == hops[i].Type &&
-				r.habits.Once(hops[i].Destination, hops[i].Type) {
+				(hops[i].MessageID == "" || hops[k].MessageID != hops[i].MessageID) && r.habits.Once(hops[i].Destination, hops[i].Type) {
 				hops[i].repeated = true
 				break
 			}
