@@ -84,6 +84,7 @@ type Batch struct {
 	// detached are the log records whose own trace context counts for nothing, in ascending order.
 	detached []Ref
 	resource resource
+	children children
 	// profile is that of the scope at hand.
 	profile *profile
 	// scratch holds the values of the record at hand.
@@ -96,6 +97,7 @@ func (b *Batch) Reset() {
 	b.Facts, b.Refs, b.detached = b.Facts[:0], b.Refs[:0], b.detached[:0]
 	b.Dropped = [dropCount]int{}
 	b.resource, b.profile, b.scratch = resource{}, nil, attributeValues{}
+	b.children.clear()
 }
 
 func (b *Batch) drop(reason DropReason) { b.Dropped[reason]++ }

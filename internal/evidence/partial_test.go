@@ -352,8 +352,7 @@ func TestUnfinishedAndFinishedAreOneSpan(t *testing.T) {
 	})
 }
 
-// finished is the view without what only an unfinished span tells: that it lived. The error of a work span is left out
-// too: a view keeps that of the first record, which is the unfinished one.
+// finished is the view without what only an unfinished span tells: that it lived.
 func finished(o *operation.Operation) *operation.View {
 	view := o.View(operation.NoHabits{})
 	for i := range view.Hops {
@@ -363,9 +362,6 @@ func finished(o *operation.Operation) *operation.View {
 				a.AliveAt, a.AliveUntil = 0, 0
 			}
 		}
-	}
-	for i := range view.Works {
-		view.Works[i].Error = nil
 	}
 	return view
 }

@@ -29,6 +29,7 @@ func (x *Extractor) Traces(b *Batch, td ptrace.Traces) {
 				x.span(b, span, Ref{r, s, i})
 			}
 		}
+		b.orphans(rs)
 	}
 }
 
@@ -55,7 +56,11 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 		return
 	}
 	kind, table := b.kindOf(span, a)
-	if kind == operation.KindUnknown || kind == kindIgnored {
+	if kind == operation.KindUnknown {
+		b.child(span, ref)
+		return
+	}
+	if kind == kindIgnored {
 		return
 	}
 	f := operation.Fact{

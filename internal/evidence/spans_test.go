@@ -87,8 +87,11 @@ func TestKindsOfSpans(t *testing.T) {
 		{"a local root", ptrace.SpanKindInternal, nil, nil, operation.KindWork},
 		{"the entry of a service", ptrace.SpanKindInternal, nil, remote, operation.KindWork},
 		{"a span with an ID", ptrace.SpanKindInternal, map[string]any{"order.id": 4711}, local, operation.KindWork},
-		{"an inner span", ptrace.SpanKindInternal, map[string]any{"db.system": "pg"}, local, operation.KindUnknown},
-		{"an inner client span", ptrace.SpanKindClient, map[string]any{"messaging.system": "kafka"}, local, operation.KindUnknown},
+		{"an inner span without its parent", ptrace.SpanKindInternal, map[string]any{"db.system": "pg"}, local, operation.KindAlive},
+		{"an inner client span without its parent", ptrace.SpanKindClient, map[string]any{"messaging.system": "kafka"}, local, operation.KindAlive},
+		{"a task", ptrace.SpanKindInternal, map[string]any{"order.id": 4711}, nil, operation.KindTask},
+		{"a row that is inserted", ptrace.SpanKindClient, map[string]any{"db.query.text": "insert into task values ($1)"}, local, operation.KindInsert},
+		{"rows that are taken", ptrace.SpanKindClient, map[string]any{"db.statement": "SELECT * FROM task FOR UPDATE SKIP LOCKED"}, local, operation.KindPoll},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var change []func(ptrace.Span)
@@ -96,10 +99,6 @@ func TestKindsOfSpans(t *testing.T) {
 				change = append(change, tc.change)
 			}
 			facts, _ := spanFacts(t, oneSpan(tc.kind, tc.attributes, change...))
-			if tc.want == operation.KindUnknown {
-				require.Empty(t, facts)
-				return
-			}
 			require.Len(t, facts, 1)
 			require.Equal(t, tc.want.String(), facts[0].Kind.String())
 		})

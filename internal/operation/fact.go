@@ -54,8 +54,9 @@ const (
 	KindOperationFailed
 	// KindAlias states nothing but that ID and Alias name the same operation.
 	KindAlias
-	// KindAlive: a sign of life of a span that has not ended (the heartbeat of a partial span, the extension of a job's lock).
-	// Its span is Trace and Span, At is the time of the sign and End when the next one is due at the latest.
+	// KindAlive: a sign of life of the span Trace and Span, which has not ended. At is the time of the sign. End is when the
+	// next one is due at the latest, for the heartbeat of a partial span; 0 where a finished child of a span that has not
+	// come is the sign.
 	KindAlive
 	// KindPoll says that somebody takes rows of the table Destination as messages. It belongs to no operation.
 	KindPoll

@@ -15,14 +15,17 @@ func (r *reducer) infer() {
 }
 
 // inferFromLogs takes a log record, written in the context of a span that never came by a service that was not known to
-// be at work at that time, as the sign of an attempt that is still open.
+// be at work at that time, as the sign of an attempt that is still open; and so a finished child of such a span.
 func (r *reducer) inferFromLogs() {
 	for i := range r.facts {
 		f := &r.facts[i]
-		if (f.Kind != KindLog && f.Kind != KindException) || f.Span.IsZero() {
+		if f.Span.IsZero() || !f.signOfWork() {
 			continue
 		}
 		if _, known := r.spans[f.Record()]; known || r.covered(f) {
+			continue
+		}
+		if _, batch := r.batches[f.Record()]; batch {
 			continue
 		}
 		if hop, ok := r.hopBegunBy(f); ok {
@@ -31,11 +34,16 @@ func (r *reducer) inferFromLogs() {
 	}
 }
 
+// signOfWork reports whether the fact shows that something was at work in the span: a heartbeat brings its span along.
+func (f *Fact) signOfWork() bool {
+	return f.Kind == KindLog || f.Kind == KindException || (f.Kind == KindAlive && f.End == 0)
+}
+
 // covered reports whether a span of the record's service was open at its time.
 func (r *reducer) covered(f *Fact) bool {
 	for i := range r.facts {
 		g := &r.facts[i]
-		if g.IsSpan() && g.Kind != KindReceive && g.Service == f.Service && g.At <= f.At && f.At <= g.End {
+		if g.IsSpan() && g.Kind != KindReceive && g.Service == f.Service && g.At <= f.At && (f.At <= g.End || g.End == 0) {
 			return true
 		}
 	}

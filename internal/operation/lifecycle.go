@@ -166,12 +166,19 @@ func (r *reducer) note(f *Fact, note Note) {
 // messaging exceptions).
 const processException = "messaging.process.exception"
 
-// except adds an exception to the attempt. It makes the attempt failed only where the record itself says that processing
-// failed: an exception that was caught and retried within the handler is no failure.
+// maxLastWords is how long before the end of its span an exception may be recorded to be what ended it, in nanoseconds.
+const maxLastWords = 2_000_000
+
+// except adds an exception to the attempt. It makes the attempt failed where the record itself says that processing failed,
+// and where recording it was the last that the span did and nobody set a status: some libraries record the error and leave
+// it at that. An exception that was caught and retried within the handler is no failure.
 func (a *Attempt) except(f *Fact, e *Error) {
 	if f.Name == processException && a.Outcome == OutcomeUnset {
 		a.Outcome = OutcomeError
 		a.EndedAt = cmp.Or(a.EndedAt, f.At)
+	}
+	if f.Severity == 0 && a.Outcome == OutcomeUnset && a.EndedAt != 0 && a.EndedAt-f.At < maxLastWords {
+		a.Outcome = OutcomeError
 	}
 	if a.Outcome == OutcomeError {
 		a.Error = richer(a.Error, e)

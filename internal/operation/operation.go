@@ -117,25 +117,35 @@ func order(facts []Fact) []Fact {
 	return latestSigns(kept)
 }
 
-// latestSigns keeps of the signs of life of one span only the latest: a worker that is busy for a day gives thousands.
+// latestSigns keeps of the heartbeats of one span only the latest, and of its children only the first: a worker that is
+// busy for a day gives thousands.
 func latestSigns(facts []Fact) []Fact {
-	var latest map[Record]int
+	var latest, first map[Record]int
 	for i := range facts {
 		f := &facts[i]
 		if f.Kind != KindAlive {
 			continue
 		}
 		if latest == nil {
-			latest = make(map[Record]int)
+			latest, first = make(map[Record]int), make(map[Record]int)
 		}
-		latest[f.Record()] = i
+		if f.End != 0 {
+			latest[f.Record()] = i
+		} else if _, known := first[f.Record()]; !known {
+			first[f.Record()] = i
+		}
 	}
 	if latest == nil {
 		return facts
 	}
 	kept := facts[:0]
 	for i := range facts {
-		if facts[i].Kind != KindAlive || latest[facts[i].Record()] == i {
+		f := &facts[i]
+		at, known := latest[f.Record()]
+		if f.End == 0 {
+			at, known = first[f.Record()]
+		}
+		if f.Kind != KindAlive || (known && at == i) {
 			kept = append(kept, facts[i])
 		}
 	}

@@ -53,7 +53,7 @@ func (o *Operation) View(habits Habits) *View {
 	}()
 	facts := o.read((*scratch)[:0])
 	*scratch = facts
-	r := &reducer{facts: facts, habits: habits, view: &View{Facts: len(facts)}}
+	r := &reducer{facts: supersede(facts), habits: habits, view: &View{Facts: len(facts)}}
 	r.index()
 	r.sends()
 	r.consumers()
@@ -86,6 +86,8 @@ type reducer struct {
 	byOrigin  map[Record]int
 	// alsoSent has the further hops of spans that sent several messages.
 	alsoSent map[Record][]int
+	// batches are the spans that concern several messages, which have no place of their own.
+	batches map[Record]struct{}
 	// consumerFacts are the receive and process spans, by index in facts.
 	consumerFacts map[Record]int
 }
@@ -124,8 +126,12 @@ func (r *reducer) index() {
 	r.byOrigin = make(map[Record]int)
 	r.alsoSent = make(map[Record][]int)
 	r.consumerFacts = make(map[Record]int)
+	r.batches = make(map[Record]struct{})
 	for i := range r.facts {
 		f := &r.facts[i]
+		if f.Batch && f.IsSpan() {
+			r.batches[f.Record()] = struct{}{}
+		}
 		if f.Kind == KindReceive || f.processes() {
 			if j, ok := r.consumerFacts[f.Record()]; !ok || r.facts[j].End < f.End {
 				r.consumerFacts[f.Record()] = i

@@ -107,14 +107,33 @@ func (r *reducer) join(from place, retry int) {
 func (r *reducer) alive() {
 	for i := range r.facts {
 		f := &r.facts[i]
-		if f.Kind != KindAlive {
+		if f.Kind != KindAlive || f.End == 0 {
 			continue
 		}
 		if p, ok := r.spans[f.Record()]; ok && p.what == placeAttempt {
-			if a := r.attempt(p); a.AliveAt < f.At {
-				a.AliveAt, a.AliveUntil = f.At, f.End
+			r.attempt(p).lives(f)
+		} else if _, batch := r.batches[f.Record()]; batch {
+			r.batchLives(f)
+		}
+	}
+}
+
+// batchLives puts the sign of life of a batch on the attempts at its messages.
+func (r *reducer) batchLives(f *Fact) {
+	for i := range r.hops {
+		for k := range r.hops[i].Consumers {
+			for n := range r.hops[i].Consumers[k].Attempts {
+				if a := &r.hops[i].Consumers[k].Attempts[n]; a.Trace == f.Trace && a.Span == f.Span {
+					a.lives(f)
+				}
 			}
 		}
+	}
+}
+
+func (a *Attempt) lives(f *Fact) {
+	if a.AliveAt < f.At {
+		a.AliveAt, a.AliveUntil = f.At, f.End
 	}
 }
 
