@@ -28,6 +28,10 @@ type Config struct {
 	ArrivalGrace time.Duration `mapstructure:"arrival_grace"`
 	// SweepInterval is how often deadlines are looked at: the delay of a verdict.
 	SweepInterval time.Duration `mapstructure:"sweep_interval"`
+	// DeadLetterDestinations and RetryDestinations are those that are told by more than their usual names: where messages
+	// go that were given up, and by which they are tried again; * stands for any characters.
+	DeadLetterDestinations []string `mapstructure:"dead_letter_destinations"`
+	RetryDestinations      []string `mapstructure:"retry_destinations"`
 	// Defaults apply to every operation, as far as the rule that matches it does not say otherwise.
 	Defaults PolicyConfig `mapstructure:"defaults"`
 	// Rules are tried in order; the first that matches an operation applies.
@@ -148,6 +152,7 @@ func (c *Config) Validate() error {
 	if c.SweepInterval < 10*time.Millisecond || c.SweepInterval > time.Minute {
 		errs = append(errs, fmt.Errorf("`sweep_interval` is %v: must be between 10ms and 1m", c.SweepInterval))
 	}
+	errs = append(errs, checkNames("dead_letter_destinations", c.DeadLetterDestinations), checkNames("retry_destinations", c.RetryDestinations))
 	errs = append(errs, c.Defaults.validate("defaults"))
 	return errors.Join(append(errs, c.validateRules())...)
 }
@@ -183,6 +188,19 @@ func (p *PolicyConfig) validate(key string) error {
 	}
 	if p.Priority < 0 {
 		errs = append(errs, fmt.Errorf("`%s::priority` is %d: must be 1 (the highest) or more; leave it out for the default", key, p.Priority))
+	}
+	return errors.Join(errs...)
+}
+
+func checkNames(key string, names []string) error {
+	var errs []error
+	for i, name := range names {
+		if name == "" {
+			errs = append(errs, fmt.Errorf("`%s[%d]` is empty: name a destination", key, i))
+		}
+		if strings.Trim(name, "*") == "" && name != "" {
+			errs = append(errs, fmt.Errorf("`%s[%d]` is %q: that is every destination", key, i, name))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -269,6 +287,8 @@ func (p *PolicyConfig) over(base operation.Policy) operation.Policy {
 
 func (c *Config) engineSettings() engine.Settings {
 	return engine.Settings{
+		DeadLetter: operation.Destinations(c.DeadLetterDestinations, operation.DeadLetterName),
+		Retry:      operation.Destinations(c.RetryDestinations, operation.RetryName),
 		MaxOperations: c.MaxOperations, MaxFacts: c.MaxFacts, MaxWaiting: c.MaxWaiting, WaitFor: c.WaitForIdentity,
 		Retention: c.Retention, ArrivalGrace: c.ArrivalGrace, Policy: c.rules().Policy,
 	}

@@ -25,6 +25,16 @@ func DeadLetterName(destination string) bool {
 // `OrdersRetry1`.
 func RetryName(destination string) bool { return hasWord(destination, retryWords) }
 
+// Destinations returns what tells the destinations that match one of the patterns (`*` stands for any characters), or that
+// usual says are.
+func Destinations(names []string, usual func(string) bool) func(string) bool {
+	if len(names) == 0 {
+		return usual
+	}
+	p := compile(names)
+	return func(destination string) bool { return p.match(destination) || usual(destination) }
+}
+
 // hasWord reports whether one of the words is a part of the name. Parts are separated by anything that is neither letter
 // nor digit, by digits, and by the capital letter that begins the next one; two parts together may be the word, too.
 func hasWord(name string, words map[string]struct{}) bool {

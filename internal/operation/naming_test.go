@@ -6,6 +6,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func TestDestinations(t *testing.T) {
+	dead := Destinations([]string{"morgue", "lost.*"}, DeadLetterName)
+	for name, want := range map[string]bool{"morgue": true, "lost.orders": true, "orders.dlq": true, "orders": false, "lost": false} {
+		require.Equal(t, want, dead(name), name)
+	}
+	require.False(t, Destinations(nil, DeadLetterName)("morgue"))
+}
+
 func TestDeadLetterAndRetryNames(t *testing.T) {
 	for name, want := range map[string]struct{ dead, retry bool }{
 		"orders.dlq": {true, false}, "orders-dlt": {true, false}, "ordersDLQ": {true, false}, "OrdersDeadLetterQueue": {true, false},
