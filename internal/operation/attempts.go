@@ -64,7 +64,7 @@ func (r *reducer) attemptFor(f *Fact, hop, consumer int) int {
 		if !ok || p.what != placeAttempt || p.hop != hop || p.consumer != consumer {
 			continue
 		}
-		if a := &c.Attempts[p.attempt]; a.StartedAt == 0 || f.Parent == a.Span {
+		if a := &c.Attempts[p.attempt]; a.StartedAt == 0 || (f.Parent == a.Span && !a.triedAgainBy(f)) {
 			return p.attempt
 		}
 	}
@@ -78,6 +78,12 @@ func (r *reducer) attemptFor(f *Fact, hop, consumer int) int {
 	}
 	c.Attempts = append(c.Attempts, Attempt{})
 	return len(c.Attempts) - 1
+}
+
+// triedAgainBy reports whether the record is a further attempt made from within this one: the same again, after this one
+// had ended. In-process buses retry so.
+func (a *Attempt) triedAgainBy(f *Fact) bool {
+	return f.processes() && a.EndedAt != 0 && f.At >= a.EndedAt && f.Name == a.Name
 }
 
 // receivedOnly returns the latest attempt of the same service that was received before f began and has no process span

@@ -12,6 +12,24 @@ func (r *reducer) infer() {
 	r.closeReceived()
 	r.inferFromSends()
 	r.inferFromOrphans()
+	r.inferFromWords()
+}
+
+// inferFromWords takes a log record outside any span, by a service that left nothing else, as the sign that it consumed a
+// message that nobody is seen to consume. Such a service does not tell when it is done, unless a pattern says which of its
+// lines does.
+func (r *reducer) inferFromWords() {
+	for i := range r.facts {
+		f := &r.facts[i]
+		if (f.Kind != KindLog && f.Kind != KindException) || !f.Span.IsZero() || f.ID == "" || r.covered(f) {
+			continue
+		}
+		if hop, ok := r.hopBegunBy(f); ok && len(r.hops[hop].Consumers) == 0 && len(r.hops[hop].Sends) > 0 {
+			r.begin(hop, f)
+			a := &r.hops[hop].Consumers[0].Attempts[0]
+			a.endless = !r.habits.Processes(f.Service)
+		}
+	}
 }
 
 // inferFromLogs takes a log record, written in the context of a span that never came by a service that was not known to
@@ -109,7 +127,9 @@ func (r *reducer) begin(hop int, f *Fact) {
 	a := &c.Attempts[attempt]
 	a.Origin, a.StartedAt, a.vague = origin(f), f.At, true
 	a.ReceivedAt = cmp.Or(a.ReceivedAt, f.At)
-	r.spans[f.Record()] = place{what: placeAttempt, hop: hop, consumer: consumer, attempt: attempt}
+	if !f.Span.IsZero() {
+		r.spans[f.Record()] = place{what: placeAttempt, hop: hop, consumer: consumer, attempt: attempt}
+	}
 }
 
 // closeReceived ends the attempts of services that report only that they received a message.

@@ -179,6 +179,10 @@ func (j *judge) processing(i, k int, a *Attempt) {
 		return
 	}
 	begun := a.begin()
+	if a.endless {
+		j.after(StateUnknown, StuckTelemetryGap, i, k, begun, int64(j.policy.Processing))
+		return
+	}
 	if a.AliveUntil != 0 && a.AliveUntil-begun < int64(j.policy.Processing) {
 		j.after(StateStuck, StuckProcessing, i, k, a.AliveAt, a.AliveUntil-a.AliveAt)
 	}

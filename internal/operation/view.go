@@ -141,6 +141,8 @@ type Attempt struct {
 	fetched int64
 	// vague says that StartedAt is that of some log line, and the attempt began before.
 	vague bool
+	// endless says that its end will not be told.
+	endless bool
 	// sentTo are the destinations to which this attempt sent messages that were consumed.
 	sentTo []string
 	// deadLetteredTo is the destination to which the attempt sent the message when it gave up.
