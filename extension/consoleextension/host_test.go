@@ -79,6 +79,10 @@ func (*fakeOperations) Incidents(context.Context, console.IncidentQuery) (consol
 	return console.IncidentPage{}, nil
 }
 
+func (*fakeOperations) Coverage(context.Context) (console.Coverage, error) {
+	return console.Coverage{}, nil
+}
+
 func (o *fakeOperations) Stats(ctx context.Context) (console.Stats, error) {
 	if o.before == nil {
 		return console.Stats{}, nil

@@ -17,6 +17,9 @@ import (
 type Operations interface {
 	// Apply attaches facts to their operations and appends one assignment for each to out.
 	Apply(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment
+	// Try does the same for a dry run: the facts meet those of other dry runs only, and nothing follows from them but their
+	// part of the coverage report.
+	Try(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment
 	// Traces tells, for each trace that belongs to one operation with a correlation ID, which one that is. It fills the
 	// values of the map.
 	Traces(traces map[operation.TraceID]engine.Assignment)

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/throughline/throughline/extension/operationsextension/internal/metadata"
+	"github.com/throughline/throughline/internal/coverage"
 	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/measure"
@@ -35,6 +36,8 @@ type operations struct {
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
 	engine    *engine.Engine
+	ledger    *coverage.Ledger
+	trial     *trial
 	incidents *incident.Tracker
 	meter     *measure.Meter
 	feed      *feed
@@ -51,13 +54,18 @@ type operations struct {
 }
 
 func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
-	o := &operations{config: cfg, logger: set.Logger, startedAt: time.Now()}
+	o := &operations{config: cfg, logger: set.Logger, startedAt: time.Now(), ledger: coverage.NewLedger()}
 	o.feed = newFeed(o.countDropped)
 	var err error
 	if o.meter, err = measure.New(measure.Settings{Start: o.startedAt, MaxSeries: measure.DefaultMaxSeries}); err != nil {
 		return nil, err
 	}
-	if o.engine, err = engine.New(cfg.engineSettings()); err != nil {
+	watched := cfg.engineSettings()
+	watched.Observer = watch{o.ledger}
+	if o.engine, err = engine.New(watched); err != nil {
+		return nil, err
+	}
+	if o.trial, err = newTrial(cfg); err != nil {
 		return nil, err
 	}
 	settings := incident.DefaultSettings()
@@ -165,6 +173,7 @@ func (o *operations) sweep(now time.Time) {
 		o.incidentsOf(&out)
 	})
 	o.feed.publish(out)
+	o.guard(stepCover, func() { o.cover(now, out.Changes) })
 	o.telemetry.OperationsSweepDuration.Record(context.Background(), time.Since(began).Seconds())
 }
 
@@ -173,6 +182,7 @@ const (
 	stepJudge   = "judge"
 	stepMeasure = "measure"
 	stepGroup   = "group"
+	stepCover   = "cover"
 )
 
 // guard keeps a defect in a step from taking the collector down.

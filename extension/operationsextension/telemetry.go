@@ -12,6 +12,9 @@ import (
 func (o *operations) observe() error {
 	t, stats := o.telemetry, o.engine.Stats
 	return errors.Join(
+		t.RegisterCorrelationMissingCallback(o.observeMissing),
+		t.RegisterCorrelationRecordsCallback(o.observeRecords),
+		t.RegisterCorrelationRecordsWaitingCallback(o.observeWaiting),
 		t.RegisterOperationsActiveCallback(gaugeOf(func() int { s := stats(); return s.Operations - s.Finished })),
 		t.RegisterOperationsFinishedCallback(gaugeOf(func() int { return stats().Finished })),
 		t.RegisterOperationsFactsWaitingCallback(gaugeOf(func() int { return stats().Waiting })),

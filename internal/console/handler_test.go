@@ -75,6 +75,7 @@ func TestRoutes(t *testing.T) {
 		{"incident", "/api/v1/incidents/inc%2F2", 200, "Incident"},
 		{"incident_unknown", "/api/v1/incidents/inc", 404, "Problem"},
 		{"stats", "/api/v1/stats", 200, "Stats"},
+		{"coverage_none", "/api/v1/coverage", 200, "Coverage"},
 		{"health_stuck", "/api/v1/health/order-fulfilment", 503, "Health"},
 		{"health_failed", "/api/v1/health/refund", 503, "Health"},
 		{"health_failed_before", "/api/v1/health/refund?window=1m", 200, "Health"},
@@ -113,9 +114,9 @@ func TestRefusedParameters(t *testing.T) {
 	h := handler(example())
 	cursor := nextCursor(t, do(t, h, http.MethodGet, "/api/v1/operations?limit=1&state=stuck,failed"))
 	for _, tc := range []struct{ target, detail string }{
-		{"/api/v1/operations?state=sleeping", `query parameter "state" has the value "sleeping", but allowed are, also several with commas between them: in_progress, completed, failed, stuck`},
-		{"/api/v1/operations?state=stuck,", `query parameter "state" has the value "", but allowed are, also several with commas between them: in_progress, completed, failed, stuck`},
-		{"/api/v1/operations?reason=lazy", `query parameter "reason" has the value "lazy", but allowed are, also several with commas between them: waiting, processing, overdue`},
+		{"/api/v1/operations?state=sleeping", `query parameter "state" has the value "sleeping", but allowed are, also several with commas between them: in_progress, completed, failed, stuck, dead_lettered, unknown`},
+		{"/api/v1/operations?state=stuck,", `query parameter "state" has the value "", but allowed are, also several with commas between them: in_progress, completed, failed, stuck, dead_lettered, unknown`},
+		{"/api/v1/operations?reason=lazy", `query parameter "reason" has the value "lazy", but allowed are, also several with commas between them: waiting, processing, overdue, telemetry_gap`},
 		{"/api/v1/operations?limit=0", `query parameter "limit" has the value "0", but a whole number from 1 to 1000 is allowed`},
 		{"/api/v1/operations?limit=1001", `query parameter "limit" has the value "1001", but a whole number from 1 to 1000 is allowed`},
 		{"/api/v1/operations?limit=many", `query parameter "limit" has the value "many", but a whole number from 1 to 1000 is allowed`},
@@ -266,6 +267,7 @@ func TestDurationsCountFromTheFirstPage(t *testing.T) {
 func TestFaultsAreNotShown(t *testing.T) {
 	targets := []string{
 		"/api/v1/operations", "/api/v1/operations/x", "/api/v1/incidents", "/api/v1/incidents/x", "/api/v1/stats", "/api/v1/health/x",
+		"/api/v1/coverage",
 	}
 	for name, tc := range map[string]struct {
 		source *memory

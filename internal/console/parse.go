@@ -99,6 +99,15 @@ func (p *params) choices(name string, allowed []string) []int {
 	return chosen
 }
 
+// choice returns the value of a parameter among those allowed, "" without one.
+func (p *params) choice(name string, allowed []string) string {
+	text := p.text(name)
+	if text != "" && !slices.Contains(allowed, text) {
+		p.fail(refuse(name, text, "allowed is one of", allowed...))
+	}
+	return text
+}
+
 func (p *params) limit() int {
 	text := p.text("limit")
 	if text == "" {

@@ -71,6 +71,11 @@ func fill[T, J any](l *list, values []T, convert func(*T) J) (int, error) {
 	return len(values), nil
 }
 
+// array is the list by itself.
+func (l *list) array() json.RawMessage {
+	return append(append(json.RawMessage{'['}, l.buf.Bytes()...), ']')
+}
+
 // reply closes the list: {name: [values], "next_cursor": ..., "as_of": ...}.
 func (l *list) reply(name string, next *string, asOf int64) (reply, error) {
 	var end struct {

@@ -39,6 +39,10 @@ func routes() []*route {
 		{"GET", root + "/incidents/{id}", none, "one incident", (*api).incident},
 		{"GET", root + "/stats", none, "counts and limits", (*api).stats},
 		{
+			"GET", root + "/coverage", []string{"service", "dry_run", "format"},
+			"how much of each service's telemetry found its operation, and what is missing", (*api).coverage,
+		},
+		{
 			"GET", root + "/health/{operation}", []string{"namespace", "window"},
 			"200 if no operation of that name is stuck or failed lately, else 503", (*api).health,
 		},

@@ -17,6 +17,7 @@ var ErrNotFound = errors.New("not found")
 type Source interface {
 	OperationSource
 	IncidentSource
+	CoverageSource
 	// Stats returns the counts since the start.
 	Stats(ctx context.Context) (Stats, error)
 }

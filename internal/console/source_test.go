@@ -25,6 +25,7 @@ type memory struct {
 	records []Record
 	grouped []incident.Incident
 	counts  Stats
+	covered Coverage
 	// err is returned by every method if it is set, and before is called first by every method.
 	err    error
 	before func()
@@ -110,6 +111,13 @@ func (m *memory) Stats(ctx context.Context) (Stats, error) {
 	s := m.counts
 	s.Operations = Tally(m.summaries())
 	return s, nil
+}
+
+func (m *memory) Coverage(ctx context.Context) (Coverage, error) {
+	if err := m.enter(ctx); err != nil {
+		return Coverage{}, err
+	}
+	return m.covered, nil
 }
 
 // example is a source with one operation of each state, and two incidents.

@@ -13,7 +13,9 @@ import (
 
 // Section is a part of a text: the report of one ledger under a title.
 type Section struct {
-	Title  string
+	Title string
+	// DryRun says that the report is that of a trial.
+	DryRun bool
 	Report Report
 }
 

@@ -30,7 +30,7 @@ func TestText(t *testing.T) {
 	l.Settled(over("o-1", hop("orders", "s", "billing"), hop(strings.Repeat("long.", 20), "s", "")))
 
 	var out strings.Builder
-	require.NoError(t, WriteText(&out, []Section{{"Coverage", l.Report(nil)}, {"Trial", Report{}}}))
+	require.NoError(t, WriteText(&out, []Section{{"Coverage", false, l.Report(nil)}, {"Trial", true, Report{}}}))
 	path := filepath.Join("testdata", "report.txt")
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(out.String()), 0o600))

@@ -25,7 +25,13 @@ type Config struct {
 	Libraries []LibraryConfig `mapstructure:"libraries"`
 	// Stamp says whether async.operation.* attributes are added to what passes.
 	Stamp bool `mapstructure:"stamp"`
+	// DryRun lets the processor report what it could attach, and do nothing else: nothing is stamped, and no operation of the
+	// collector learns of what passes.
+	DryRun bool `mapstructure:"dry_run"`
 }
+
+// stamps reports whether anything is added to what passes.
+func (c *Config) stamps() bool { return c.Stamp && !c.DryRun }
 
 func createDefaultConfig() component.Config {
 	return &Config{

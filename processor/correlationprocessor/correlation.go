@@ -63,7 +63,7 @@ func counted(by ...attribute.KeyValue) []metric.AddOption {
 
 func (c *correlation) options() []processorhelper.Option {
 	return []processorhelper.Option{
-		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: c.config.Stamp}),
+		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: c.config.stamps()}),
 		processorhelper.WithStart(c.start),
 		processorhelper.WithShutdown(c.shutdown),
 	}
@@ -88,7 +88,7 @@ func (c *correlation) traces(ctx context.Context, td ptrace.Traces) (ptrace.Trac
 func (c *correlation) readTraces(ctx context.Context, b *batch, td ptrace.Traces) {
 	c.extractor.Traces(&b.Batch, td)
 	c.apply(ctx, b)
-	if c.config.Stamp {
+	if c.config.stamps() {
 		c.stamped(ctx, b.stampTraces(c.operations, td))
 	}
 }
@@ -101,7 +101,7 @@ func (c *correlation) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error)
 func (c *correlation) readLogs(ctx context.Context, b *batch, ld plog.Logs) {
 	c.extractor.Logs(&b.Batch, ld)
 	c.apply(ctx, b)
-	if c.config.Stamp {
+	if c.config.stamps() {
 		c.stamped(ctx, b.stampLogs(c.operations, ld))
 	}
 }
@@ -134,6 +134,10 @@ func (c *correlation) apply(ctx context.Context, b *batch) {
 		return
 	}
 	c.telemetry.CorrelationEvidence.Add(ctx, int64(len(b.Facts)), c.signal...)
+	if c.config.DryRun {
+		b.assigned = c.operations.Try(time.Now(), b.Facts, b.assigned)
+		return
+	}
 	b.assigned = c.operations.Apply(time.Now(), b.Facts, b.assigned)
 }
 

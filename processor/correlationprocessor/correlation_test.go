@@ -28,7 +28,7 @@ import (
 type fakeOperations struct {
 	component.StartFunc
 	component.ShutdownFunc
-	engine                    *engine.Engine
+	engine, trial             *engine.Engine
 	applyBroken, tracesBroken bool
 }
 
@@ -46,6 +46,10 @@ func (f *fakeOperations) Traces(traces map[operation.TraceID]engine.Assignment) 
 	f.engine.Traces(traces)
 }
 
+func (f *fakeOperations) Try(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment {
+	return f.trial.Apply(now, facts, out)
+}
+
 func (f *fakeOperations) Subscribe() *operationsextension.Subscription { return nil }
 func (f *fakeOperations) Metrics(time.Time) pmetric.Metrics            { return pmetric.NewMetrics() }
 
@@ -58,7 +62,9 @@ func (h host) GetExtensions() map[component.ID]component.Component { return h.ex
 func newFake(tb testing.TB) *fakeOperations {
 	e, err := engine.New(engine.DefaultSettings())
 	require.NoError(tb, err)
-	return &fakeOperations{engine: e}
+	trial, err := engine.New(engine.DefaultSettings())
+	require.NoError(tb, err)
+	return &fakeOperations{engine: e, trial: trial}
 }
 
 func hostOf(f *fakeOperations) host {
@@ -87,7 +93,7 @@ func newHarness(t *testing.T, change func(*Config)) *harness {
 	require.NoError(t, err)
 	logs, err := NewFactory().CreateLogs(t.Context(), set, cfg, h.records)
 	require.NoError(t, err)
-	require.Equal(t, cfg.Stamp, traces.Capabilities().MutatesData)
+	require.Equal(t, cfg.Stamp && !cfg.DryRun, traces.Capabilities().MutatesData)
 	for _, c := range []component.Component{traces, logs} {
 		require.NoError(t, c.Start(t.Context(), hostOf(h.fake)))
 		t.Cleanup(func() { require.NoError(t, c.Shutdown(context.Background())) })

@@ -28,6 +28,9 @@ type TelemetryBuilder struct {
 	meter                      metric.Meter
 	mu                         sync.Mutex
 	registrations              []metric.Registration
+	CorrelationMissing         metric.Int64ObservableCounter
+	CorrelationRecords         metric.Int64ObservableCounter
+	CorrelationRecordsWaiting  metric.Int64ObservableGauge
 	OperationsActive           metric.Int64ObservableGauge
 	OperationsDropped          metric.Int64ObservableCounter
 	OperationsFacts            metric.Int64ObservableCounter
@@ -51,6 +54,51 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterCorrelationMissingCallback sets callback for observable CorrelationMissing metric.
+func (builder *TelemetryBuilder) RegisterCorrelationMissingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CorrelationMissing, obs: o})
+		return nil
+	}, builder.CorrelationMissing)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCorrelationRecordsCallback sets callback for observable CorrelationRecords metric.
+func (builder *TelemetryBuilder) RegisterCorrelationRecordsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CorrelationRecords, obs: o})
+		return nil
+	}, builder.CorrelationRecords)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCorrelationRecordsWaitingCallback sets callback for observable CorrelationRecordsWaiting metric.
+func (builder *TelemetryBuilder) RegisterCorrelationRecordsWaitingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CorrelationRecordsWaiting, obs: o})
+		return nil
+	}, builder.CorrelationRecordsWaiting)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterOperationsActiveCallback sets callback for observable OperationsActive metric.
@@ -216,6 +264,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.CorrelationMissing, err = builder.meter.Int64ObservableCounter(
+		"otelcol_correlation_missing",
+		metric.WithDescription("Records, messages and operations that lack something, by service and by what is missing. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CorrelationRecords, err = builder.meter.Int64ObservableCounter(
+		"otelcol_correlation_records",
+		metric.WithDescription("Records that found their operation or were lost, by service, kind, and by what or why. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CorrelationRecordsWaiting, err = builder.meter.Int64ObservableGauge(
+		"otelcol_correlation_records_waiting",
+		metric.WithDescription("Records whose operation is not known yet, by service and kind. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.OperationsActive, err = builder.meter.Int64ObservableGauge(
 		"otelcol_operations_active",
 		metric.WithDescription("Operations held that are not finished. [Alpha]"),
