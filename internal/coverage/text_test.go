@@ -62,3 +62,12 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no room") }
 func TestAWriterThatFails(t *testing.T) {
 	require.EqualError(t, WriteText(full{}, []Section{{Title: "Coverage"}}), "no room")
 }
+
+// TestEveryCodeIsExplained in the guide that people find by it.
+func TestEveryCodeIsExplained(t *testing.T) {
+	guide, err := os.ReadFile(filepath.Join("..", "..", "docs", "coverage.md"))
+	require.NoError(t, err)
+	for c := range CodeCount {
+		require.Contains(t, string(guide), "| `"+c.String()+"` |")
+	}
+}
