@@ -287,8 +287,8 @@ func (p *PolicyConfig) over(base operation.Policy) operation.Policy {
 
 func (c *Config) engineSettings() engine.Settings {
 	return engine.Settings{
-		DeadLetter: operation.Destinations(c.DeadLetterDestinations, operation.DeadLetterName),
-		Retry:      operation.Destinations(c.RetryDestinations, operation.RetryName),
+		DeadLetter:    operation.Destinations(c.DeadLetterDestinations, operation.DeadLetterName),
+		Retry:         operation.Destinations(c.RetryDestinations, operation.RetryName),
 		MaxOperations: c.MaxOperations, MaxFacts: c.MaxFacts, MaxWaiting: c.MaxWaiting, WaitFor: c.WaitForIdentity,
 		Retention: c.Retention, ArrivalGrace: c.ArrivalGrace, Policy: c.rules().Policy,
 	}

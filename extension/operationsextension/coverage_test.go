@@ -2,6 +2,7 @@ package operationsextension
 
 import (
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -134,7 +135,7 @@ func TestATrialIsBounded(t *testing.T) {
 		o, _ := start(t, func(c *Config) { c.MaxOperations, c.Retention = 1_000_000, time.Hour })
 		facts := make([]operation.Fact, 0, maxTrialOperations+10)
 		for i := range maxTrialOperations + 10 {
-			f := sent(fmt.Sprint(i), 1)
+			f := sent(strconv.Itoa(i), 1)
 			f.Trace[1], f.Trace[2], f.Trace[3] = byte(i), byte(i>>8), byte(i>>16)
 			facts = append(facts, f)
 		}

@@ -3,6 +3,7 @@ package coverage
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -108,7 +109,7 @@ func TestOthersTakePartToo(t *testing.T) {
 
 	crowd := over("o-2")
 	for i := range 2 * maxParticipants {
-		crowd.View.Works = append(crowd.View.Works, operation.Work{Origin: operation.Origin{Service: fmt.Sprint(i)}})
+		crowd.View.Works = append(crowd.View.Works, operation.Work{Origin: operation.Origin{Service: strconv.Itoa(i)}})
 	}
 	l = NewLedger()
 	l.Settled(crowd)

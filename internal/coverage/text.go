@@ -1,7 +1,6 @@
 package coverage
 
 import (
-	"bufio"
 	"io"
 	"strconv"
 	"strings"
@@ -22,18 +21,19 @@ type Section struct {
 // WriteText shows reports to people as aligned tables. Names come from telemetry: of these only what can be printed is
 // shown, and no more than fits in a line. The only errors are those of the writer.
 func WriteText(w io.Writer, sections []Section) error {
-	out := bufio.NewWriter(w)
+	var out strings.Builder
 	for i := range sections {
 		if i > 0 {
 			out.WriteString("\n")
 		}
 		out.WriteString(sections[i].Title + "\n\n")
-		sections[i].Report.write(out)
+		sections[i].Report.write(&out)
 	}
-	return out.Flush()
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
-func (r *Report) write(w *bufio.Writer) {
+func (r *Report) write(w *strings.Builder) {
 	if len(r.Services) == 0 {
 		w.WriteString("No records as yet.\n")
 		return
@@ -108,7 +108,7 @@ type table [][]string
 // textColumns are the last columns that are no numbers.
 var textColumns = map[string]bool{"service": true, "system": true, "what to do": true}
 
-func (t table) write(w *bufio.Writer) {
+func (t table) write(w *strings.Builder) {
 	widths := make([]int, len(t[0]))
 	for _, row := range t {
 		for i, cell := range row {
