@@ -144,7 +144,7 @@ func (x *identity) claim(n *node, e *entry, by claim) *entry {
 		x.replace(owner)
 	case by == n.claim && n.names.agree() && x.mergeable(owner, e):
 		// Different keys that one trace carries, each with one value, name the same operation.
-		n.names.joined = true
+		n.names.further().joined = true
 		return x.merge(e, owner)
 	case by == n.claim:
 		x.share(n, owner)

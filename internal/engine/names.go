@@ -10,12 +10,27 @@ import (
 // different keys name the same operation (an order ID on the spans, a correlation ID in the log lines). A second value of
 // one key says that the trace belongs to several operations, and then says nothing about which keys belong together.
 type names struct {
-	// first is the name met first; further are those under other keys, for the few traces that have any.
-	first   name
-	further []name
+	// first is the name met first; more is there for the few traces that have several.
+	first name
+	more  *moreNames
+}
+
+type moreNames struct {
+	// others are the names under other keys than the first one's.
+	others []name
 	// joined says that operations became one because of this trace, contradicted that a key has two values.
 	joined, contradicted bool
 }
+
+func (s *names) further() *moreNames {
+	if s.more == nil {
+		s.more = &moreNames{}
+	}
+	return s.more
+}
+
+func (s *names) contradicted() bool { return s.more != nil && s.more.contradicted }
+func (s *names) joined() bool       { return s.more != nil && s.more.joined }
 
 // name is an ID, as a hash of it and its namespace, under the key of a rank. The zero value is none.
 type name struct {
@@ -27,20 +42,26 @@ type name struct {
 const maxNames = 8
 
 func nameIn(namespace, id string, rank uint8) name {
-	return name{hash: (maphash.String(messageSeed, namespace)*31 + maphash.String(messageSeed, id)) | 1, rank: rank}
+	hash := maphash.String(messageSeed, id)
+	if namespace != "" {
+		hash = hash*31 + maphash.String(messageSeed, namespace)
+	}
+	return name{hash: hash | 1, rank: rank}
 }
 
 // agree reports whether the keys met so far may name one operation.
-func (s *names) agree() bool { return !s.contradicted && s.first.hash != 0 }
+func (s *names) agree() bool { return !s.contradicted() && s.first.hash != 0 }
 
 // known returns what was met under the key of a rank.
 func (s *names) known(rank uint8) (name, bool) {
 	if s.first.hash != 0 && s.first.rank == rank {
 		return s.first, true
 	}
-	for _, n := range s.further {
-		if n.rank == rank {
-			return n, true
+	if s.more != nil {
+		for _, n := range s.more.others {
+			if n.rank == rank {
+				return n, true
+			}
 		}
 	}
 	return name{}, false
@@ -52,22 +73,26 @@ func (s *names) learn(n name) {
 	case known:
 	case s.first.hash == 0:
 		s.first = n
-	case len(s.further) < maxNames:
-		s.further = append(s.further, n)
+	case len(s.further().others) < maxNames:
+		s.more.others = append(s.more.others, n)
 	}
 }
 
 // name takes note of the ID that a record of the trace carries for the operation e. Where it is the first to contradict
 // another one, what the trace had made one is taken apart.
 func (x *identity) name(t *node, f *operation.Fact, e *entry) *entry {
-	n := nameIn(f.Namespace, f.ID, f.IDRank)
 	owner := t.owner.find()
-	if known, ok := t.names.known(n.rank); !ok || known == n || owner == e || t.names.contradicted {
+	if owner == e && owner != nil && t.names.first.hash != 0 && t.names.first.rank == f.IDRank {
+		// It says what the trace has said before.
+		return e
+	}
+	n := nameIn(f.Namespace, f.ID, f.IDRank)
+	if known, ok := t.names.known(n.rank); !ok || known == n || owner == e || t.names.contradicted() {
 		t.names.learn(n)
 		return e
 	}
-	t.names.contradicted = true
-	if owner != nil && t.names.joined {
+	t.names.further().contradicted = true
+	if owner != nil && t.names.joined() {
 		x.takeApart(t, owner)
 		e = x.entryOf(idKey{f.Namespace, f.ID}, nil)
 		e.nodes = append(e.nodes, t)

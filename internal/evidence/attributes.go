@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -197,15 +198,29 @@ type attributeValues struct {
 	ids   identified
 	// types are the values of an attribute that lists the types of several messages, after the first.
 	types []string
-	// used says that there is anything to clear.
+	// set has a bit for each field that has a text; used says that there is anything else to clear.
+	set  uint64
 	used bool
+}
+
+// A bit for each field must fit into attributeValues.set.
+var _ [64 - fieldCount]struct{}
+
+// clear forgets the values of the record before. Most records set few of the fields, so that it is worth while to go by the bits.
+func (a *attributeValues) clear() {
+	for set := a.set; set != 0; set &= set - 1 {
+		f := bits.TrailingZeros64(set)
+		a.text[f], a.ranks[f] = "", 0
+	}
+	if a.used {
+		a.ids, a.types, a.used = identified{}, nil, false
+	}
+	a.set = 0
 }
 
 // values returns the space for the values of one record, empty.
 func (b *Batch) values() *attributeValues {
-	if b.scratch.used {
-		b.scratch = attributeValues{}
-	}
+	b.scratch.clear()
 	return &b.scratch
 }
 
@@ -238,7 +253,6 @@ func namesTask(key string) bool {
 }
 
 func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attributeValues) {
-	a.used = true
 	text, ok := textOf(value)
 	if !ok && value.Type() == pcommon.ValueTypeSlice {
 		text, ok = b.list(m, value.Slice(), a)
@@ -251,6 +265,7 @@ func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attribute
 		text = m.flag + "=" + text
 	}
 	if m.correlation > 0 {
+		a.used = true
 		if id, ok := x.id(text); ok {
 			a.ids.offer(uint8(m.correlation-1), id)
 		} else {
@@ -258,11 +273,13 @@ func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attribute
 		}
 	}
 	if m.namespace {
+		a.used = true
 		a.ids.namespace = b.cut(text, maxName)
 	}
 	if m.field == fieldNone || (a.ranks[m.field] != 0 && a.ranks[m.field] <= m.rank) {
 		return
 	}
+	a.set |= 1 << m.field
 	a.text[m.field], a.ranks[m.field] = b.cut(text, limits[m.field]), m.rank+1
 }
 
@@ -277,6 +294,7 @@ func (b *Batch) list(m *meaning, values pcommon.Slice, a *attributeValues) (stri
 	if values.Len() > maxTypes {
 		b.Dropped[DropTooMany] += values.Len() - maxTypes
 	}
+	a.used = true
 	for i := 1; i < min(values.Len(), maxTypes); i++ {
 		text, _ := textOf(values.At(i))
 		a.types = append(a.types, b.cut(text, maxName))

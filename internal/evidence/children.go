@@ -11,19 +11,26 @@ import (
 // may never come because its process was killed.
 type children struct {
 	signs []childSign
-	// byParent finds the first sign of a parent.
+	// byParent finds the sign of a parent, latest is the one found last: siblings come one after another.
 	byParent map[operation.Record]int
+	latest   int
+	// came has a bit for each span of the resource, by 14 bits of its ID, which is random: a parent whose bit is set is taken
+	// to be among them, at the price of missing a sign now and then.
+	came [1 << 8]uint64
 }
 
 type childSign struct {
 	fact operation.Fact
 	ref  Ref
-	// found says that the parent is in the batch.
-	found bool
 }
 
 // maxChildren bounds the parents that are waited for in one batch.
 const maxChildren = 10_000
+
+// mark takes note that a span is in the batch.
+func (c *children) mark(id operation.SpanID) { c.came[id[0]] |= 1 << (id[1] & 63) }
+
+func (c *children) marked(id operation.SpanID) bool { return c.came[id[0]]&(1<<(id[1]&63)) != 0 }
 
 // child takes note of a finished span that is no evidence by itself.
 func (b *Batch) child(span ptrace.Span, ref Ref) {
@@ -31,41 +38,52 @@ func (b *Batch) child(span ptrace.Span, ref Ref) {
 	if span.ParentSpanID().IsEmpty() || span.Flags()&remoteFlags == remoteFlags || !possible(span.EndTimestamp()) {
 		return
 	}
+	c := &b.children
 	parent := operation.Record{Trace: operation.TraceID(span.TraceID()), Span: operation.SpanID(span.ParentSpanID())}
-	if i, known := b.children.byParent[parent]; known {
-		f := &b.children.signs[i].fact
+	if f := c.sign(parent); f != nil {
 		f.At = min(f.At, int64(span.EndTimestamp()))
 		return
 	}
-	if len(b.children.signs) >= maxChildren {
+	// A parent that came before its children needs no look at the end.
+	if c.marked(parent.Span) {
+		return
+	}
+	if len(c.signs) >= maxChildren {
 		b.drop(DropTooMany)
 		return
 	}
-	if b.children.byParent == nil {
-		b.children.byParent = make(map[operation.Record]int)
+	if c.byParent == nil {
+		c.byParent = make(map[operation.Record]int)
 	}
-	b.children.byParent[parent] = len(b.children.signs)
-	b.children.signs = append(b.children.signs, childSign{ref: ref, fact: operation.Fact{
+	c.latest = len(c.signs)
+	c.byParent[parent] = c.latest
+	c.signs = append(c.signs, childSign{ref: ref, fact: operation.Fact{
 		Kind: operation.KindAlive, At: int64(span.EndTimestamp()), Trace: parent.Trace, Span: parent.Span,
 		Service: b.resource.service, Instance: b.resource.instance,
 	}})
 }
 
-// orphans appends a sign of life for each parent of such children that is not among the spans of the same resource.
-func (b *Batch) orphans(rs ptrace.ResourceSpans) {
-	c := &b.children
+// sign returns the sign of a parent that is known, nil without one.
+func (c *children) sign(parent operation.Record) *operation.Fact {
 	if len(c.signs) == 0 {
-		return
+		return nil
 	}
-	for _, ss := range rs.ScopeSpans().All() {
-		for _, span := range ss.Spans().All() {
-			if i, ok := c.byParent[operation.Record{Trace: operation.TraceID(span.TraceID()), Span: operation.SpanID(span.SpanID())}]; ok {
-				c.signs[i].found = true
-			}
-		}
+	if f := &c.signs[c.latest].fact; f.Record() == parent {
+		return f
 	}
+	i, known := c.byParent[parent]
+	if !known {
+		return nil
+	}
+	c.latest = i
+	return &c.signs[i].fact
+}
+
+// orphans appends a sign of life for each parent of such children that is not among the spans of the same resource.
+func (b *Batch) orphans() {
+	c := &b.children
 	for i := range c.signs {
-		if !c.signs[i].found {
+		if !c.marked(c.signs[i].fact.Span) {
 			b.add(&c.signs[i].fact, c.signs[i].ref)
 		}
 	}
@@ -73,7 +91,10 @@ func (b *Batch) orphans(rs ptrace.ResourceSpans) {
 }
 
 func (c *children) clear() {
-	clear(c.signs)
-	c.signs = c.signs[:0]
-	clear(c.byParent)
+	clear(c.came[:])
+	if len(c.signs) > 0 {
+		clear(c.signs)
+		c.signs, c.latest = c.signs[:0], 0
+		clear(c.byParent)
+	}
 }

@@ -29,7 +29,7 @@ func (x *Extractor) Traces(b *Batch, td ptrace.Traces) {
 				x.span(b, span, Ref{r, s, i})
 			}
 		}
-		b.orphans(rs)
+		b.orphans()
 	}
 }
 
@@ -46,6 +46,7 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 		b.drop(DropZeroID)
 		return
 	}
+	b.children.mark(operation.SpanID(span.SpanID()))
 	a := b.values()
 	x.read(b, span.Attributes(), a)
 	if b.resource.ids.n > 0 || b.resource.ids.namespace != "" {

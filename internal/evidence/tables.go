@@ -10,11 +10,13 @@ import (
 // if somebody takes rows of that table with SKIP LOCKED, the clause by which several workers share one. (PostgreSQL,
 // MySQL, Oracle; SQL Server says READPAST.) It returns KindUnknown for any other statement.
 func statement(sql string) (operation.Kind, string) {
-	sql = strings.TrimLeft(sql, " \t\r\n(")
+	if sql != "" && (isSpace(sql[0]) || sql[0] == '(') {
+		sql = strings.TrimLeft(sql, " \t\r\n(")
+	}
 	if table, ok := following(sql, "insert into"); ok {
 		return operation.KindInsert, table
 	}
-	if !containsFold(sql, "skip locked") && !containsFold(sql, "readpast") {
+	if !sharesRows(sql) {
 		return operation.KindUnknown, ""
 	}
 	for _, verb := range [...]string{"update", "delete from"} {
@@ -52,9 +54,18 @@ func following(sql, words string) (string, bool) {
 	return strings.Clone(strings.ToLower(name)), true
 }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+// clauseWithin is how far from its end, in bytes, a statement has the clause: it comes last, but for what encloses it.
+const clauseWithin = 256
 
-func containsFold(s, word string) bool { return indexFold(s, word) >= 0 }
+// sharesRows reports whether a statement has the clause by which several workers take rows of one table. It is written in
+// capitals or in small letters; to look for mixtures would cost every query.
+func sharesRows(sql string) bool {
+	sql = sql[max(0, len(sql)-clauseWithin):]
+	return strings.Contains(sql, "SKIP LOCKED") || strings.Contains(sql, "skip locked") ||
+		strings.Contains(sql, "READPAST") || strings.Contains(sql, "readpast")
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // indexFold finds an ASCII word, whatever the case of its letters, or returns -1.
 func indexFold(s, word string) int {
