@@ -184,7 +184,7 @@ func TestEverySpanOfTheTraceIsStamped(t *testing.T) {
 	require.Equal(t, wantStamps("o-1", "fulfil"), stampsOf(got.ResourceSpans().At(1).ScopeSpans().At(0).Spans().At(0).Attributes()))
 	require.Empty(t, stampsOf(got.ResourceSpans().At(2).ScopeSpans().At(0).Spans().At(0).Attributes()), "nobody named this operation")
 	require.EqualValues(t, 2, h.count(t, "otelcol_correlation_stamped", "signal", "traces"))
-	require.EqualValues(t, 2, h.count(t, "otelcol_correlation_evidence", "signal", "traces"))
+	require.EqualValues(t, 3, h.count(t, "otelcol_correlation_evidence", "signal", "traces"), "the child is a sign of its parent, which comes in another resource")
 }
 
 func TestTracesAndLogsMeet(t *testing.T) {
