@@ -2,6 +2,7 @@ package operation
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -16,8 +17,7 @@ func (r *reducer) infer() {
 }
 
 // inferFromWords takes a log record outside any span, by a service that left nothing else, as the sign that it consumed a
-// message that nobody is seen to consume. Such a service does not tell when it is done, unless a pattern says which of its
-// lines does.
+// message that nobody is seen to consume. What such a service says last tells whether it is done.
 func (r *reducer) inferFromWords() {
 	for i := range r.facts {
 		f := &r.facts[i]
@@ -26,8 +26,9 @@ func (r *reducer) inferFromWords() {
 		}
 		if hop, ok := r.hopBegunBy(f); ok && len(r.hops[hop].Consumers) == 0 && len(r.hops[hop].Sends) > 0 {
 			r.begin(hop, f)
-			a := &r.hops[hop].Consumers[0].Attempts[0]
-			a.endless = !r.habits.Processes(f.Service)
+			if last := r.lastWords(f.Service, TraceID{}, f.At, math.MaxInt64); last != nil && !r.habits.Processes(f.Service) {
+				r.hops[hop].Consumers[0].Attempts[0].endWith(last)
+			}
 		}
 	}
 }
@@ -139,14 +140,59 @@ func (r *reducer) closeReceived() {
 			c := &r.hops[i].Consumers[j]
 			for k := range c.Attempts {
 				a := &c.Attempts[k]
-				if a.StartedAt == 0 && a.EndedAt == 0 && (a.Error != nil || !r.habits.Processes(a.Service)) {
-					a.EndedAt = a.fetched
-					if a.Error != nil {
-						a.Outcome = OutcomeError
-					}
+				if a.StartedAt != 0 || a.EndedAt != 0 || (a.Error == nil && r.habits.Processes(a.Service)) {
+					continue
 				}
+				until := int64(math.MaxInt64)
+				if k+1 < len(c.Attempts) {
+					until, a.superseded = c.Attempts[k+1].begin(), true
+				}
+				r.closeOne(a, until)
 			}
 		}
+	}
+}
+
+// closeOne ends an attempt that is only known to have been received: with the fetch, or with the last that its service said
+// before the next attempt.
+func (r *reducer) closeOne(a *Attempt, until int64) {
+	if a.Error != nil {
+		a.EndedAt, a.Outcome = a.fetched, OutcomeError
+		return
+	}
+	if last := r.lastWords(a.Service, a.Trace, a.ReceivedAt, until); last != nil {
+		a.endWith(last)
+	}
+	if a.StartedAt == 0 {
+		a.EndedAt = max(a.EndedAt, a.fetched)
+	}
+}
+
+// lastWords returns the last log record of a service in a trace (in none, for the zero value) within a time, nil without one.
+func (r *reducer) lastWords(service string, trace TraceID, from, until int64) *Fact {
+	for i := range slices.Backward(r.facts) {
+		f := &r.facts[i]
+		if (f.Kind == KindLog || f.Kind == KindException) && f.Service == service && f.Trace == trace && f.At >= from && f.At < until {
+			return f
+		}
+	}
+	return nil
+}
+
+// severityError is the OTLP severity number from which on a record tells an error.
+const severityError = 17
+
+// endWith takes the last that a consumer said, which reports its end in no other way, for its end, unless it says that
+// something is going on.
+func (a *Attempt) endWith(last *Fact) {
+	if saysOngoing(last.Name) {
+		a.StartedAt, a.EndedAt, a.vague = last.At, 0, true
+		return
+	}
+	a.EndedAt = last.At
+	if last.Severity >= severityError {
+		a.Outcome = OutcomeError
+		a.Error = &Error{Type: last.ErrorType, Message: cmp.Or(last.ErrorMessage, last.Name), At: last.At}
 	}
 }
 

@@ -48,8 +48,8 @@ func (c *Consumer) flags() Flags {
 		switch {
 		case a.Open() || (a.Inferred && a.Span.IsZero() && !a.repeat):
 			// It left no trace of its own, so it may be one of those that did.
-		case a.Outcome != OutcomeError && a.Disposition == DispositionRetry:
-			// Put off, without having failed.
+		case a.Outcome != OutcomeError && (a.Disposition == DispositionRetry || a.superseded):
+			// Put off without having failed, or received again without anybody telling why.
 		case a.Outcome == OutcomeError && !c.repeated(i):
 			failed = true
 		default:
@@ -179,10 +179,6 @@ func (j *judge) processing(i, k int, a *Attempt) {
 		return
 	}
 	begun := a.begin()
-	if a.endless {
-		j.after(StateUnknown, StuckTelemetryGap, i, k, begun, int64(j.policy.Processing))
-		return
-	}
 	if a.AliveUntil != 0 && a.AliveUntil-begun < int64(j.policy.Processing) {
 		j.after(StateStuck, StuckProcessing, i, k, a.AliveAt, a.AliveUntil-a.AliveAt)
 	}

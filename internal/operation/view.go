@@ -141,8 +141,8 @@ type Attempt struct {
 	fetched int64
 	// vague says that StartedAt is that of some log line, and the attempt began before.
 	vague bool
-	// endless says that its end will not be told.
-	endless bool
+	// superseded says that the message was received again after this attempt, of which nothing else is known.
+	superseded bool
 	// sentTo are the destinations to which this attempt sent messages that were consumed.
 	sentTo []string
 	// deadLetteredTo is the destination to which the attempt sent the message when it gave up.
