@@ -175,12 +175,21 @@ func (b *Batch) messaging(f *operation.Fact, a *attributeValues, spanName string
 	if due := a.text[fieldDue]; due != "" {
 		f.Due = dueTime(due)
 	}
+	if f.System == "kafka" && a.text[fieldPartition] != "" && isNumber(f.MessageID) && f.Destination != "" {
+		// otelsarama records the offset as the ID, which repeats in each partition.
+		f.MessageID = f.Destination + "/" + a.text[fieldPartition] + "/" + f.MessageID
+	}
 	if offset := a.text[fieldOffset]; f.MessageID == "" && offset != "" && a.text[fieldPartition] != "" && f.Destination != "" {
 		f.MessageID = f.Destination + "/" + a.text[fieldPartition] + "/" + offset
 	}
 	if f.Group == "" && f.Consumer && f.Kind == operation.KindProcess {
 		f.Group = queueOf(spanName, f.Destination)
 	}
+}
+
+// isNumber reports whether a text consists of decimal digits.
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
 // queueOf returns the queue that a consumer's span name speaks of ("process payments", "payments process") where the

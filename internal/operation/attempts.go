@@ -64,7 +64,7 @@ func (r *reducer) attemptFor(f *Fact, hop, consumer int) int {
 		if !ok || p.what != placeAttempt || p.hop != hop || p.consumer != consumer {
 			continue
 		}
-		if a := &c.Attempts[p.attempt]; a.StartedAt == 0 || (f.Parent == a.Span && !a.triedAgainBy(f)) {
+		if a := &c.Attempts[p.attempt]; !a.triedAgainBy(f) && (a.StartedAt == 0 || f.Parent == a.Span) {
 			return p.attempt
 		}
 	}
@@ -83,7 +83,11 @@ func (r *reducer) attemptFor(f *Fact, hop, consumer int) int {
 // triedAgainBy reports whether the record is a further attempt made from within this one: the same again, after this one
 // had ended. In-process buses retry so.
 func (a *Attempt) triedAgainBy(f *Fact) bool {
-	return f.processes() && a.EndedAt != 0 && f.At >= a.EndedAt && f.Name == a.Name
+	ended := a.EndedAt
+	if f.Kind == KindReceive && a.StartedAt == 0 {
+		ended = a.fetched
+	}
+	return ended != 0 && f.At >= ended && f.Name == a.Name
 }
 
 // receivedOnly returns the latest attempt of the same service that was received before f began and has no process span

@@ -177,7 +177,7 @@ func (a *Attempt) except(f *Fact, e *Error) {
 		a.Outcome = OutcomeError
 		a.EndedAt = cmp.Or(a.EndedAt, f.At)
 	}
-	if f.Severity == 0 && a.Outcome == OutcomeUnset && a.EndedAt != 0 && a.EndedAt-f.At < maxLastWords {
+	if end := cmp.Or(a.EndedAt, a.fetched); f.Severity == 0 && a.Outcome == OutcomeUnset && end != 0 && end-f.At < maxLastWords {
 		a.Outcome = OutcomeError
 	}
 	if a.Outcome == OutcomeError {
