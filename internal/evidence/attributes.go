@@ -101,6 +101,9 @@ var names = [fieldCount][]string{
 	fieldSpanType:     {keySpanType},
 }
 
+// impliedSystems are the messaging systems that an attribute of their own gives away.
+var impliedSystems = map[string]string{"bullmq.queue.name": "bullmq", "asynq.queue": "asynq", "celery.task_name": "celery"}
+
 // table finds the meaning of an attribute by its name: a hash over length, first and last byte leads to the few names that
 // share it, so that most attributes are turned away by one look and the rest cost a comparison.
 type table struct {
@@ -122,6 +125,8 @@ type meaning struct {
 	// correlation is the rank among the correlation keys plus 1, 0 for none; a key may be both.
 	correlation uint16
 	namespace   bool
+	// system is the messaging system that the attribute gives away.
+	system string
 	// flag is the name of an attribute that says yes or no about how a span ended.
 	flag string
 }
@@ -165,6 +170,7 @@ func newTable(cfg Config, lib *Library) *table {
 	}
 	t := &table{}
 	for key, m := range entries {
+		m.system = impliedSystems[key]
 		if m.field == fieldState || m.field == fieldDisposition {
 			m.flag = key
 		}
@@ -271,6 +277,10 @@ func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attribute
 		} else {
 			b.drop(DropJunkID)
 		}
+	}
+	if m.system != "" && a.ranks[fieldSystem] == 0 {
+		a.set |= 1 << fieldSystem
+		a.text[fieldSystem] = m.system
 	}
 	if m.namespace {
 		a.used = true

@@ -16,9 +16,13 @@ func (r *reducer) consumers() {
 		}
 	}
 	for i := range r.facts {
-		// What begins an operation processes nothing: a scheduled job, mostly.
-		if f := &r.facts[i]; f.Kind == KindTask && f.Trace != r.facts[0].Trace {
+		f := &r.facts[i]
+		switch {
+		case f.Kind == KindTask && f.Trace != r.facts[0].Trace:
+			// What begins an operation processes nothing: a scheduled job, mostly.
 			r.consume(f)
+		case f.saysOutside() && !r.covered(f):
+			r.takeRow(f)
 		}
 	}
 	for i := range r.facts {

@@ -21,15 +21,43 @@ func (r *reducer) infer() {
 func (r *reducer) inferFromWords() {
 	for i := range r.facts {
 		f := &r.facts[i]
-		if (f.Kind != KindLog && f.Kind != KindException) || !f.Span.IsZero() || f.ID == "" || r.covered(f) {
+		if !f.saysOutside() || r.covered(f) {
 			continue
 		}
 		if hop, ok := r.hopBegunBy(f); ok && len(r.hops[hop].Consumers) == 0 && len(r.hops[hop].Sends) > 0 {
-			r.begin(hop, f)
-			if last := r.lastWords(f.Service, TraceID{}, f.At, math.MaxInt64); last != nil && !r.habits.Processes(f.Service) {
-				r.hops[hop].Consumers[0].Attempts[0].endWith(last)
-			}
+			r.beginOutside(hop, f)
 		}
+	}
+}
+
+// saysOutside reports whether the fact is a log record of the operation outside any span.
+func (f *Fact) saysOutside() bool {
+	return (f.Kind == KindLog || f.Kind == KindException) && f.Span.IsZero() && f.ID != ""
+}
+
+// takeRow takes such a record for the sign that its service took a row of a task table, unless it had consumed something
+// before.
+func (r *reducer) takeRow(f *Fact) {
+	row, found := 0, false
+	for i := range r.hops {
+		h := &r.hops[i]
+		if slices.ContainsFunc(h.Consumers, func(c Consumer) bool { return c.Service == f.Service }) {
+			return
+		}
+		if h.table && len(h.Consumers) == 0 && h.first <= f.At && !h.sentBy(f.Service) && (!found || h.first < r.hops[row].first) {
+			row, found = i, true
+		}
+	}
+	if found {
+		r.beginOutside(row, f)
+	}
+}
+
+// beginOutside opens an attempt outside any span, which ends with the last words of its service.
+func (r *reducer) beginOutside(hop int, f *Fact) {
+	r.begin(hop, f)
+	if last := r.lastWords(f.Service, TraceID{}, f.At, math.MaxInt64); last != nil && !r.habits.Processes(f.Service) {
+		r.hops[hop].Consumers[0].Attempts[0].endWith(last)
 	}
 }
 

@@ -164,7 +164,10 @@ func (r *reducer) finish() {
 	r.hops = slices.DeleteFunc(r.hops, func(h hopBuild) bool { return h.joined })
 	v.Hops = make([]Hop, len(r.hops))
 	for i := range r.hops {
-		r.hops[i].settle()
+		h := &r.hops[i]
+		// A producer may only know what kind of job it enqueued.
+		h.Destination = cmp.Or(h.Destination, h.Type)
+		h.settle()
 	}
 	slices.SortStableFunc(r.hops, func(a, b hopBuild) int { return cmp.Compare(a.first, b.first) })
 	for i := range r.hops {
