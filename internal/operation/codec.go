@@ -1,6 +1,10 @@
 package operation
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+	"unsafe"
+)
 
 // A fact is stored as a few dozen bytes without a pointer, because a collector holds millions of them: fixed bytes for
 // what is always there, a mask that says what else follows, numbers for names that many facts share. The encoding is
@@ -49,36 +53,47 @@ func (f *Fact) mask() uint32 {
 	return m
 }
 
-// firstBytes and firstTraces are what an operation of a few hops takes, so that most never grow.
+// firstBytes is what an operation of a few hops takes, growBytes by how much it grows.
 const (
-	firstBytes  = 448
-	firstTraces = 2
+	firstBytes = 352
+	growBytes  = 96
 )
 
-// encode appends the fact to the operation's bytes.
+// encode appends the fact to the operation's bytes. IDs that stand there already, which are most, are referred to.
 func (o *Operation) encode(f *Fact) {
 	m := f.mask()
-	if o.data == nil {
-		o.data, o.traces = make([]byte, 0, firstBytes), make([]TraceID, 0, firstTraces)
-	}
 	b := o.data
+	if b == nil {
+		b = make([]byte, 0, firstBytes)
+		o.base = f.At
+	} else if cap(b)-len(b) < growBytes {
+		b = append(make([]byte, 0, len(b)+2*growBytes), b...)
+	}
 	b = append(b, byte(f.Kind), byte(f.Outcome)|byte(f.JoinedBy)<<4)
 	b = binary.AppendUvarint(b, uint64(m))
-	b = binary.LittleEndian.AppendUint64(b, uint64(f.At))
+	b = binary.AppendVarint(b, f.At-o.base)
 	if m&hasEnd != 0 {
 		b = binary.AppendVarint(b, f.End-f.At)
 	}
 	if m&hasTrace != 0 {
-		b = o.appendTrace(b, f.Trace)
+		b = appendNear(b, f.Trace[:], &o.traceAt)
 	}
 	if m&hasSpan != 0 {
-		b = append(b, f.Span[:]...)
+		if f.IsSpan() {
+			// It speaks for the first time, mostly.
+			b = append(b, 0)
+			o.spanAt = uint32(len(b))
+			b = append(b, f.Span[:]...)
+		} else {
+			b = appendID(b, f.Span[:])
+		}
 	}
 	if m&hasParent != 0 {
-		b = append(b, f.Parent[:]...)
+		last := o.spanAt
+		b = appendNear(b, f.Parent[:], &last)
 	}
 	if m&hasLink != 0 {
-		b = append(o.appendTrace(b, f.LinkTrace), f.LinkSpan[:]...)
+		b = appendID(appendID(b, f.LinkTrace[:]), f.LinkSpan[:])
 	}
 	if m&hasSeverity != 0 {
 		b = append(b, f.Severity)
@@ -93,12 +108,34 @@ func (o *Operation) encode(f *Fact) {
 	o.count++
 }
 
+// appendNear is appendID for an ID that mostly is the one that was written last, and notes where that is.
+func appendNear(b, id []byte, last *uint32) []byte {
+	if at := int(*last); at+len(id) <= len(b) && bytes.Equal(b[at:at+len(id)], id) {
+		return binary.AppendUvarint(b, uint64(at)+1)
+	}
+	if at := bytes.Index(b, id); at >= 0 {
+		*last = uint32(at)
+		return binary.AppendUvarint(b, uint64(at)+1)
+	}
+	b = append(b, 0)
+	*last = uint32(len(b))
+	return append(b, id...)
+}
+
+// appendID writes the position plus 1 at which the bytes stand already, or 0 and the bytes.
+func appendID(b, id []byte) []byte {
+	if at := bytes.Index(b, id); at >= 0 {
+		return binary.AppendUvarint(b, uint64(at)+1)
+	}
+	return append(append(b, 0), id...)
+}
+
 func (o *Operation) appendNames(b []byte, f *Fact, m uint32) []byte {
 	if m&hasID != 0 {
-		b = appendString(append(b, f.IDRank), f.ID)
+		b = appendText(append(b, f.IDRank), f.ID, &o.idAt)
 	}
 	if m&hasAlias != 0 {
-		b = appendString(append(b, f.AliasRank), f.Alias)
+		b = appendText(append(b, f.AliasRank), f.Alias, nil)
 	}
 	b = o.appendName(b, f.Service)
 	if f.Kind == KindLog || f.Kind == KindException {
@@ -118,10 +155,18 @@ func (o *Operation) appendNames(b []byte, f *Fact, m uint32) []byte {
 			b = o.appendName(b, shared.name)
 		}
 	}
+	if m&hasMessageID != 0 {
+		if f.Kind == KindSend && len(f.MessageID) >= minAgain {
+			// A message is sent once, mostly.
+			b = append(append(binary.AppendUvarint(b, uint64(len(f.MessageID))), 0), f.MessageID...)
+		} else {
+			b = appendText(b, f.MessageID, nil)
+		}
+	}
 	for _, own := range [...]struct {
 		bit  uint32
 		text string
-	}{{hasMessageID, f.MessageID}, {hasErrorMessage, f.ErrorMessage}, {hasDetail, f.Detail}} {
+	}{{hasErrorMessage, f.ErrorMessage}, {hasDetail, f.Detail}} {
 		if m&own.bit != 0 {
 			b = appendString(b, own.text)
 		}
@@ -129,15 +174,21 @@ func (o *Operation) appendNames(b []byte, f *Fact, m uint32) []byte {
 	return b
 }
 
-// appendTrace writes the number of the trace within this operation.
-func (o *Operation) appendTrace(b []byte, id TraceID) []byte {
-	for i := range o.traces {
-		if o.traces[i] == id {
-			return binary.AppendUvarint(b, uint64(i))
-		}
+// minAgain is the length from which a text is worth referring to.
+const minAgain = 4
+
+// appendText writes a text that other facts are likely to have, too: its length, and its position plus 1 if it stands there
+// already, or 0 and itself. last is where it stands, mostly, if that is known.
+func appendText(b []byte, s string, last *uint32) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	if len(s) < minAgain {
+		return append(b, s...)
 	}
-	o.traces = append(o.traces, id)
-	return binary.AppendUvarint(b, uint64(len(o.traces)-1))
+	text := unsafe.Slice(unsafe.StringData(s), len(s))
+	if last != nil {
+		return appendNear(b, text, last)
+	}
+	return appendID(b, text)
 }
 
 // appendName writes the number of a shared name, or 0 and the name itself.
@@ -167,25 +218,22 @@ func (d *decoder) next(f *Fact) {
 	d.data = d.data[2:]
 	m := uint32(d.uvarint())
 	f.Consumer, f.Remote, f.Batch = m&hasConsumer != 0, m&hasRemote != 0, m&hasBatch != 0
-	f.At = int64(binary.LittleEndian.Uint64(d.data))
-	d.data = d.data[8:]
+	f.At = d.o.base + d.varint()
 	if m&hasEnd != 0 {
-		length, n := binary.Varint(d.data)
-		d.data = d.data[n:]
-		f.End = f.At + length
+		f.End = f.At + d.varint()
 	}
 	if m&hasTrace != 0 {
-		f.Trace = d.o.traces[d.uvarint()]
+		d.id(f.Trace[:])
 	}
 	if m&hasSpan != 0 {
-		d.data = d.data[copy(f.Span[:], d.data):]
+		d.id(f.Span[:])
 	}
 	if m&hasParent != 0 {
-		d.data = d.data[copy(f.Parent[:], d.data):]
+		d.id(f.Parent[:])
 	}
 	if m&hasLink != 0 {
-		f.LinkTrace = d.o.traces[d.uvarint()]
-		d.data = d.data[copy(f.LinkSpan[:], d.data):]
+		d.id(f.LinkTrace[:])
+		d.id(f.LinkSpan[:])
 	}
 	if m&hasSeverity != 0 {
 		f.Severity = d.byte()
@@ -194,9 +242,7 @@ func (d *decoder) next(f *Fact) {
 		f.Disposition = Disposition(d.byte())
 	}
 	if m&hasDue != 0 {
-		delay, n := binary.Varint(d.data)
-		d.data = d.data[n:]
-		f.Due = f.At + delay
+		f.Due = f.At + d.varint()
 	}
 	d.names(f, m)
 }
@@ -204,11 +250,11 @@ func (d *decoder) next(f *Fact) {
 func (d *decoder) names(f *Fact, m uint32) {
 	if m&hasID != 0 {
 		f.IDRank = d.byte()
-		f.ID = d.string()
+		f.ID = d.again()
 	}
 	if m&hasAlias != 0 {
 		f.AliasRank = d.byte()
-		f.Alias = d.string()
+		f.Alias = d.again()
 	}
 	f.Service, f.Name = d.name(), d.name()
 	for _, shared := range [...]struct {
@@ -222,10 +268,13 @@ func (d *decoder) names(f *Fact, m uint32) {
 			*shared.name = d.name()
 		}
 	}
+	if m&hasMessageID != 0 {
+		f.MessageID = d.again()
+	}
 	for _, own := range [...]struct {
 		bit  uint32
 		text *string
-	}{{hasMessageID, &f.MessageID}, {hasErrorMessage, &f.ErrorMessage}, {hasDetail, &f.Detail}} {
+	}{{hasErrorMessage, &f.ErrorMessage}, {hasDetail, &f.Detail}} {
 		if m&own.bit != 0 {
 			*own.text = d.string()
 		}
@@ -236,6 +285,35 @@ func (d *decoder) uvarint() uint64 {
 	v, n := binary.Uvarint(d.data)
 	d.data = d.data[n:]
 	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.data)
+	d.data = d.data[n:]
+	return v
+}
+
+// id reads the bytes of an ID, from here or from where they stood first.
+func (d *decoder) id(to []byte) {
+	if at := d.uvarint(); at != 0 {
+		copy(to, d.o.data[at-1:])
+		return
+	}
+	d.data = d.data[copy(to, d.data):]
+}
+
+// again reads a text that may have stood before.
+func (d *decoder) again() string {
+	n := d.uvarint()
+	from := d.data
+	if n >= minAgain {
+		if at := d.uvarint(); at != 0 {
+			return string(d.o.data[at-1 : at-1+n])
+		}
+		from = d.data
+	}
+	d.data = from[n:]
+	return string(from[:n])
 }
 
 func (d *decoder) byte() byte {

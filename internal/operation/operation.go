@@ -8,10 +8,12 @@ type Operation struct {
 	// symbols are shared with other operations; without them names are stored in full.
 	symbols *Symbols
 	// data holds the facts as they came, encoded; equal ones are told apart from time to time and whenever the facts are
-	// read. traces are those the facts refer to by number.
-	data   []byte
-	traces []TraceID
-	count  int
+	// read. Times are relative to base.
+	data []byte
+	base int64
+	// traceAt, spanAt and idAt are where the trace ID, the span ID and the correlation ID stand that were written last.
+	traceAt, spanAt, idAt uint32
+	count                 int
 	// distinct is the number of facts when equal ones were last folded.
 	distinct int
 }
@@ -73,7 +75,7 @@ func (o *Operation) fold() { o.read(nil) }
 
 // write replaces the stored bytes.
 func (o *Operation) write(facts []Fact) {
-	o.data, o.traces, o.count = o.data[:0], o.traces[:0], 0
+	o.data, o.count = nil, 0
 	for i := range facts {
 		o.encode(&facts[i])
 	}
