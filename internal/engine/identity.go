@@ -142,9 +142,9 @@ func (x *identity) claim(n *node, e *entry, by claim) *entry {
 		n.claim = by
 		x.bind(n, e, by)
 		x.replace(owner)
-	case by == n.claim && n.names.agree() && x.mergeable(owner, e):
+	case by == claimHard && by == n.claim && n.names.agree() && x.mergeable(owner, e):
 		// Different keys that one trace carries, each with one value, name the same operation.
-		n.names.further().joined = true
+		n.names.joined = true
 		return x.merge(e, owner)
 	case by == n.claim:
 		x.share(n, owner)
