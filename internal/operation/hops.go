@@ -129,7 +129,7 @@ func (r *reducer) hopOfConsumer(f *Fact, depth int) (int, bool) {
 // under the same name, else the earliest row of a task table that nobody took.
 func (r *reducer) hopOfTask(f *Fact) (int, bool) {
 	row, found := 0, false
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
 		if h.MessageID != "" && f.MessageID != "" && h.MessageID != f.MessageID {
 			continue
@@ -176,7 +176,7 @@ func (r *reducer) hopOfMessage(f *Fact) (int, bool) {
 	if !f.UniqueMessageID() {
 		return 0, false
 	}
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		if r.hops[i].MessageID == f.MessageID {
 			return i, true
 		}
@@ -202,7 +202,7 @@ func (r *reducer) hopByTime(f *Fact) (int, bool) {
 		return 0, false
 	}
 	best, likeness := 0, 0
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
 		if len(h.Sends) == 0 || h.first > f.At || h.consumedBy(f) || (f.MessageID != "" && h.MessageID != "") {
 			continue

@@ -39,7 +39,7 @@ func (f *Fact) saysOutside() bool {
 // before.
 func (r *reducer) takeRow(f *Fact) {
 	row, found := 0, false
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
 		if slices.ContainsFunc(h.Consumers, func(c Consumer) bool { return c.Service == f.Service }) {
 			return
@@ -88,20 +88,52 @@ func (f *Fact) signOfWork() bool {
 
 // covered reports whether a span of the record's service was open at its time.
 func (r *reducer) covered(f *Fact) bool {
-	for i := range r.facts {
-		g := &r.facts[i]
-		if g.IsSpan() && g.Kind != KindReceive && g.Service == f.Service && g.At <= f.At && (f.At <= g.End || g.End == 0) {
-			return true
+	return r.open(f, &r.busy, func(g *Fact) bool { return g.IsSpan() && g.Kind != KindReceive })
+}
+
+// times are when the spans of each service were open.
+type times map[string]*openTimes
+
+// openTimes are the times at which spans began, in order, and until when one that had begun by then was open.
+type openTimes struct{ began, until []int64 }
+
+// open reports whether a span of the record's service that counts was open at its time. What counts is looked through once.
+func (r *reducer) open(f *Fact, known *times, counts func(*Fact) bool) bool {
+	if *known == nil {
+		*known = make(times)
+		// The facts are in order of time.
+		for i := range r.facts {
+			if g := &r.facts[i]; counts(g) {
+				known.add(g)
+			}
 		}
 	}
-	return false
+	t := (*known)[f.Service]
+	if t == nil {
+		return false
+	}
+	begun, _ := slices.BinarySearch(t.began, f.At+1)
+	return begun > 0 && t.until[begun-1] >= f.At
+}
+
+func (t times) add(g *Fact) {
+	o := t[g.Service]
+	if o == nil {
+		o = &openTimes{}
+		t[g.Service] = o
+	}
+	until := cmp.Or(g.End, math.MaxInt64)
+	if n := len(o.until); n > 0 {
+		until = max(until, o.until[n-1])
+	}
+	o.began, o.until = append(o.began, g.At), append(o.until, until)
 }
 
 // hopBegunBy returns the latest hop that the record's service can have begun to consume by then: sent before by another
 // service, and not done.
 func (r *reducer) hopBegunBy(f *Fact) (int, bool) {
 	best, found := 0, false
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
 		if h.first > f.At || h.sentBy(f.Service) || !h.canBeginWith(f) {
 			continue
@@ -243,13 +275,7 @@ func (r *reducer) inferFromSends() {
 
 // coveredButBySends is covered without the send's own span and its like.
 func (r *reducer) coveredButBySends(f *Fact) bool {
-	for i := range r.facts {
-		g := &r.facts[i]
-		if (g.processes() || g.Kind == KindWork) && g.Service == f.Service && g.At <= f.At && f.At <= g.End {
-			return true
-		}
-	}
-	return false
+	return r.open(f, &r.busyOtherwise, func(g *Fact) bool { return (g.processes() || g.Kind == KindWork) && g.End != 0 })
 }
 
 // inferFromOrphans does the same for a message whose sender is not known: who sent it had consumed something. It is taken
@@ -270,7 +296,7 @@ func (r *reducer) inferFromOrphans() {
 // proveRepeat finds out that a message was processed twice although nothing is left of the first time: what the attempt we
 // know of sent had been sent to the same destination, and received, before that attempt began.
 func (r *reducer) proveRepeat(f *Fact, own int) {
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
 		if i == own || h.Destination != r.hops[own].Destination || len(h.Sends) == 0 {
 			continue
@@ -292,7 +318,7 @@ func (r *reducer) proveRepeat(f *Fact, own int) {
 // senderTo returns the service that sent the operation's other messages to the destination, "" if none or several did.
 func (r *reducer) senderTo(destination string) string {
 	service := ""
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		if destination == "" || r.hops[i].Destination != destination {
 			continue
 		}
@@ -316,7 +342,7 @@ func (r *reducer) prove(f *Fact, own int) bool {
 		return true
 	}
 	best, found := 0, false
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
 		if i == own || h.first >= f.At || len(h.Sends) == 0 || len(h.Consumers) > 0 || (f.Service != "" && h.sentBy(f.Service)) {
 			continue
@@ -343,7 +369,7 @@ func (r *reducer) prove(f *Fact, own int) bool {
 func (r *reducer) failedBefore(f *Fact, own int) *Consumer {
 	var best *Consumer
 	var latest int64
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		if i == own || r.hops[i].deadLetter {
 			continue
 		}
@@ -366,7 +392,7 @@ const maxLogDelay = 100_000_000
 // openAttempt returns the latest attempt of f's service that began before f and has no end, nil without one.
 func (r *reducer) openAttempt(f *Fact, own int) *Attempt {
 	var best *Attempt
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		if i == own {
 			continue
 		}

@@ -57,7 +57,7 @@ func (r *reducer) hopOfLog(f *Fact) (int, bool) {
 	if f.Kind == KindStarted {
 		return r.hopBegunBy(f)
 	}
-	for i := range slices.Backward(r.hops) {
+	for i := len(r.hops) - 1; i >= r.recent(); i-- {
 		for k := range r.hops[i].Consumers {
 			c := &r.hops[i].Consumers[k]
 			if c.is(f) && c.attemptAt(f) >= 0 {

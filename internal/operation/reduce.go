@@ -86,11 +86,20 @@ type reducer struct {
 	byOrigin  map[Record]int
 	// alsoSent has the further hops of spans that sent several messages.
 	alsoSent map[Record][]int
+	// busy are the times at which the services had spans open, busyOtherwise those without their sends; made when asked for.
+	busy, busyOtherwise times
 	// batches are the spans that concern several messages, which have no place of their own.
 	batches map[Record]struct{}
 	// consumerFacts are the receive and process spans, by index in facts.
 	consumerFacts map[Record]int
 }
+
+// maxScanned bounds the hops that are looked through for each record that does not say which it belongs to: the latest. An
+// operation of thousands is a runaway, and must not cost the square of that.
+const maxScanned = 256
+
+// recent is the index from which on hops are looked through.
+func (r *reducer) recent() int { return max(0, len(r.hops)-maxScanned) }
 
 type messageKey struct{ destination, id string }
 

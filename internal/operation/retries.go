@@ -14,6 +14,7 @@ func (r *reducer) retries() {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.hops[a].first, r.hops[b].first) })
+	var records map[int][]Record
 	for _, i := range order {
 		h := &r.hops[i]
 		h.deadLetter = r.habits.DeadLetter(h.Destination)
@@ -32,7 +33,10 @@ func (r *reducer) retries() {
 				break
 			}
 			if r.retryOf(h, p.hop) {
-				r.join(p, i)
+				if records == nil {
+					records = r.recordsOfHops()
+				}
+				r.join(p, i, records)
 				break
 			}
 		}
@@ -66,8 +70,19 @@ func (r *reducer) retryOf(h *hopBuild, of int) bool {
 	return r.habits.Retry(h.Destination) && !r.hops[of].deadLetter
 }
 
+// recordsOfHops lists the spans that have their place in each hop.
+func (r *reducer) recordsOfHops() map[int][]Record {
+	records := make(map[int][]Record)
+	for record, p := range r.spans {
+		if p.what == placeSend || p.what == placeAttempt {
+			records[p.hop] = append(records[p.hop], record)
+		}
+	}
+	return records
+}
+
 // join makes the messages of a retry hop further attempts of the hop that they came from.
-func (r *reducer) join(from place, retry int) {
+func (r *reducer) join(from place, retry int, records map[int][]Record) {
 	h, to := &r.hops[retry], &r.hops[from.hop]
 	for k := range h.Sends {
 		h.Sends[k].again = true
@@ -86,20 +101,16 @@ func (r *reducer) join(from place, retry int) {
 		into[k], offsets[k] = c, len(to.Consumers[c].Attempts)
 		to.Consumers[c].Attempts = append(to.Consumers[c].Attempts, h.Consumers[k].Attempts...)
 	}
-	for record, p := range r.spans {
-		if p.hop != retry {
-			continue
-		}
-		switch p.what {
-		case placeSend:
+	for _, record := range records[retry] {
+		p := r.spans[record]
+		if p.what == placeSend {
 			p.hop, p.send = from.hop, p.send+sends
-		case placeAttempt:
+		} else {
 			p.hop, p.attempt, p.consumer = from.hop, p.attempt+offsets[p.consumer], into[p.consumer]
-		default:
-			continue
 		}
 		r.spans[record] = p
 	}
+	records[from.hop] = append(records[from.hop], records[retry]...)
 	h.joined, h.Sends, h.Consumers = true, nil, nil
 }
 
@@ -120,7 +131,7 @@ func (r *reducer) alive() {
 
 // batchLives puts the sign of life of a batch on the attempts at its messages.
 func (r *reducer) batchLives(f *Fact) {
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		for k := range r.hops[i].Consumers {
 			for n := range r.hops[i].Consumers[k].Attempts {
 				if a := &r.hops[i].Consumers[k].Attempts[n]; a.Trace == f.Trace && a.Span == f.Span {
@@ -156,7 +167,7 @@ const maxScheduleGap = 2_000_000_000
 func (r *reducer) sentAbout(f *Fact) *hopBuild {
 	var best *hopBuild
 	distance := int64(maxScheduleGap)
-	for i := range r.hops {
+	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
 		for k := range h.Sends {
 			s := &h.Sends[k]
