@@ -2,64 +2,115 @@ package evidence
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
+// fields reads the attributes of a record, or the fields of a map body, in one pass.
+func (x *Extractor) fields(b *Batch, fields pcommon.Map, a *attributeValues, l *line) {
+	if b.profile == nil {
+		b.profile = x.profiles.base
+	}
+	keys := b.profile.keys
+	for key, value := range fields.All() {
+		if m, ok := keys.find(key); ok {
+			x.take(b, m, value, a)
+		} else if namesTask(key) {
+			x.take(b, &taskID, value, a)
+		}
+		if w := findWord(key); w != nil {
+			l.take(w, value)
+		}
+	}
+}
+
 // body reads the top-level fields of a map body, and of a string body that is a JSON object, as if they were attributes.
-// What the attributes say comes first.
-func (x *Extractor) body(b *Batch, body pcommon.Value, a *attributeValues) {
+// What the attributes say comes first, but for the text: what the body says is that of the record.
+func (x *Extractor) body(b *Batch, body pcommon.Value, a *attributeValues, l *line) {
+	said := l.text
 	switch body.Type() {
 	case pcommon.ValueTypeMap:
-		x.read(b, body.Map(), a)
+		l.used, l.inBody, l.text, l.textRank = true, true, "", 0
+		x.fields(b, body.Map(), a, l)
 	case pcommon.ValueTypeStr:
-		if s := body.Str(); len(s) <= maxBody && strings.HasPrefix(s, "{") {
-			x.jsonBody(b, s, a)
+		s := body.Str()
+		if s == "" {
+			break
 		}
+		l.used, l.inBody, l.text, l.textRank = true, true, "", 0
+		if s[0] == '{' && len(s) <= maxBody {
+			l.borrowed = true
+			x.jsonBody(b, s, a, l)
+		}
+		if l.text == "" {
+			l.text = s
+		}
+	}
+	if l.text == "" {
+		l.text = said
 	}
 }
 
-// jsonBody reads the strings and numbers among the top-level fields of a JSON object.
-func (x *Extractor) jsonBody(b *Batch, s string, a *attributeValues) {
-	d := json.NewDecoder(strings.NewReader(s))
-	d.UseNumber()
-	if _, err := d.Token(); err != nil {
+// jsonBody reads the top-level fields of a JSON object.
+func (x *Extractor) jsonBody(b *Batch, s string, a *attributeValues, l *line) {
+	o := jsonObject{s: s}
+	for {
+		key, value, ok := o.next()
+		if !ok {
+			break
+		}
+		x.jsonField(b, key, value, a, l)
+	}
+	if o.bad {
 		b.drop(DropBody)
-		return
-	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			b.drop(DropBody)
-			return
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			b.drop(DropBody)
-			return
-		}
-		x.jsonField(b, key, value, a)
 	}
 }
 
-func (x *Extractor) jsonField(b *Batch, key json.Token, raw json.RawMessage, a *attributeValues) {
-	name, _ := key.(string)
-	m, ok := b.profile.keys.find(name)
-	if !ok {
-		return
+func (x *Extractor) jsonField(b *Batch, key, raw string, a *attributeValues, l *line) {
+	m, meant := b.profile.keys.find(key)
+	if !meant && namesTask(key) {
+		m, meant = &taskID, true
 	}
-	value := pcommon.NewValueEmpty()
-	var text string
-	var number json.Number
-	switch {
-	case json.Unmarshal(raw, &text) == nil:
-		value.SetStr(text)
-	case json.Unmarshal(raw, &number) == nil:
-		value.SetStr(number.String())
+	if meant {
+		value := pcommon.NewValueEmpty()
+		switch raw[0] {
+		case '{', '[', 'n':
+		case 't', 'f':
+			value.SetBool(raw == "true")
+		default:
+			// What is kept must not keep the whole body in memory.
+			value.SetStr(strings.Clone(jsonText(raw)))
+		}
+		x.take(b, m, value, a)
 	}
-	x.take(b, m, value, a)
+	if w := findWord(key); w != nil {
+		l.takeJSON(w, raw)
+	}
+}
+
+// takeJSON reads a field of a JSON object by its value as it is written.
+func (l *line) takeJSON(w *namedWord, raw string) {
+	switch raw[0] {
+	case '"':
+		l.takeText(w, jsonText(raw))
+	case '{', '[':
+		if w.word != wordError && w.word != wordErrorStack {
+			return
+		}
+		var decoded any
+		value := pcommon.NewValueEmpty()
+		if json.Unmarshal([]byte(raw), &decoded) == nil && value.FromRaw(decoded) == nil {
+			l.takeNested(w, value)
+		}
+	case 't', 'f', 'n':
+	default:
+		if n, err := strconv.ParseFloat(raw, 64); err == nil {
+			l.takeNumber(w, int64(n))
+		}
+	}
 }
 
 // shorten returns at most limit bytes of s, cut at the border of a character. What is cut is copied, so that the beginning

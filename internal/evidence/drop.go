@@ -25,12 +25,14 @@ const (
 	DropBody
 	// DropPartial: a record about an unfinished span that cannot be read. A log record is then one like any other.
 	DropPartial
+	// DropExpression: an expression that could not be evaluated for a record.
+	DropExpression
 	dropCount
 )
 
 var dropNames = [dropCount]string{
 	"zero_id", "absurd_time", "negative_duration", "wrong_type", "junk_id", "truncated", "too_many", "derived", "bad_body",
-	"bad_partial",
+	"bad_partial", "bad_expression",
 }
 
 // String returns the name used in metrics.

@@ -23,7 +23,7 @@ const (
 	maxDetail  = 4096
 	maxLinks   = 10_000
 	maxErrors  = 8
-	maxBody    = 16 << 10
+	maxBody    = 64 << 10
 )
 
 // Config says what identifies an operation.
@@ -36,6 +36,10 @@ type Config struct {
 	JunkIDs []string
 	// Libraries say how instrumentations depart from the conventions; of two for one scope the first counts.
 	Libraries []Library
+	// Logs says what the text of log records means.
+	Logs LogConfig
+	// Expressions say what the rest cannot.
+	Expressions Expressions
 }
 
 // DefaultCorrelationKeys are those that conventions and common practice use (design: identity).
@@ -48,8 +52,12 @@ func DefaultCorrelationKeys() []string {
 
 // Extractor draws facts. It is immutable and safe for concurrent use.
 type Extractor struct {
-	profiles profiles
-	junk     map[string]struct{}
+	profiles    profiles
+	junk        map[string]struct{}
+	logs        logPatterns
+	expressions Expressions
+	// spanRank and logRank are the ranks of the first IDs that expressions find.
+	spanRank, logRank uint8
 }
 
 // maxRank is the greatest number of correlation keys.
@@ -67,7 +75,18 @@ func NewExtractor(cfg Config) (*Extractor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Extractor{profiles: ps, junk: junkSet(cfg.JunkIDs)}, nil
+	logs, rank, err := newLogPatterns(&cfg.Logs, len(cfg.CorrelationKeys))
+	if err != nil {
+		return nil, err
+	}
+	last := rank + cfg.Expressions.SpanIDs + cfg.Expressions.LogIDs
+	if last > maxRank {
+		return nil, fmt.Errorf("%d correlation keys, patterns and expressions that find IDs: at most %d are allowed", last, maxRank)
+	}
+	return &Extractor{
+		profiles: ps, junk: junkSet(cfg.JunkIDs), logs: logs, expressions: cfg.Expressions,
+		spanRank: uint8(rank), logRank: uint8(rank + cfg.Expressions.SpanIDs),
+	}, nil
 }
 
 // Ref tells which record a fact was drawn from, by the indices in the batch of telemetry.
@@ -83,20 +102,27 @@ type Batch struct {
 
 	// detached are the log records whose own trace context counts for nothing, in ascending order.
 	detached []Ref
+	// ignored are the records that expressions say are no evidence, in ascending order.
+	ignored  []Ref
 	resource resource
 	children children
-	// profile is that of the scope at hand.
+	// profile is that of the scope at hand, scope its name where that matters: in logs.
 	profile *profile
-	// scratch holds the values of the record at hand.
+	scope   string
+	// scratch, line and answer hold what is known of the record at hand: the values of its attributes, what loggers put into
+	// its fields, and what expressions say.
 	scratch attributeValues
+	line    line
+	answer  Found
 }
 
 // Reset empties the batch and keeps its space.
 func (b *Batch) Reset() {
 	clear(b.Facts)
-	b.Facts, b.Refs, b.detached = b.Facts[:0], b.Refs[:0], b.detached[:0]
+	b.Facts, b.Refs, b.detached, b.ignored = b.Facts[:0], b.Refs[:0], b.detached[:0], b.ignored[:0]
 	b.Dropped = [dropCount]int{}
 	b.resource, b.profile, b.scratch = resource{}, nil, attributeValues{}
+	b.scope, b.line, b.answer = "", line{}, Found{}
 	b.children.clear()
 }
 

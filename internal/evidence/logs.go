@@ -3,7 +3,6 @@ package evidence
 import (
 	"strings"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/throughline/throughline/internal/operation"
@@ -22,9 +21,13 @@ func (x *Extractor) Logs(b *Batch, ld plog.Logs) {
 				x.readResource(b, rl.Resource().Attributes())
 				read = true
 			}
-			b.profile = x.profiles.of(sl.Scope().Name())
+			b.scope = sl.Scope().Name()
+			b.profile = x.profiles.of(b.scope)
 			for i, record := range sl.LogRecords().All() {
-				x.log(b, record, Ref{r, s, i})
+				ref := Ref{r, s, i}
+				if x.expressions.Log == nil || b.asked(ref, func(found *Found) { x.expressions.Log(rl, sl, record, found) }) {
+					x.log(b, record, ref)
+				}
 			}
 		}
 	}
@@ -33,53 +36,63 @@ func (x *Extractor) Logs(b *Batch, ld plog.Logs) {
 // log draws the facts of one record. It is evidence if it carries a correlation ID, was written in a trace, or is an event
 // of a message's life.
 func (x *Extractor) log(b *Batch, record plog.LogRecord, ref Ref) {
-	a := b.values()
-	x.read(b, record.Attributes(), a)
+	a, l := b.values(), b.lineOf()
+	x.fields(b, record.Attributes(), a, l)
 	if a.ranks[fieldPartialEvent] != 0 && x.partial(b, record, a.text[fieldPartialEvent], ref) {
 		return
 	}
-	x.body(b, record.Body(), a)
-	a.ids.inherit(&b.resource.ids)
-	a.used = true
+	x.body(b, record.Body(), a, l)
+	l.severity(record)
+	x.idsInText(b, l.text, a)
+	if x.expressions.Log != nil {
+		x.found(b, a, x.logRank)
+	}
 	event := record.EventName()
 	if event == "" {
 		event = a.text[fieldEventName]
 	}
-	kind := kindOfLog(event, a)
-	if kind == operation.KindLog && a.ids.n == 0 && record.TraceID().IsEmpty() {
+	s, m := lifecycle[event], matched{record: record, text: searched(l.text)}
+	if s == nil {
+		if m.pattern, m.at = x.match(b, l); m.pattern != nil && m.groups[detailID] != 0 {
+			x.offer(b, group(m.text, m.at, m.groups[detailID]), m.rank, a)
+		}
+	}
+	a.ids.inherit(&b.resource.ids)
+	a.used = true
+	f := operation.Fact{
+		Kind: kindOfLog(s, event, a), Severity: l.level, Trace: operation.TraceID(record.TraceID()), Span: operation.SpanID(record.SpanID()),
+		Service: b.resource.service, Instance: b.resource.instance,
+	}
+	if f.Trace.IsZero() && !l.trace.IsZero() {
+		f.Trace, f.Span = l.trace, l.span
+	}
+	ordinary := f.Kind == operation.KindLog && (m.pattern == nil || m.kind == operation.KindLog)
+	if ordinary && a.ids.n == 0 && f.Trace.IsZero() {
 		return
 	}
-	at := record.Timestamp()
-	if !possible(at) {
-		at = record.ObservedTimestamp()
-	}
-	if !possible(at) {
+	if f.At = timeOf(record); f.At == 0 {
 		b.drop(DropTime)
 		return
 	}
-	f := operation.Fact{
-		Kind: kind, At: int64(at), Severity: uint8(max(0, min(record.SeverityNumber(), plog.SeverityNumberFatal4))),
-		Trace: operation.TraceID(record.TraceID()), Span: operation.SpanID(record.SpanID()),
-		Service: b.resource.service, Instance: b.resource.instance,
-	}
 	b.messaging(&f, a, "")
-	b.words(&f, a, event, record.Body())
+	b.staged(&f, a, s)
+	b.words(&f, a, l, event)
+	if m.pattern != nil {
+		m.fill(b, &f)
+		b.named(&f, &m)
+	}
+	if record.TraceID().IsEmpty() && !f.Trace.IsZero() {
+		// What belongs to its trace is stamped by the trace of the record, of which this one has none.
+		b.detached = append(b.detached, ref)
+	}
 	b.emit(&f, &a.ids, ref)
 }
 
-// The event names that tell of a message's or an operation's life.
-var lifecycle = map[string]operation.Kind{
-	"async.process.started":     operation.KindStarted,
-	"async.process.completed":   operation.KindSucceeded,
-	"async.process.failed":      operation.KindFailed,
-	"async.operation.completed": operation.KindOperationCompleted,
-	"async.operation.failed":    operation.KindOperationFailed,
-}
-
-// kindOfLog says what a record states. Exceptions come as events (exception, messaging.process.exception) and as attributes.
-func kindOfLog(event string, a *attributeValues) operation.Kind {
-	if kind, ok := lifecycle[event]; ok {
-		return kind
+// kindOfLog says what a record states, but for patterns. Exceptions come as events (exception,
+// messaging.process.exception) and as attributes.
+func kindOfLog(s *stage, event string, a *attributeValues) operation.Kind {
+	if s != nil {
+		return s.kind
 	}
 	if event == "exception" || strings.HasSuffix(event, ".exception") || a.text[fieldExceptionType] != "" || a.text[fieldExceptionMessage] != "" {
 		return operation.KindException
@@ -87,27 +100,67 @@ func kindOfLog(event string, a *attributeValues) operation.Kind {
 	return operation.KindLog
 }
 
-// maxLine is the length up to which the body of a record is its name.
+// staged sets what the event says of the attempt and the message. A failed attempt that was the last one is given up.
+func (b *Batch) staged(f *operation.Fact, a *attributeValues, s *stage) {
+	if s == nil {
+		return
+	}
+	f.Outcome, f.Disposition = s.outcome, s.disposition
+	if f.Kind == operation.KindFailed && f.Disposition == operation.DispositionUnknown && exhausted(a) {
+		f.Outcome, f.Disposition = operation.OutcomeError, operation.DispositionDeadLetter
+	}
+}
+
+// maxLine is the length up to which the text of a record is its name.
 const maxLine = 120
 
-// words sets what the record says in words: its name, the exception, the rest of the body.
-func (b *Batch) words(f *operation.Fact, a *attributeValues, event string, body pcommon.Value) {
-	text := ""
-	if body.Type() == pcommon.ValueTypeStr {
-		text = body.Str()
-	}
+// words sets what the record says in words: its name, the error, the rest of the text.
+func (b *Batch) words(f *operation.Fact, a *attributeValues, l *line, event string) {
 	f.Name = event
-	if event == "" {
-		f.Name = shorten(text, maxLine)
+	switch {
+	case event != "":
+	case len(l.text) > maxLine:
+		f.Name = shorten(l.text, maxLine)
+	default:
+		f.Name = b.keep(l.text, maxLine)
 	}
 	f.ErrorType, f.ErrorMessage = a.text[fieldExceptionType], a.text[fieldExceptionMessage]
 	if f.ErrorType == "" {
 		f.ErrorType = a.text[fieldErrorType]
 	}
+	stack := a.text[fieldExceptionStack]
+	if e := &l.failure; e.said() {
+		e.complete()
+		if l.level >= severityWarn || e.kind.text != "" || f.ErrorType != "" {
+			b.explained(f, e)
+			if stack == "" {
+				stack = b.keep(e.stack.text, maxDetail)
+			}
+			if f.Kind == operation.KindLog && l.level >= severityError {
+				f.Kind = operation.KindException
+			}
+		}
+	}
 	switch {
-	case a.text[fieldExceptionStack] != "":
-		f.Detail = a.text[fieldExceptionStack]
-	case f.Name != text:
-		f.Detail = b.cut(text, maxMessage)
+	case stack != "":
+		f.Detail = stack
+	case f.Name != l.text:
+		f.Detail = b.keep(l.text, maxMessage)
+	}
+}
+
+// named gives a fact that a pattern made the name of what it states, because names are few and texts are not. A failure that
+// says nothing else of its cause says it in its text.
+func (b *Batch) named(f *operation.Fact, m *matched) {
+	if f.Kind == operation.KindLog {
+		return
+	}
+	text := m.text
+	f.Name = m.name
+	if f.Detail == "" {
+		f.Detail = b.keep(text, maxMessage)
+	}
+	if f.Kind == operation.KindFailed && f.ErrorMessage == "" {
+		f.ErrorMessage = b.keep(shorten(text, maxMessage), maxMessage)
 	}
 }

@@ -82,7 +82,9 @@ func (x *Extractor) partial(b *Batch, record plog.LogRecord, event string, ref R
 					b.drop(DropTooMany)
 					continue
 				}
-				x.partialSpan(b, span, n, &h)
+				if x.expressions.Span == nil || b.asked(ref, func(found *Found) { x.expressions.Span(rs, ss, span, found) }) {
+					x.partialSpan(b, span, n, &h)
+				}
 			}
 		}
 	}
@@ -91,8 +93,10 @@ func (x *Extractor) partial(b *Batch, record plog.LogRecord, event string, ref R
 }
 
 // Detached reports whether the log record speaks of spans elsewhere, so that its own trace context counts for nothing.
-func (b *Batch) Detached(ref Ref) bool {
-	_, found := slices.BinarySearchFunc(b.detached, ref, func(a, b Ref) int {
+func (b *Batch) Detached(ref Ref) bool { return contains(b.detached, ref) }
+
+func contains(refs []Ref, ref Ref) bool {
+	_, found := slices.BinarySearchFunc(refs, ref, func(a, b Ref) int {
 		return cmp.Or(cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Index, b.Index))
 	})
 	return found

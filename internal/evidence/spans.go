@@ -26,7 +26,11 @@ func (x *Extractor) Traces(b *Batch, td ptrace.Traces) {
 			}
 			b.profile = x.profiles.of(ss.Scope().Name())
 			for i, span := range ss.Spans().All() {
-				x.span(b, span, Ref{r, s, i})
+				if x.expressions.Span == nil {
+					x.span(b, span, Ref{r, s, i})
+				} else {
+					x.askedSpan(b, rs, ss, span, Ref{r, s, i})
+				}
 			}
 		}
 		b.orphans()
@@ -49,6 +53,9 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 	b.children.mark(operation.SpanID(span.SpanID()))
 	a := b.values()
 	x.read(b, span.Attributes(), a)
+	if x.expressions.Span != nil {
+		x.found(b, a, x.spanRank)
+	}
 	if b.resource.ids.n > 0 || b.resource.ids.namespace != "" {
 		a.ids.inherit(&b.resource.ids)
 		a.used = true

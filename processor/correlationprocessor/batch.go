@@ -61,10 +61,12 @@ func (b *batch) stampTraces(o operationsextension.Operations, td ptrace.Traces) 
 	if len(b.stamps) == 0 {
 		return stamped
 	}
-	for _, rs := range td.ResourceSpans().All() {
-		for _, ss := range rs.ScopeSpans().All() {
-			for _, span := range ss.Spans().All() {
-				stamped += b.stampByTrace(span.TraceID(), span.Attributes())
+	for r, rs := range td.ResourceSpans().All() {
+		for s, ss := range rs.ScopeSpans().All() {
+			for i, span := range ss.Spans().All() {
+				if !b.Ignored(evidence.Ref{Resource: r, Scope: s, Index: i}) {
+					stamped += b.stampByTrace(span.TraceID(), span.Attributes())
+				}
 			}
 		}
 	}
@@ -90,7 +92,7 @@ func (b *batch) stampLogs(o operationsextension.Operations, ld plog.Logs) int {
 	for r, rl := range ld.ResourceLogs().All() {
 		for s, sl := range rl.ScopeLogs().All() {
 			for i, record := range sl.LogRecords().All() {
-				if !b.Detached(evidence.Ref{Resource: r, Scope: s, Index: i}) {
+				if ref := (evidence.Ref{Resource: r, Scope: s, Index: i}); !b.Detached(ref) && !b.Ignored(ref) {
 					stamped += b.stampByTrace(record.TraceID(), record.Attributes())
 				}
 			}

@@ -23,6 +23,11 @@ type Config struct {
 	IgnoredIDs []string `mapstructure:"ignored_ids"`
 	// Libraries say in what instrumentations depart from the conventions. They come before the known ones.
 	Libraries []LibraryConfig `mapstructure:"libraries"`
+	// Logs says what the text of log records means.
+	Logs LogsConfig `mapstructure:"logs"`
+	// Expressions find IDs, in OTTL, where keys and patterns do not suffice; Ignore has conditions for what is no evidence.
+	Expressions ExpressionsConfig `mapstructure:"expressions"`
+	Ignore      IgnoreConfig      `mapstructure:"ignore"`
 	// Stamp says whether async.operation.* attributes are added to what passes.
 	Stamp bool `mapstructure:"stamp"`
 	// DryRun lets the processor report what it could attach, and do nothing else: nothing is stamped, and no operation of the
@@ -37,6 +42,7 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		Operations:      operationsextension.DefaultID,
 		CorrelationKeys: evidence.DefaultCorrelationKeys(),
+		Logs:            LogsConfig{DefaultPatterns: true},
 		Stamp:           true,
 	}
 }
@@ -66,6 +72,9 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("`namespace_key` is %q, which is among `correlation_keys`: a key can be only one of both", c.NamespaceKey))
 	}
 	if err := c.validateLibraries(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.validateExpressions(); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

@@ -29,7 +29,7 @@ func TestConfiguration(t *testing.T) {
 	require.NoError(t, xconfmap.Validate(all))
 	require.Equal(t, &Config{
 		Operations: component.MustNewIDWithName("operations", "payments"), CorrelationKeys: []string{"order.id"}, NamespaceKey: "tenant",
-		IgnoredIDs: []string{"test"}, DryRun: true,
+		IgnoredIDs: []string{"test"}, Logs: LogsConfig{DefaultPatterns: true}, DryRun: true,
 	}, all)
 
 	err := xconfmap.Validate(load(t, "correlation/bad"))

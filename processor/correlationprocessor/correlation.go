@@ -37,9 +37,13 @@ type correlation struct {
 }
 
 func newCorrelation(set processor.Settings, cfg *Config, signal string) (*correlation, error) {
+	expressions, err := cfg.expressions(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
 	extractor, err := evidence.NewExtractor(evidence.Config{
 		CorrelationKeys: cfg.CorrelationKeys, NamespaceKey: cfg.NamespaceKey, JunkIDs: cfg.IgnoredIDs,
-		Libraries: cfg.libraries(),
+		Libraries: cfg.libraries(), Logs: cfg.Logs.logs(), Expressions: expressions,
 	})
 	if err != nil {
 		return nil, err

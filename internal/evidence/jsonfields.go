@@ -1,0 +1,146 @@
+package evidence
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// jsonObject goes through the members of a JSON object without decoding what nobody asks for: most log lines that are JSON
+// are no evidence, and decoding them would cost more than all the rest.
+type jsonObject struct {
+	s string
+	i int
+	// bad says that the text is no JSON object from here on.
+	bad bool
+}
+
+// next returns the next member, with its value as it is written; false at the end, or where the text is malformed.
+func (o *jsonObject) next() (key, value string, ok bool) {
+	first := o.i == 0
+	if first && !o.skip('{') {
+		return o.fail()
+	}
+	if o.skip('}') {
+		return "", "", false
+	}
+	if !first && !o.skip(',') {
+		return o.fail()
+	}
+	key, ok = o.value()
+	if !ok || key[0] != '"' || !o.skip(':') {
+		return o.fail()
+	}
+	if value, ok = o.value(); !ok {
+		return o.fail()
+	}
+	return jsonText(key), value, true
+}
+
+func (o *jsonObject) fail() (string, string, bool) {
+	o.bad = true
+	return "", "", false
+}
+
+// skip goes on behind white space and the given byte; without that it stays before it.
+func (o *jsonObject) skip(c byte) bool {
+	o.space()
+	if o.i < len(o.s) && o.s[o.i] == c {
+		o.i++
+		return true
+	}
+	return false
+}
+
+func (o *jsonObject) space() {
+	for o.i < len(o.s) && isSpace(o.s[o.i]) {
+		o.i++
+	}
+}
+
+// value returns the value that begins here.
+func (o *jsonObject) value() (string, bool) {
+	o.space()
+	from := o.i
+	if from == len(o.s) {
+		return "", false
+	}
+	switch c := o.s[from]; {
+	case c == '"':
+		if !o.quoted() {
+			return "", false
+		}
+	case c == '{' || c == '[':
+		if !o.nested() {
+			return "", false
+		}
+	default:
+		for o.i < len(o.s) && !strings.ContainsRune(",}] \t\r\n\":{[", rune(o.s[o.i])) {
+			o.i++
+		}
+		if !isLiteral(o.s[from:o.i]) {
+			return "", false
+		}
+	}
+	return o.s[from:o.i], true
+}
+
+// isLiteral reports whether a text can be a number, a truth or null.
+func isLiteral(s string) bool {
+	switch s {
+	case "":
+		return false
+	case "true", "false", "null":
+		return true
+	}
+	return (s[0] == '-' || (s[0] >= '0' && s[0] <= '9')) && strings.Trim(s, "+-.0123456789eE") == ""
+}
+
+// quoted goes behind the string that begins here.
+func (o *jsonObject) quoted() bool {
+	for o.i++; o.i < len(o.s); o.i++ {
+		switch o.s[o.i] {
+		case '\\':
+			o.i++
+		case '"':
+			o.i++
+			return true
+		}
+	}
+	return false
+}
+
+// nested goes behind the object or array that begins here.
+func (o *jsonObject) nested() bool {
+	for depth := 0; o.i < len(o.s); {
+		switch o.s[o.i] {
+		case '"':
+			if !o.quoted() {
+				return false
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		if o.i++; depth == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// jsonText returns the text of a string, or a number, truth or null as it is written.
+func jsonText(value string) string {
+	if value[0] != '"' {
+		return value
+	}
+	if strings.IndexByte(value, '\\') < 0 {
+		return value[1 : len(value)-1]
+	}
+	var text string
+	if json.Unmarshal([]byte(value), &text) != nil {
+		return value[1 : len(value)-1]
+	}
+	return text
+}
