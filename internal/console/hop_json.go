@@ -89,7 +89,7 @@ func (b *builder) producer(s *operation.Send) *producerJSON {
 func (b *builder) consumer(c *operation.Consumer) consumerJSON {
 	b.charge(c.Group, c.Service)
 	j := consumerJSON{
-		Group: c.Group, Service: c.Service, State: c.State.String(), Attempts: len(c.Attempts), Wait: seconds(c.WaitedNanos),
+		Group: c.Group, Service: c.Service, State: c.State.String(), Attempts: c.Tries(), Wait: seconds(c.WaitedNanos),
 	}
 	if len(c.Attempts) > 0 {
 		decided := c.Deciding()

@@ -44,6 +44,7 @@ const (
 	fieldDisposition
 	fieldPartialEvent
 	fieldSpanType
+	fieldDelivery
 	fieldQuery
 	fieldDatabase
 	fieldTask
@@ -94,8 +95,13 @@ var names = [fieldCount][]string{
 	fieldRetries:     {"asynq.retry_count", "celery.retries", "messaging.message.retry.count"},
 	fieldMaxRetries:  {"asynq.max_retry"},
 	fieldDisposition: {"messaging.servicebus.disposition_status", "messaging.settlement"},
-	fieldQuery:       {"db.query.text", "db.statement"},
-	fieldDatabase:    {"db.system.name", "db.system"},
+	// Counted from 1; what is counted from 0 is under fieldRetries.
+	fieldDelivery: {
+		"messaging.servicebus.message.delivery_count", "messaging.gcp_pubsub.message.delivery_attempt", "messaging.message.delivery_attempt",
+		"bullmq.job.attempts.made",
+	},
+	fieldQuery:    {"db.query.text", "db.statement"},
+	fieldDatabase: {"db.system.name", "db.system"},
 	// Unfinished spans: G-Research's partial-span records, Logfire's pending spans.
 	fieldPartialEvent: {"partial.event"},
 	fieldSpanType:     {keySpanType},

@@ -36,7 +36,7 @@ var attributeFields = map[string]field{
 	"system": fieldSystem, "operation": fieldOperation, "destination": fieldDestination, "consumer_group": fieldGroup,
 	"message_id": fieldMessageID, "partition": fieldPartition, "offset": fieldOffset, "batch_count": fieldBatchCount,
 	"routing_key": fieldRoutingKey, "type": fieldType, "due": fieldDue, "state": fieldState, "retries": fieldRetries,
-	"max_retries": fieldMaxRetries, "disposition": fieldDisposition, "error_type": fieldErrorType,
+	"max_retries": fieldMaxRetries, "delivery": fieldDelivery, "disposition": fieldDisposition, "error_type": fieldErrorType,
 	"exception_type": fieldExceptionType, "exception_message": fieldExceptionMessage, "exception_stacktrace": fieldExceptionStack,
 	"operation_name": fieldOperationName,
 }
@@ -126,7 +126,7 @@ func DefaultLibraries() []Library {
 			Scope: "github.com/riverqueue/rivercontrib/otelriver", System: "river",
 			Attributes: map[string][]string{
 				"destination": {"queue"}, "message_id": {"id"}, "type": {"kind", "kinds"}, "due": {"scheduled_at"}, "state": {"cancel"},
-				"disposition": {"snooze"},
+				"disposition": {"snooze"}, "delivery": {"attempt"},
 			},
 			Outcomes: map[string]string{"cancel=true": "final", "snooze=true": "deferred"},
 		},

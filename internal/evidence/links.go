@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"math"
 	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -28,6 +29,9 @@ func (b *Batch) outcome(f *operation.Fact, a *attributeValues, span ptrace.Span)
 	for _, event := range span.Events().All() {
 		say(f, b.profile.events, event.Name())
 	}
+	if f.Consumer || f.Kind == operation.KindProcess {
+		f.Delivery = delivery(a)
+	}
 	if f.Outcome == operation.OutcomeError {
 		f.ErrorType = a.text[fieldErrorType]
 		if f.Disposition == operation.DispositionUnknown && exhausted(a) {
@@ -52,6 +56,19 @@ func say(f *operation.Fact, meanings map[string]effect, word string) {
 	if e.unfinished {
 		f.End, f.Outcome, f.ErrorMessage = 0, operation.OutcomeUnset, ""
 	}
+}
+
+// delivery returns the number of the attempt by the queue's own count, 0 if the record does not say.
+func delivery(a *attributeValues) uint16 {
+	for _, count := range [...]struct {
+		text  string
+		first int
+	}{{a.text[fieldDelivery], 0}, {a.text[fieldRetries], 1}} {
+		if n, err := strconv.Atoi(count.text); err == nil && n+count.first > 0 && n < math.MaxUint16 {
+			return uint16(n + count.first)
+		}
+	}
+	return 0
 }
 
 // exhausted reports whether a failed attempt was the last that its queue allows.

@@ -166,7 +166,7 @@ func (a *Attempt) amend(f *Fact) {
 		a.ReceivedAt = a.StartedAt
 	}
 	a.Destination = f.Destination
-	a.Disposition = max(a.Disposition, f.Disposition)
+	a.Disposition, a.Number = max(a.Disposition, f.Disposition), max(a.Number, int(f.Delivery))
 }
 
 // settleFact takes a settlement as the end of a received message that has no process span: it was dealt with.

@@ -36,6 +36,7 @@ const (
 	hasDisposition
 	hasDue
 	hasType
+	hasDelivery
 )
 
 func (f *Fact) mask() uint32 {
@@ -44,7 +45,7 @@ func (f *Fact) mask() uint32 {
 		f.Consumer, f.Remote, f.Batch, f.End != 0, !f.Trace.IsZero(), !f.Span.IsZero(), !f.Parent.IsZero(),
 		!f.LinkTrace.IsZero() || !f.LinkSpan.IsZero(), f.ID != "", f.Alias != "", f.Namespace != "", f.OperationName != "",
 		f.Instance != "", f.System != "", f.Destination != "", f.Group != "", f.MessageID != "", f.ErrorType != "",
-		f.ErrorMessage != "", f.Detail != "", f.Severity != 0, f.Disposition != 0, f.Due != 0, f.Type != "",
+		f.ErrorMessage != "", f.Detail != "", f.Severity != 0, f.Disposition != 0, f.Due != 0, f.Type != "", f.Delivery != 0,
 	} {
 		if b {
 			m |= 1 << i
@@ -103,6 +104,9 @@ func (o *Operation) encode(f *Fact) {
 	}
 	if m&hasDue != 0 {
 		b = binary.AppendVarint(b, f.Due-f.At)
+	}
+	if m&hasDelivery != 0 {
+		b = binary.AppendUvarint(b, uint64(f.Delivery))
 	}
 	o.data = o.appendNames(b, f, m)
 	o.count++
@@ -243,6 +247,9 @@ func (d *decoder) next(f *Fact) {
 	}
 	if m&hasDue != 0 {
 		f.Due = f.At + d.varint()
+	}
+	if m&hasDelivery != 0 {
+		f.Delivery = uint16(d.uvarint())
 	}
 	d.names(f, m)
 }

@@ -196,6 +196,7 @@ func TestFactsSurviveStoring(t *testing.T) {
 		f.Namespace, f.OperationName = rapid.String().Draw(t, "namespace"), rapid.String().Draw(t, "operation")
 		f.System, f.Instance = rapid.String().Draw(t, "system"), rapid.String().Draw(t, "instance")
 		f.ErrorType, f.ErrorMessage, f.Detail = rapid.String().Draw(t, "type"), rapid.String().Draw(t, "message"), rapid.String().Draw(t, "detail")
+		f.Delivery = uint16(rapid.IntRange(0, 9).Draw(t, "delivery"))
 		f.Severity = uint8(rapid.IntRange(0, 24).Draw(t, "severity"))
 		f.Consumer, f.Batch = rapid.Bool().Draw(t, "consumer"), rapid.Bool().Draw(t, "batch")
 		if f.ID == "" {

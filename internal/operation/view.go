@@ -120,6 +120,15 @@ type Consumer struct {
 	waitsSince int64
 }
 
+// Tries is the number of attempts: of those that are known, or by the queue's own count if that is more.
+func (c *Consumer) Tries() int {
+	n := len(c.Attempts)
+	for i := range c.Attempts {
+		n = max(n, c.Attempts[i].Number)
+	}
+	return n
+}
+
 // Attempt is one try at processing a message.
 type Attempt struct {
 	Origin
@@ -128,6 +137,8 @@ type Attempt struct {
 	Outcome                        Outcome
 	// Disposition says what became of the message after this attempt, where a record says so.
 	Disposition Disposition
+	// Number is the number of the attempt by the queue's own count, from 1; 0 where no record says.
+	Number int
 	// AliveAt is the last sign of life of an attempt that has not ended, AliveUntil when the next one is due at the latest; 0
 	// where the worker gives no such signs.
 	AliveAt, AliveUntil int64

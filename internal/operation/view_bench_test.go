@@ -33,7 +33,9 @@ var runaways = map[string]func(i int) Fact{
 	"one message again and again": func(i int) Fact {
 		return Fact{Kind: KindReceive, Remote: true, End: 1, Trace: TraceID{1}, Parent: SpanID{byte(i), byte(i >> 8), 7}, Destination: "a", MessageID: "m", Service: "w"}
 	},
-	"rows": func(int) Fact { return Fact{Kind: KindInsert, End: 1, Trace: TraceID{1}, Destination: "a", Service: "w"} },
+	"rows": func(int) Fact {
+		return Fact{Kind: KindInsert, End: 1, Trace: TraceID{1}, Destination: "a", Service: "w"}
+	},
 }
 
 func spanOf(i int) SpanID { return SpanID{byte(i), byte(i >> 8), 1} }
