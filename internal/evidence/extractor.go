@@ -128,6 +128,21 @@ func (b *Batch) Reset() {
 
 func (b *Batch) drop(reason DropReason) { b.Dropped[reason]++ }
 
+// begin appends an empty fact and returns it, to be filled in where it stands: it is large, and there are many. The pointer
+// is good for writing until the next fact is appended.
+func (b *Batch) begin(ref Ref) *operation.Fact {
+	b.Facts = append(b.Facts, operation.Fact{})
+	b.Refs = append(b.Refs, ref)
+	return &b.Facts[len(b.Facts)-1]
+}
+
+// undo removes the fact that was appended last.
+func (b *Batch) undo() {
+	last := len(b.Facts) - 1
+	b.Facts[last] = operation.Fact{}
+	b.Facts, b.Refs = b.Facts[:last], b.Refs[:last]
+}
+
 // add appends a fact.
 func (b *Batch) add(f *operation.Fact, ref Ref) {
 	b.Facts = append(b.Facts, *f)
@@ -185,8 +200,14 @@ func (d *identified) inherit(r *identified) {
 	}
 }
 
-// emit adds the fact with its IDs; a third and fourth ID are declared aliases by facts of their own.
+// emit adds the fact with its IDs.
 func (b *Batch) emit(f *operation.Fact, d *identified, ref Ref) {
+	b.add(f, ref)
+	b.name(&b.Facts[len(b.Facts)-1], d, ref)
+}
+
+// name gives the fact that was appended last its IDs; a third and fourth ID are declared aliases by facts of their own.
+func (b *Batch) name(f *operation.Fact, d *identified, ref Ref) {
 	f.Namespace = d.namespace
 	if d.n > 0 {
 		f.IDRank, f.ID = d.ids[0].rank, d.ids[0].id
@@ -194,11 +215,14 @@ func (b *Batch) emit(f *operation.Fact, d *identified, ref Ref) {
 	if d.n > 1 {
 		f.AliasRank, f.Alias = d.ids[1].rank, d.ids[1].id
 	}
-	b.add(f, ref)
+	if d.n <= 2 {
+		return
+	}
+	named := *f
 	for i := 2; i < d.n; i++ {
 		b.add(&operation.Fact{
-			Kind: operation.KindAlias, At: f.At, Trace: f.Trace, Span: f.Span, Batch: f.Batch, Namespace: f.Namespace, Service: f.Service,
-			ID: f.ID, IDRank: f.IDRank, Alias: d.ids[i].id, AliasRank: d.ids[i].rank,
+			Kind: operation.KindAlias, At: named.At, Trace: named.Trace, Span: named.Span, Batch: named.Batch, Namespace: named.Namespace, Service: named.Service,
+			ID: named.ID, IDRank: named.IDRank, Alias: d.ids[i].id, AliasRank: d.ids[i].rank,
 		}, ref)
 	}
 }

@@ -78,30 +78,32 @@ func exhausted(a *attributeValues) bool {
 	return err == nil && errLimit == nil && limit > 0 && retries >= limit
 }
 
-// links appends the fact, once for each link if there are several: a batch concerns several messages, and says of each what
-// its link says.
+// links completes the fact, which was appended last, or puts in its place one for each link if there are several: a batch
+// concerns several messages, and says of each what its link says.
 func (x *Extractor) links(b *Batch, f *operation.Fact, a *attributeValues, links ptrace.SpanLinkSlice, ref Ref) {
 	switch n := links.Len(); {
 	case len(a.types) > 0 && n == 0:
 		b.several(f, a, ref)
 	case n == 0:
 		f.Batch = f.Kind != operation.KindWork && isBatch(a.text[fieldBatchCount])
-		b.emit(f, &a.ids, ref)
+		b.name(f, &a.ids, ref)
 	case n == 1:
 		// A batch may happen to hold one message.
 		f.Batch = f.Kind != operation.KindWork && a.text[fieldBatchCount] != ""
 		ids := a.ids
 		x.link(b, f, &ids, links.At(0))
-		b.emit(f, &ids, ref)
+		b.name(f, &ids, ref)
 	case f.Kind == operation.KindWork && a.ids.n > 0:
-		b.emit(f, &a.ids, ref)
+		b.name(f, &a.ids, ref)
 	default:
+		whole := *f
+		b.undo()
 		for i, link := range links.All() {
 			if i == maxLinks {
 				b.Dropped[DropTooMany] += n - maxLinks
 				return
 			}
-			one, ids := *f, a.ids
+			one, ids := whole, a.ids
 			one.Batch = true
 			if one.Kind == operation.KindWork {
 				one.Kind = operation.KindProcess
@@ -114,9 +116,10 @@ func (x *Extractor) links(b *Batch, f *operation.Fact, a *attributeValues, links
 
 // several appends the fact once for each message that the span sent at once, of which it tells the types alone.
 func (b *Batch) several(f *operation.Fact, a *attributeValues, ref Ref) {
-	b.emit(f, &a.ids, ref)
+	whole := *f
+	b.name(f, &a.ids, ref)
 	for _, t := range a.types {
-		one := *f
+		one := whole
 		one.Type = t
 		b.emit(&one, &a.ids, ref)
 	}

@@ -71,27 +71,24 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 	if kind == kindIgnored {
 		return
 	}
-	f := operation.Fact{
-		Kind:     kind,
-		Consumer: span.Kind() == ptrace.SpanKindConsumer,
-		Remote:   !span.ParentSpanID().IsEmpty() && span.Flags()&remoteFlags == remoteFlags,
-		Trace:    operation.TraceID(span.TraceID()),
-		Span:     operation.SpanID(span.SpanID()),
-		Parent:   operation.SpanID(span.ParentSpanID()),
-		Service:  b.resource.service,
-		Instance: b.resource.instance,
-		Name:     b.cut(span.Name(), maxName),
-	}
-	if !b.times(&f, span) {
+	f := b.begin(ref)
+	f.Kind = kind
+	f.Consumer = span.Kind() == ptrace.SpanKindConsumer
+	f.Remote = !span.ParentSpanID().IsEmpty() && span.Flags()&remoteFlags == remoteFlags
+	f.Trace, f.Span = operation.TraceID(span.TraceID()), operation.SpanID(span.SpanID())
+	f.Parent = operation.SpanID(span.ParentSpanID())
+	f.Service, f.Instance, f.Name = b.resource.service, b.resource.instance, b.cut(span.Name(), maxName)
+	if !b.times(f, span) {
+		b.undo()
 		return
 	}
-	b.messaging(&f, a, span.Name())
+	b.messaging(f, a, span.Name())
 	if kind >= operation.KindTask {
-		b.tasks(&f, a, table)
+		b.tasks(f, a, table)
 	}
-	b.outcome(&f, a, span)
-	x.links(b, &f, a, span.Links(), ref)
-	x.exceptions(b, &f, span.Events(), ref)
+	b.outcome(f, a, span)
+	x.links(b, f, a, span.Links(), ref)
+	x.exceptions(b, f, span.Events(), ref)
 }
 
 // kindOf says what a span states: by its operation or its name as its library uses them, else by its span kind. A span that
