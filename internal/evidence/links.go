@@ -64,6 +64,9 @@ func delivery(a *attributeValues) uint16 {
 		text  string
 		first int
 	}{{a.text[fieldDelivery], 0}, {a.text[fieldRetries], 1}} {
+		if count.text == "" {
+			continue
+		}
 		if n, err := strconv.Atoi(count.text); err == nil && n+count.first > 0 && n < math.MaxUint16 {
 			return uint16(n + count.first)
 		}
