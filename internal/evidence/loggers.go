@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -142,8 +141,8 @@ func writeFrame(w *strings.Builder, frame pcommon.Map) {
 	if file := firstText(frame, []string{"file", "fileName", "filename"}); file != "" {
 		w.WriteString("(" + shorten(file, maxName))
 		for _, key := range [...]string{"line", "lineNumber", "lineno"} {
-			if n, ok := frame.Get(key); ok && n.Type() == pcommon.ValueTypeInt {
-				w.WriteString(":" + strconv.FormatInt(n.Int(), 10))
+			if n, ok := frame.Get(key); ok {
+				w.WriteString(":" + shorten(numberOrText(n), maxName))
 				break
 			}
 		}
