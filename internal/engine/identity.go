@@ -142,7 +142,7 @@ func (x *identity) claim(n *node, e *entry, by claim) *entry {
 		n.claim = by
 		x.bind(n, e, by)
 		x.replace(owner)
-	case by == claimHard && by == n.claim && n.names.agree() && x.mergeable(owner, e):
+	case by == claimHard && n.claim == claimHard && n.names.agree() && x.mergeable(owner, e):
 		// Different keys that one trace carries, each with one value, name the same operation.
 		n.names.joined = true
 		return x.merge(e, owner)

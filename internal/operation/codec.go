@@ -3,7 +3,6 @@ package operation
 import (
 	"bytes"
 	"encoding/binary"
-	"unsafe"
 )
 
 // A fact is stored as a few dozen bytes without a pointer, because a collector holds millions of them: fixed bytes for
@@ -181,6 +180,9 @@ func (o *Operation) appendNames(b []byte, f *Fact, m uint32) []byte {
 // minAgain is the length from which a text is worth referring to.
 const minAgain = 4
 
+// maxAgain is the length up to which a text is looked for.
+const maxAgain = 64
+
 // appendText writes a text that other facts are likely to have, too: its length, and its position plus 1 if it stands there
 // already, or 0 and itself. last is where it stands, mostly, if that is known.
 func appendText(b []byte, s string, last *uint32) []byte {
@@ -188,7 +190,11 @@ func appendText(b []byte, s string, last *uint32) []byte {
 	if len(s) < minAgain {
 		return append(b, s...)
 	}
-	text := unsafe.Slice(unsafe.StringData(s), len(s))
+	var room [maxAgain]byte
+	if len(s) > len(room) {
+		return append(append(b, 0), s...)
+	}
+	text := room[:copy(room[:], s)]
 	if last != nil {
 		return appendNear(b, text, last)
 	}

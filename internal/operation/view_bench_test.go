@@ -2,6 +2,7 @@ package operation
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 )
 
@@ -25,7 +26,7 @@ var runaways = map[string]func(i int) Fact{
 		return f
 	},
 	"tasks": func(i int) Fact {
-		return Fact{Kind: KindTask, End: 1, Trace: TraceID{byte(i), byte(i >> 8)}, Destination: fmt.Sprint("t", i), Service: "w", MessageID: fmt.Sprint(i)}
+		return Fact{Kind: KindTask, End: 1, Trace: TraceID{byte(i), byte(i >> 8)}, Destination: fmt.Sprint("t", i), Service: "w", MessageID: strconv.Itoa(i)}
 	},
 	"consumers without producers": func(i int) Fact {
 		return Fact{Kind: KindProcess, Remote: true, End: 1, Trace: TraceID{1}, Parent: SpanID{byte(i), byte(i >> 8), 7}, Destination: fmt.Sprint("a", i), Service: fmt.Sprint("w", i)}
