@@ -175,7 +175,7 @@ func TestRetryDestinationsAreFurtherAttempts(t *testing.T) {
 			hops:  []string{"orders: failed, 1 sent | worker: failed", "refunds: waiting, 1 sent"},
 		},
 		{
-			name: "what retries a dead letter is a hop of its own", now: 30, state: StateDeadLettered,
+			name: "what retries a dead letter is a hop of its own", now: 30, next: 62.8,
 			facts: []Fact{send(1, "orders.dlq", 1, 1.1), process(2, 1, "orders.dlq", "worker", 2, 3), resent(3, 2, "orders.retry", 2.8)},
 			hops:  []string{"orders.dlq: done, 1 sent | worker: ok", "orders.retry: waiting, 1 sent"},
 		},
