@@ -59,18 +59,43 @@ func FuzzTraces(f *testing.F) {
 	})
 }
 
+// everything is an extractor with every feature on.
+func everything(tb testing.TB) *Extractor {
+	logs := allOn()
+	logs.Patterns = append(logs.Patterns, LogPattern{Event: "scheduled", MinSeverity: "info", Fields: map[string]string{
+		"delay": "delay", "due": "due", "destination": "exc_info", "group": "msg", "system": "msg", "type": "msg",
+	}}, LogPattern{Event: "failed", Message: `(?P<error>.*)(?P<message_id>.)(?P<id>.)`, Fields: map[string]string{"attempt": "level", "max_attempts": "level"}})
+	x, err := NewExtractor(Config{
+		CorrelationKeys: []string{"order.id", "correlationId"}, NamespaceKey: "tenant", Libraries: DefaultLibraries(), Logs: logs,
+		Expressions: Expressions{
+			LogIDs: 1, SpanIDs: 1,
+			Span: func(_ ptrace.ResourceSpans, _ ptrace.ScopeSpans, s ptrace.Span, found *Found) { found.ID(0, s.Name()) },
+			Log: func(_ plog.ResourceLogs, _ plog.ScopeLogs, r plog.LogRecord, found *Found) {
+				found.ID(0, r.EventName())
+				found.Ignored = r.SeverityText() == "ignored"
+			},
+		},
+	})
+	require.NoError(tb, err)
+	return x
+}
+
 func FuzzLogs(f *testing.F) {
 	m := plog.ProtoMarshaler{}
 	for _, ld := range []plog.Logs{
 		plog.NewLogs(),
 		oneRecord(traced, body(`{"order.id":"o-1","x":[{}]}`)),
 		oneRecord(event("async.process.failed"), attribute("exception.stacktrace", "at x")),
+		oneRecord(severity(13), body("attempt 3 of 3 failed: Error: x\n    at y")),
+		oneRecord(body(`{"level":50,"msg":"charging card for order 4711","err":{"type":"E","stack":["a"]},"trace_id":"0a0b0c0d0e0f00010203040506070809"}`)),
+		oneRecord(fields(true, map[string]any{"levelno": 40, "exc_info": pythonStack, "event": "charged 4711", "delay": 5})),
+		oneRecord(severity(17), fields(false, map[string]any{"thrown": map[string]any{"extendedStackTrace": []any{map[string]any{"class": "a"}}}})),
 	} {
 		data, err := m.MarshalLogs(ld)
 		require.NoError(f, err)
 		f.Add(data)
 	}
-	x := extractor(f)
+	x := everything(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, u := range []plog.Unmarshaler{&plog.ProtoUnmarshaler{}, &plog.JSONUnmarshaler{}} {
 			ld, err := u.UnmarshalLogs(data)

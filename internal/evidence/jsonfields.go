@@ -74,7 +74,7 @@ func (o *jsonObject) value() (string, bool) {
 			return "", false
 		}
 	default:
-		for o.i < len(o.s) && !strings.ContainsRune(",}] \t\r\n\":{[", rune(o.s[o.i])) {
+		for o.i < len(o.s) && !endsLiteral(o.s[o.i]) {
 			o.i++
 		}
 		if !isLiteral(o.s[from:o.i]) {
@@ -82,6 +82,14 @@ func (o *jsonObject) value() (string, bool) {
 		}
 	}
 	return o.s[from:o.i], true
+}
+
+func endsLiteral(c byte) bool {
+	switch c {
+	case ',', '}', ']', ' ', '\t', '\r', '\n', '"', ':', '{', '[':
+		return true
+	}
+	return false
 }
 
 // isLiteral reports whether a text can be a number, a truth or null.
@@ -92,20 +100,32 @@ func isLiteral(s string) bool {
 	case "true", "false", "null":
 		return true
 	}
-	return (s[0] == '-' || (s[0] >= '0' && s[0] <= '9')) && strings.Trim(s, "+-.0123456789eE") == ""
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9', c == '-':
+		case i > 0 && (c == '.' || c == 'e' || c == 'E' || c == '+'):
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // quoted goes behind the string that begins here.
 func (o *jsonObject) quoted() bool {
-	for o.i++; o.i < len(o.s); o.i++ {
-		switch o.s[o.i] {
-		case '\\':
-			o.i++
-		case '"':
-			o.i++
+	for o.i++; o.i < len(o.s); {
+		n := strings.IndexByte(o.s[o.i:], '"')
+		if n < 0 {
+			break
+		}
+		escape := strings.IndexByte(o.s[o.i:o.i+n], '\\')
+		if escape < 0 {
+			o.i += n + 1
 			return true
 		}
+		o.i += escape + 2
 	}
+	o.i = len(o.s)
 	return false
 }
 

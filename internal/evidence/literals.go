@@ -5,7 +5,6 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -13,8 +12,10 @@ import (
 // running the expression, and turns away almost every line of a log.
 type literals struct {
 	any []string
-	// fold says that the case of letters does not matter; the texts are then in lower case.
+	// fold says that the case of letters does not matter; the texts are then in lower case. rare has for each the index of
+	// the byte that occurs least often.
 	fold bool
+	rare []int
 }
 
 // The bounds of what is looked for: more would cost more than it saves.
@@ -29,7 +30,17 @@ func required(expression *syntax.Regexp) []literals {
 	slices.SortStableFunc(all, func(a, b literals) int {
 		return cmp.Or(cmp.Compare(len(a.any), len(b.any)), cmp.Compare(b.shortest(), a.shortest()))
 	})
-	return all[:min(len(all), maxLiterals)]
+	if useful := slices.IndexFunc(all, func(l literals) bool { return l.shortest() > 1 }); useful >= 0 {
+		all = slices.DeleteFunc(all, func(l literals) bool { return l.shortest() == 1 })
+	}
+	all = all[:min(len(all), maxLiterals)]
+	for i := range all {
+		all[i].rare = make([]int, len(all[i].any))
+		for k, text := range all[i].any {
+			all[i].rare[k] = rarest(text)
+		}
+	}
+	return all
 }
 
 func (l *literals) shortest() int {
@@ -85,35 +96,70 @@ func literalOf(re *syntax.Regexp) literals {
 	return literals{any: []string{strings.ToLower(string(re.Rune))}, fold: true}
 }
 
-// in reports whether one of the texts is in s. It never says no wrongly.
+// in reports whether one of the texts is in s. It never says no wrongly. Beyond ASCII it does not look closely where the
+// case of letters does not matter: the long s and the Kelvin sign are letters of the alphabet, too.
 func (l *literals) in(s string) bool {
-	for _, text := range l.any {
+	for i, text := range l.any {
 		if l.fold {
-			if containsFold(s, text) {
+			if containsFold(s, text, l.rare[i]) {
 				return true
 			}
 		} else if strings.Contains(s, text) {
 			return true
 		}
 	}
+	return l.fold && !ascii(s)
+}
+
+// containsFold reports whether s contains the text, which is in lower case, whatever the case of ASCII letters. It looks for
+// the byte with the given index first.
+func containsFold(s, text string, rare int) bool {
+	lower := text[rare]
+	if lower >= utf8.RuneSelf {
+		return false
+	}
+	upper := lower
+	if lower >= 'a' && lower <= 'z' {
+		upper -= 'a' - 'A'
+	}
+	for from := rare; from < len(s); {
+		at := strings.IndexByte(s[from:], lower)
+		if upper != lower {
+			if other := strings.IndexByte(s[from:], upper); other >= 0 && (at < 0 || other < at) {
+				at = other
+			}
+		}
+		if at < 0 {
+			break
+		}
+		begin := from + at - rare
+		if end := begin + len(text); end <= len(s) && strings.EqualFold(s[begin:end], text) {
+			return true
+		}
+		from += at + 1
+	}
 	return false
 }
 
-// containsFold reports whether s may contain the text, which is in lower case, whatever the case of letters. Beyond ASCII it
-// does not look closely: the long s and the Kelvin sign are letters of the alphabet, too.
-func containsFold(s, text string) bool {
-	first := text[0]
-	if first >= utf8.RuneSelf {
-		return true
-	}
-	upper := byte(unicode.ToUpper(rune(first)))
+func ascii(s string) bool {
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= utf8.RuneSelf:
-			return true
-		case (c == first || c == upper) && len(s)-i >= len(text) && strings.EqualFold(s[i:i+len(text)], text):
-			return true
+		if s[i] >= utf8.RuneSelf {
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+// frequent are the letters, and the space, by how often they occur in English, the least often first; others occur less often.
+const frequent = "zqxjkvbpygfwmucldrhsnioate "
+
+// rarest returns the index of the byte of the text that occurs least often.
+func rarest(text string) int {
+	best := 0
+	for i := range len(text) {
+		if strings.IndexByte(frequent, text[i]) < strings.IndexByte(frequent, text[best]) {
+			best = i
+		}
+	}
+	return best
 }

@@ -314,6 +314,9 @@ func TestWhatIsLookedFor(t *testing.T) {
 		parsed, err := syntax.Parse(source, syntax.Perl)
 		require.NoError(t, err)
 		got := required(parsed)
+		for i := range got {
+			got[i].rare = nil
+		}
 		require.ElementsMatch(t, want, got, source)
 	}
 }
