@@ -34,6 +34,12 @@ func drawFact(t *rapid.T) Fact {
 	f.Disposition = Disposition(rapid.IntRange(0, int(DispositionDeadLetter)).Draw(t, "disposition"))
 	f.Type = rapid.SampledFrom([]string{"", "charge", "pack"}).Draw(t, "type")
 	f.Due = rapid.SampledFrom([]int64{0, f.At, f.At + 20}).Draw(t, "due")
+	f.Consumer, f.Batch = rapid.Bool().Draw(t, "consumer"), rapid.IntRange(0, 4).Draw(t, "batch") == 0
+	f.Severity = rapid.SampledFrom([]uint8{0, 9, severityError}).Draw(t, "severity")
+	f.Delivery = uint16(rapid.IntRange(0, 2).Draw(t, "delivery"))
+	if rapid.IntRange(0, 9).Draw(t, "open") == 0 {
+		f.End = 0
+	}
 	f.IDRank = uint8(len(f.ID) % 3)
 	f.Trace[0] = byte(rapid.IntRange(1, 3).Draw(t, "trace"))
 	f.Span[0] = byte(rapid.IntRange(1, 9).Draw(t, "span"))
@@ -60,7 +66,7 @@ func build(facts []Fact) *Operation {
 func requireSame(t require.TestingT, want, got *Operation) {
 	require.True(t, want.Equal(got), "facts differ")
 	p := DefaultPolicy()
-	for _, h := range []Habits{NoHabits{}, allProcess{}} {
+	for _, h := range []Habits{NoHabits{}, allProcess{}, someHabits} {
 		v, w := want.View(h), got.View(h)
 		require.Equal(t, v, w)
 		for _, now := range []time.Duration{0, 10 * time.Second, time.Minute, time.Hour} {
@@ -68,6 +74,9 @@ func requireSame(t require.TestingT, want, got *Operation) {
 		}
 	}
 }
+
+// someHabits say yes to what some of the drawn facts name.
+var someHabits = &knowing{processes: "worker", sender: "mailer", table: "a", once: "b", dead: "a.dlq", again: "a.retry"}
 
 type allProcess struct{ NoHabits }
 
@@ -133,7 +142,7 @@ func TestReadingBetweenDoesNotMatter(t *testing.T) {
 func TestViewsAreSound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := build(drawFacts(t))
-		v := o.View(NoHabits{})
+		v := o.View(rapid.SampledFrom([]Habits{NoHabits{}, allProcess{}, someHabits}).Draw(t, "habits"))
 		for _, h := range v.Hops {
 			require.Positive(t, len(h.Sends)+len(h.Consumers), "a hop without evidence")
 			for _, c := range h.Consumers {
@@ -155,7 +164,8 @@ func TestViewsAreSound(t *testing.T) {
 
 func TestNextIsWhenTheVerdictChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := build(drawFacts(t)).View(NoHabits{})
+		v := build(drawFacts(t)).View(rapid.SampledFrom([]Habits{NoHabits{}, allProcess{}, someHabits}).Draw(t, "habits"))
+		presume(t, v)
 		p := DefaultPolicy()
 		p.Deadline = 2 * time.Minute
 		now := rapid.Int64Range(0, 200).Draw(t, "now") * int64(time.Second)
@@ -169,9 +179,26 @@ func TestNextIsWhenTheVerdictChanges(t *testing.T) {
 	})
 }
 
+// presume does to some hops that nobody consumed what the engine does.
+func presume(t *rapid.T, v *View) {
+	for i := range v.Hops {
+		h := &v.Hops[i]
+		if len(h.Consumers) > 0 {
+			continue
+		}
+		switch rapid.IntRange(0, 3).Draw(t, "presumed") {
+		case 1:
+			h.PresumeConsumed(v.LastAt)
+		case 2:
+			h.Uncertain = true
+		}
+	}
+}
+
 func TestTimeNeverUndoesCompleted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := build(drawFacts(t)).View(NoHabits{})
+		v := build(drawFacts(t)).View(rapid.SampledFrom([]Habits{NoHabits{}, allProcess{}, someHabits}).Draw(t, "habits"))
+		presume(t, v)
 		p := DefaultPolicy()
 		now := rapid.Int64Range(0, 400).Draw(t, "now") * int64(time.Second)
 		verdict := Judge(v, &p, now)
