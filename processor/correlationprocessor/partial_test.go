@@ -33,6 +33,12 @@ type pipeline struct {
 }
 
 func newPipeline(t *testing.T) *pipeline {
+	t.Helper()
+	return newPipelineOf(t, func(*Config) {})
+}
+
+func newPipelineOf(t *testing.T, change func(*Config)) *pipeline {
+	t.Helper()
 	f := operationsextension.NewFactory()
 	ext, err := f.Create(t.Context(), extensiontest.NewNopSettings(f.Type()), f.CreateDefaultConfig())
 	require.NoError(t, err)
@@ -43,7 +49,8 @@ func newPipeline(t *testing.T) *pipeline {
 		require.NoError(t, watcher.NotReady())
 		require.NoError(t, ext.Shutdown(context.Background()))
 	})
-	cfg := NewFactory().CreateDefaultConfig()
+	cfg := NewFactory().CreateDefaultConfig().(*Config)
+	change(cfg)
 	traces, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(NewFactory().Type()), cfg, consumertest.NewNop())
 	require.NoError(t, err)
 	logs, err := NewFactory().CreateLogs(t.Context(), processortest.NewNopSettings(NewFactory().Type()), cfg, consumertest.NewNop())
