@@ -123,6 +123,8 @@ func (a *arrivals) judge(hops []truth.Hop) (state, reason string, flags []string
 			state, reason = "stuck", "waiting"
 		case ended < len(arrived.started):
 			state, reason = "stuck", "processing"
+		case len(arrived.completed) == 0 && len(arrived.failed) > 1:
+			state = "dead_lettered"
 		case len(arrived.completed) == 0:
 			state = "failed"
 		}
@@ -161,7 +163,7 @@ func (h *hopArrivals) compare(t *testing.T, hop truth.Hop, propagation string) {
 		related(t, send, process, propagation)
 		if process.SpanID().String() == consumer.SpanID {
 			require.Equal(t, consumer.EndedAt.UnixNano(), int64(process.EndTimestamp()))
-			require.Equal(t, consumer.State == "failed", process.Status().Code() == ptrace.StatusCodeError)
+			require.Equal(t, consumer.State == "failed" || consumer.State == "dead_lettered", process.Status().Code() == ptrace.StatusCodeError)
 			decided = true
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -65,7 +66,7 @@ func TestTruthAgreesWithWhatArrives(t *testing.T) {
 			require.Equal(t, exitOK, code, stderr)
 			content, err := os.ReadFile(path)
 			require.NoError(t, err)
-			operations, scenarios := readTruth(t, content), map[string]int{}
+			operations, scenarios, states := readTruth(t, content), map[string]int{}, map[string]int{}
 			require.Len(t, operations, 120)
 			arrived, hops := collect(server), 0
 			for _, op := range operations {
@@ -77,13 +78,16 @@ func TestTruthAgreesWithWhatArrives(t *testing.T) {
 				}
 				hops += len(op.Hops)
 				scenarios[op.Scenario]++
+				states[op.State]++
 			}
 			require.Equal(t, map[string]int{"completed": 20, "retried": 20, "failed": 20, "never_consumed": 20, "killed": 20, "duplicated": 20}, scenarios)
 			require.Len(t, arrived.hops, hops, "nothing arrived that the truth does not know")
 			for id, times := range arrived.spans {
 				require.Equal(t, 1, times, "span %s", id)
 			}
-			require.Contains(t, stderr, "asyncgen: 120 operations: 60 completed, 20 failed, 20 stuck/processing, 20 stuck/waiting; flags: 20 duplicated, ")
+			dead := states["dead_lettered"]
+			require.Contains(t, stderr, fmt.Sprintf(
+				"asyncgen: 120 operations: 60 completed, %d dead_lettered, %d failed, 20 stuck/processing, 20 stuck/waiting; flags: 20 duplicated, ", dead, 20-dead))
 			require.Contains(t, stderr, ", 0 and 0 lost\n")
 		})
 	}

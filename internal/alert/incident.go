@@ -16,6 +16,8 @@ import (
 const (
 	NameStuck  = "AsyncOperationsStuck"
 	NameFailed = "AsyncOperationsFailed"
+	// NameDeadLettered is the alert of operations whose messages were given up by their queues.
+	NameDeadLettered = "AsyncOperationsDeadLettered"
 )
 
 // Labels of every alert that is about an incident: what its fingerprint is made of. Empty ones are left out.
@@ -66,8 +68,11 @@ func (f Framing) Of(e *incident.Event) Alert {
 		Annotations: annotations(i),
 		StartsAt:    moment(i.OpenedAt, e.At),
 	}
-	if i.Kind == operation.StateFailed {
+	switch i.Kind {
+	case operation.StateFailed:
 		a.Name = NameFailed
+	case operation.StateDeadLettered:
+		a.Name = NameDeadLettered
 	}
 	if i.State == incident.StateResolved {
 		a.Status, a.EndsAt = StatusResolved, moment(i.ResolvedAt, e.At)

@@ -45,7 +45,7 @@ func (h *Health) count(q *HealthQuery, s Summary) {
 	switch s.State {
 	case operation.StateStuck:
 		h.Stuck++
-	case operation.StateFailed:
+	case operation.StateFailed, operation.StateDeadLettered:
 		if s.UpdatedAt < q.FailedSince {
 			return
 		}

@@ -197,8 +197,8 @@ func (r *reader) identity(i *incident.Incident) {
 
 func (r *reader) key(k *incident.Key) {
 	k.Kind = named(r, attrIncidentKind, operation.ParseState)
-	if r.err == nil && k.Kind != operation.StateStuck && k.Kind != operation.StateFailed {
-		r.fail(attrIncidentKind, "is %q: must be %q or %q", k.Kind, operation.StateStuck, operation.StateFailed)
+	if r.err == nil && !k.Kind.Troubled() {
+		r.fail(attrIncidentKind, "is %q: must be %q, %q or %q", k.Kind, operation.StateStuck, operation.StateFailed, operation.StateDeadLettered)
 	}
 	k.Reason = named(r, attrIncidentReason, parseReason)
 	k.Namespace = r.text(attrOperationNamespace)

@@ -14,10 +14,11 @@ const ScopeName = "github.com/throughline/throughline/event"
 
 // The names of the events.
 const (
-	NameStuck      = "async.operation.stuck"
-	NameFailed     = "async.operation.failed"
-	NameRecovered  = "async.operation.recovered"
-	NameDuplicated = "async.operation.duplicated"
+	NameStuck        = "async.operation.stuck"
+	NameFailed       = "async.operation.failed"
+	NameDeadLettered = "async.operation.dead_lettered"
+	NameRecovered    = "async.operation.recovered"
+	NameDuplicated   = "async.operation.duplicated"
 
 	NameIncidentOpened   = namePrefixIncident + "opened"
 	NameIncidentUpdated  = namePrefixIncident + "updated"

@@ -23,7 +23,7 @@ type Operation struct {
 	IncidentID string
 }
 
-// AppendTo appends the events that follow from the change and returns how many: an operation that got stuck or failed, or
+// AppendTo appends the events that follow from the change and returns how many: an operation that got stuck, failed or was dead-lettered, or
 // otherwise than before; one that was and is so no more; one whose message turns out to have been processed twice. A
 // completion is no event, and neither is that an operation left memory.
 func (o Operation) AppendTo(records plog.LogRecordSlice) int {
@@ -50,7 +50,9 @@ func (o Operation) name() string {
 		return NameStuck
 	case c.Verdict.State == operation.StateFailed:
 		return NameFailed
-	case c.Before.State == operation.StateStuck || c.Before.State == operation.StateFailed:
+	case c.Verdict.State == operation.StateDeadLettered:
+		return NameDeadLettered
+	case c.Before.State.Troubled() && c.Verdict.State != operation.StateUnknown:
 		return NameRecovered
 	}
 	return ""

@@ -29,6 +29,8 @@ var (
 	waiting    = operation.Verdict{State: operation.StateStuck, Reason: operation.StuckWaiting, Consumer: -1, Since: 1_000_000_000, Threshold: 60_000_000_000}
 	processing = operation.Verdict{State: operation.StateStuck, Reason: operation.StuckProcessing, Since: 2}
 	failed     = operation.Verdict{State: operation.StateFailed, Since: 3}
+	dead       = operation.Verdict{State: operation.StateDeadLettered, Since: 4}
+	unknown    = operation.Verdict{State: operation.StateUnknown, Reason: operation.StuckTelemetryGap, Consumer: -1, Since: 5}
 	completed  = operation.Verdict{State: operation.StateCompleted, Hop: -1, Consumer: -1, EndedAt: 9}
 )
 
@@ -47,6 +49,11 @@ func TestWhatFollowsFromAChange(t *testing.T) {
 		"stuck otherwise":        {before: waiting, after: processing, events: []string{NameStuck}},
 		"stuck, then failed":     {before: processing, after: failed, events: []string{NameFailed}},
 		"retried after failure":  {before: failed, after: flagged(fresh, operation.FlagRetried), events: []string{NameRecovered}},
+		"dead-lettered":          {before: fresh, after: dead, events: []string{NameDeadLettered}},
+		"failed, then parked":    {before: failed, after: dead, events: []string{NameDeadLettered}},
+		"sent again":             {before: dead, after: completed, events: []string{NameRecovered}},
+		"unknown":                {before: fresh, after: unknown},
+		"stuck, then unknown":    {before: waiting, after: unknown},
 		"completed at last":      {before: waiting, after: completed, events: []string{NameRecovered}},
 		"completed":              {before: fresh, after: completed},
 		"duplicated":             {before: completed, after: flagged(completed, operation.FlagDuplicated), events: []string{NameDuplicated}},

@@ -82,7 +82,7 @@ func errorOf(c *operation.Change) *operation.Error {
 			return e
 		}
 	}
-	if c.Verdict.State != operation.StateFailed || c.Verdict.Hop >= 0 {
+	if !c.Verdict.State.Bad() || c.Verdict.Hop >= 0 {
 		return nil
 	}
 	return latestError(c.View)

@@ -18,7 +18,7 @@ const fingerprintDomain = "throughline.incident.v1"
 // Key is what operations of one incident have in common (fingerprint, version 1).
 type Key struct {
 	Namespace string
-	// Kind is operation.StateStuck or operation.StateFailed, Reason why it is stuck.
+	// Kind is operation.StateStuck, operation.StateFailed or operation.StateDeadLettered, Reason why it is stuck.
 	Kind   operation.State
 	Reason operation.StuckReason
 	// OperationName is the operation's name, Destination and Group the hop that decides the verdict; "" where the operation
@@ -31,7 +31,7 @@ type Key struct {
 // ID returns the incident's ID: 32 hexadecimal digits, the same for equal keys in every process.
 func (k Key) ID() string {
 	reason := k.Reason.String()
-	if k.Kind == operation.StateFailed {
+	if k.Kind.Bad() {
 		reason = k.Kind.String()
 	}
 	buf := make([]byte, 0, 256)
@@ -47,7 +47,7 @@ func (k Key) ID() string {
 }
 
 // KeyOf returns the key of the incident that the change puts its operation into; false if the operation is neither stuck
-// nor failed.
+// nor failed nor dead-lettered.
 func KeyOf(c *operation.Change) (Key, bool) {
 	if !troubled(c) {
 		return Key{}, false
@@ -63,7 +63,7 @@ func KeyOf(c *operation.Change) (Key, bool) {
 			key.Group = clip(hop.Consumers[k].Group, maxName)
 		}
 	}
-	if key.Kind == operation.StateFailed {
+	if key.Kind.Bad() {
 		key.Reason = operation.StuckNone
 		if e := errorOf(c); e != nil {
 			key.ErrorType = clip(e.Type, maxName)
@@ -81,5 +81,5 @@ func NameOf(c *operation.Change) string {
 }
 
 func troubled(c *operation.Change) bool {
-	return !c.Gone && (c.Verdict.State == operation.StateStuck || c.Verdict.State == operation.StateFailed)
+	return !c.Gone && c.Verdict.State.Troubled()
 }

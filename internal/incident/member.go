@@ -27,7 +27,7 @@ func (t *Tracker) find(c *operation.Change) (memberKey, *record) {
 	if r := t.members[key]; r != nil {
 		return key, r
 	}
-	if c.Before.State != operation.StateStuck && c.Before.State != operation.StateFailed {
+	if !c.Before.State.Troubled() {
 		return key, nil
 	}
 	for former := range t.formerKeys(c.View) {

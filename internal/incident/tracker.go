@@ -81,7 +81,7 @@ func (t *Tracker) Sweep(now time.Time) []Event {
 		if r.State != StateOpen {
 			continue
 		}
-		if r.Kind == operation.StateFailed && at-r.joinedAt >= int64(t.settings.ResolveAfter) {
+		if r.Kind.Bad() && at-r.joinedAt >= int64(t.settings.ResolveAfter) {
 			t.release(r)
 			r.refresh(at)
 		}
@@ -118,7 +118,7 @@ func (t *Tracker) observe(c *operation.Change, now int64) {
 // repeated reports whether a change tells of a failure that was told before. An incident of failures releases its members
 // when it is resolved, and what else becomes known of them later must not open it again.
 func repeated(c *operation.Change) bool {
-	return c.Verdict.State == operation.StateFailed && c.Before.State == operation.StateFailed &&
+	return c.Verdict.State.Bad() && c.Before.State == c.Verdict.State &&
 		c.Verdict.Since == c.Before.Since
 }
 

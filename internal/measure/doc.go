@@ -10,4 +10,5 @@
 //     evidence adds afterwards is not counted, nor is what never became final.
 //   - outcomes: for each final verdict; one that corrects an earlier one carries async.operation.corrected.
 //   - duplicates: when the verdict first has the flag, final or not.
+//   - dead letters: when the verdict becomes dead_lettered.
 package measure

@@ -73,6 +73,10 @@ var (
 		"async.process.active", "{attempt}", "Attempts to process a message that began and did not end.",
 		[]string{attrSystem, attrDestination, attrGroup},
 	}
+	messageDeadLettered = instrument{
+		"async.message.dead_lettered", "{message}", "Messages that were given up by their queues, by the verdict on their operation.",
+		[]string{attrSystem, attrDestination, attrGroup},
+	}
 	messageDuplicated = instrument{
 		"async.message.duplicated", "{message}", "Successful attempts beyond the first at the same message in one consumer group.",
 		[]string{attrSystem, attrDestination, attrGroup},

@@ -27,8 +27,8 @@ type Meter struct {
 
 	mu sync.Mutex // guards all below
 
-	durations, waits, processing   series[histogram]
-	outcomes, attempts, duplicates series[uint64]
+	durations, waits, processing                series[histogram]
+	outcomes, attempts, duplicates, deadLetters series[uint64]
 
 	// collection counts the calls of Collect.
 	collection uint64
@@ -46,7 +46,7 @@ func New(settings Settings) (*Meter, error) {
 	return &Meter{
 		settings:  settings,
 		durations: newSeries[histogram](n), waits: newSeries[histogram](n), processing: newSeries[histogram](n),
-		outcomes: newSeries[uint64](n), attempts: newSeries[uint64](n), duplicates: newSeries[uint64](n),
+		outcomes: newSeries[uint64](n), attempts: newSeries[uint64](n), duplicates: newSeries[uint64](n), deadLetters: newSeries[uint64](n),
 		memories: make(map[string]*memory), folded: make(map[string]uint64),
 	}, nil
 }
@@ -60,7 +60,7 @@ func (m *Meter) Overflowed() map[string]uint64 {
 	for name, count := range map[string]uint64{
 		operationDuration.name: m.durations.overflowed, queueWait.name: m.waits.overflowed,
 		processDuration.name: m.processing.overflowed, operationOutcomes.name: m.outcomes.overflowed,
-		processAttempts.name: m.attempts.overflowed, messageDuplicated.name: m.duplicates.overflowed,
+		processAttempts.name: m.attempts.overflowed, messageDuplicated.name: m.duplicates.overflowed, messageDeadLettered.name: m.deadLetters.overflowed,
 	} {
 		if count > 0 {
 			counts[name] = count
@@ -87,6 +87,7 @@ func (m *Meter) Collect(now time.Time, gauges *Gauges) pmetric.Metrics {
 	w.histogram(&processDuration, &m.processing)
 	w.counter(&processAttempts, &m.attempts)
 	w.counter(&messageDuplicated, &m.duplicates)
+	w.counter(&messageDeadLettered, &m.deadLetters)
 	if gauges != nil {
 		m.counts(&w, &operationActive, &gauges.active)
 		m.counts(&w, &operationStuck, &gauges.stuck)

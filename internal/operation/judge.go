@@ -196,7 +196,7 @@ func (j *judge) after(s State, reason StuckReason, hop, consumer int, since, thr
 		return
 	}
 	v := &j.verdict
-	if v.State.bad() && (!s.bad() || v.Since <= since) {
+	if v.State.Bad() && (!s.Bad() || v.Since <= since) {
 		return
 	}
 	if v.State == StateStuck && (s == StateUnknown || (s == StateStuck && v.Since <= since)) {
@@ -207,7 +207,7 @@ func (j *judge) after(s State, reason StuckReason, hop, consumer int, since, thr
 	}
 	v.State, v.Reason, v.Hop, v.Consumer, v.Since, v.Threshold = s, reason, hop, consumer, since, threshold
 	v.EndedAt = 0
-	if s.bad() {
+	if s.Bad() {
 		v.EndedAt = since
 	}
 }

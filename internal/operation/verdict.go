@@ -27,8 +27,11 @@ func (s State) Final() bool {
 	return s == StateCompleted || s == StateFailed || s == StateDeadLettered
 }
 
-// bad reports whether the state is an end that nobody wanted.
-func (s State) bad() bool { return s == StateFailed || s == StateDeadLettered }
+// Bad reports whether the state is an end that nobody wanted.
+func (s State) Bad() bool { return s == StateFailed || s == StateDeadLettered }
+
+// Troubled reports whether somebody should look at an operation in that state.
+func (s State) Troubled() bool { return s == StateStuck || s.Bad() }
 
 // ParseState returns the state with the given name.
 func ParseState(name string) (State, bool) {

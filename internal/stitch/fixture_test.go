@@ -78,9 +78,12 @@ func apart(f operation.Fact, trace, link byte) operation.Fact {
 	return f
 }
 
-type habits bool
+type habits struct {
+	operation.NoHabits
+	processes bool
+}
 
-func (h habits) Processes(string) bool { return bool(h) }
+func (h habits) Processes(string) bool { return h.processes }
 
 func policy() operation.Policy {
 	p := operation.DefaultPolicy()
@@ -100,7 +103,7 @@ func changeUnder(p *operation.Policy, facts []operation.Fact, now float64) *oper
 	for i := range facts {
 		o.Add(&facts[i])
 	}
-	c := &operation.Change{View: o.View(habits(true)), Policy: p, New: true, Revision: 1, At: sec(now)}
+	c := &operation.Change{View: o.View(habits{processes: true}), Policy: p, New: true, Revision: 1, At: sec(now)}
 	c.Verdict = operation.Judge(c.View, c.Policy, c.At)
 	if c.Verdict.State.Final() {
 		c.FinalRevision = 1

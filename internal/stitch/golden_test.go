@@ -37,12 +37,15 @@ func TestTraceOfEachStory(t *testing.T) {
 			group(process(4, 2, "orders.mail", "mailer", 3, 4), "mail-group"),
 			by(send(5, 3, "payments", 1.5, 1.6), "billing"), process(6, 5, "payments", "payer", 2, 2.5),
 		}, 60},
-		"failed": {[]operation.Fact{
+		"dead-lettered": {[]operation.Fact{
 			send(2, 0, "payments", 0, 0.1),
 			failed(process(3, 2, "payments", "payer", 1, 2), "Timeout", "no answer"),
 			failed(process(4, 2, "payments", "payer", 3, 4), "Timeout", "no answer"),
 			failed(process(5, 2, "payments", "payer", 5, 6), "CardDeclined", "insufficient funds"),
 			exception("payer", 5, 5.9, "CardDeclined", "insufficient funds"),
+		}, 60},
+		"failed": {[]operation.Fact{
+			send(2, 0, "payments", 0, 0.1), failed(process(3, 2, "payments", "payer", 1, 2), "CardDeclined", "insufficient funds"),
 		}, 60},
 		"failed-to-send":  {[]operation.Fact{request(1, 0, 0.1), failed(send(2, 1, "orders", 0.02, 0.04), "NetworkError", "")}, 60},
 		"declared-failed": {[]operation.Fact{request(1, 0, 0.1), declared}, 60},

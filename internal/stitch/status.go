@@ -13,6 +13,9 @@ func (b *builder) describe() (text, errorType string) {
 	case operation.StateFailed:
 		e, where := b.failure()
 		return line("failed: " + e + where), b.failureType()
+	case operation.StateDeadLettered:
+		e, where := b.failure()
+		return line("dead-lettered: " + e + where), b.failureType()
 	case operation.StateStuck:
 		return line("stuck: " + b.obstacle()), ""
 	}
@@ -25,6 +28,8 @@ func (b *builder) failure() (what, where string) {
 	switch {
 	case hop == nil:
 		return cmp.Or(b.declaration(), "declared failed by the application"), ""
+	case group == nil && hop.State == operation.HopDeadLettered:
+		return "sent", " to " + place(hop)
 	case group == nil:
 		return explain(b.decidingError()), " while sending to " + place(hop)
 	}

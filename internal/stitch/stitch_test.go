@@ -100,7 +100,7 @@ func TestDecidingSpanSurvivesTheCut(t *testing.T) {
 	require.Equal(t, 10, report.Spans)
 	require.Equal(t, 1+1+1+50, report.Spans+report.CutSpans)
 	all := flatten(traces)
-	require.Equal(t, "failed: Timeout: try 49 in payments after 50 attempts", all[0].Status().Message())
+	require.Equal(t, "dead-lettered: Timeout: try 49 in payments after 50 attempts", all[0].Status().Message())
 	n, ok := all[0].Attributes().Get("async.operation.cut.spans")
 	require.True(t, ok)
 	require.EqualValues(t, report.CutSpans, n.Int())

@@ -5,6 +5,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestAlerts(t *testing.T) {
 	truths := end()
 	judged := s.awaitVerdicts(t, truths)
 	groups := groupsOf(t, truths, judged)
-	waiting, processing, failed := ofKind(groups, stateStuck, stateWaiting), ofKind(groups, stateStuck, stateProcessing), ofKind(groups, stateFailed, "")
+	waiting, processing, failed := ofKind(groups, stateStuck, stateWaiting), ofKind(groups, stateStuck, stateProcessing), slices.Concat(ofKind(groups, stateFailed, ""), ofKind(groups, stateDeadLettered, ""))
 	require.NotEmpty(t, waiting)
 	require.NotEmpty(t, processing)
 	require.NotEmpty(t, failed)

@@ -114,7 +114,7 @@ func (d *mismatches) consumer(at string, want *truthConsumer, got *verdict.Consu
 	if want.State != stateProcessing {
 		d.text(at+"span", spanText(want.truthSpan), spanText(truthSpan{got.Service, got.TraceID, got.SpanID}))
 	}
-	if want.State == stateFailed && (got.Error == nil || got.Error.Type == "") {
+	if (want.State == stateFailed || want.State == stateDeadLettered) && (got.Error == nil || got.Error.Type == "") {
 		*d = append(*d, at+"error: none, but it failed with one")
 	}
 }

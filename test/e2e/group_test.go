@@ -38,8 +38,11 @@ const (
 // labels are those that name the group; what is empty must be absent.
 func (g *group) labels() map[string]string {
 	name := "AsyncOperationsStuck"
-	if g.kind == stateFailed {
+	switch g.kind {
+	case stateFailed:
 		name = "AsyncOperationsFailed"
+	case stateDeadLettered:
+		name = "AsyncOperationsDeadLettered"
 	}
 	return map[string]string{
 		"alertname": name, "kind": g.kind, "reason": g.reason, "operation": g.operation, "destination": g.destination,
@@ -71,7 +74,7 @@ func groupsOf(t *testing.T, truths []truth, judged []verdict.Operation) []*group
 		if !ok {
 			continue
 		}
-		if g.kind == stateFailed {
+		if g.kind == stateFailed || g.kind == stateDeadLettered {
 			g.errorType = errorType(byID[op.ID], g.destination)
 			require.NotEmpty(t, g.errorType, "error of %s", op.ID)
 		}
@@ -104,8 +107,8 @@ func groupOf(op *truth) (*group, bool) {
 			g.kind, g.reason, g.due = stateStuck, stateProcessing, h.Consumers[0].ReceivedAt.Add(stuckAfter)
 			g.consumerGroup = h.Consumers[0].Group
 			return g, true
-		case h.State == stateFailed:
-			g.kind, g.due = stateFailed, h.Consumers[0].EndedAt.Add(failedAfter)
+		case h.State == stateFailed || h.State == stateDeadLettered:
+			g.kind, g.due = h.State, h.Consumers[0].EndedAt.Add(failedAfter)
 			g.consumerGroup = h.Consumers[0].Group
 			return g, true
 		}

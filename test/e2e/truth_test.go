@@ -52,10 +52,12 @@ type truthConsumer struct {
 
 // The states that tests tell apart.
 const (
-	stateStuck      = "stuck"
-	stateFailed     = "failed"
-	stateProcessing = "processing"
-	stateWaiting    = "waiting"
+	stateStuck  = "stuck"
+	stateFailed = "failed"
+	// stateDeadLettered is what was tried more than once, in vain.
+	stateDeadLettered = "dead_lettered"
+	stateProcessing   = "processing"
+	stateWaiting      = "waiting"
 )
 
 func (o *truth) verdict() string { return verdict.Of(o.State, o.Reason, o.Flags) }

@@ -2,14 +2,15 @@ package truth
 
 import "time"
 
-// The states of an operation and, the last four, of a hop or consumer, as the console's API spells them.
+// The states of an operation and, the last five, of a hop or consumer, as the console's API spells them.
 const (
-	StateCompleted  = "completed"
-	StateStuck      = "stuck"
-	StateWaiting    = "waiting"
-	StateProcessing = "processing"
-	StateDone       = "done"
-	StateFailed     = "failed"
+	StateCompleted    = "completed"
+	StateStuck        = "stuck"
+	StateWaiting      = "waiting"
+	StateProcessing   = "processing"
+	StateDone         = "done"
+	StateFailed       = "failed"
+	StateDeadLettered = "dead_lettered"
 )
 
 // The flags of an operation.
@@ -23,7 +24,7 @@ type Operation struct {
 	// ID is the correlation ID, Name the attribute async.operation.name.
 	ID   string `json:"id"`
 	Name string `json:"name"`
-	// State is StateCompleted, StateFailed or StateStuck; Reason is StateWaiting or StateProcessing if stuck, else empty.
+	// State is StateCompleted, StateFailed, StateDeadLettered or StateStuck; Reason is StateWaiting or StateProcessing if stuck, else empty.
 	State  string `json:"state"`
 	Reason string `json:"reason"`
 	// Flags are sorted and never nil.
@@ -116,12 +117,16 @@ func (o *Operation) Settle() {
 			continue
 		}
 		c := &h.Consumers[0]
+		if c.State == StateFailed && c.failed > 1 {
+			// It was tried again, and is given up.
+			c.State = StateDeadLettered
+		}
 		h.State = c.State
 		switch c.State {
 		case StateProcessing:
 			o.State, o.Reason = StateStuck, StateProcessing
-		case StateFailed:
-			o.State = StateFailed
+		case StateFailed, StateDeadLettered:
+			o.State = c.State
 		}
 		retried = retried || c.failed > 0 && c.Attempts > 1
 		duplicated = duplicated || c.succeeded > 1

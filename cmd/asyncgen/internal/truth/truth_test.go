@@ -36,7 +36,7 @@ func TestSettle(t *testing.T) {
 		{"one success", "S", "completed", "", "done", []string{}, "0"},
 		{"success after a failure", "FS", "completed", "", "done", []string{"retried"}, "1"},
 		{"one failure", "F", "failed", "", "failed", []string{}, "0"},
-		{"failures only", "FFF", "failed", "", "failed", []string{"retried"}, "2"},
+		{"failures only", "FFF", "dead_lettered", "", "dead_lettered", []string{"retried"}, "2"},
 		{"two successes", "SS", "completed", "", "done", []string{"duplicated"}, "0"},
 		{"success, failure, success", "SFS", "completed", "", "done", []string{"duplicated", "retried"}, "0"},
 		{"never ended", "K", "stuck", "processing", "processing", []string{}, "0"},
