@@ -64,12 +64,12 @@ func (o *jsonObject) value() (string, bool) {
 	if from == len(o.s) {
 		return "", false
 	}
-	switch c := o.s[from]; {
-	case c == '"':
+	switch o.s[from] {
+	case '"':
 		if !o.quoted() {
 			return "", false
 		}
-	case c == '{' || c == '[':
+	case '{', '[':
 		if !o.nested() {
 			return "", false
 		}
