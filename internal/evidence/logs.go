@@ -53,19 +53,12 @@ func (x *Extractor) log(b *Batch, record plog.LogRecord, ref Ref) {
 	}
 	s, m := lifecycle[event], matched{record: record, text: searched(l.text)}
 	if s == nil {
-		if m.pattern, m.at = x.match(b, l); m.pattern != nil && m.groups[detailID] != 0 {
-			x.offer(b, group(m.text, m.at, m.groups[detailID]), m.rank, a)
-		}
+		x.match(b, l, &m, a)
 	}
 	a.ids.inherit(&b.resource.ids)
 	a.used = true
-	f := operation.Fact{
-		Kind: kindOfLog(s, event, a), Severity: l.level, Trace: operation.TraceID(record.TraceID()), Span: operation.SpanID(record.SpanID()),
-		Service: b.resource.service, Instance: b.resource.instance,
-	}
-	if f.Trace.IsZero() && !l.trace.IsZero() {
-		f.Trace, f.Span = l.trace, l.span
-	}
+	f := b.recordOf(record, l)
+	f.Kind = kindOfLog(s, event, a)
 	ordinary := f.Kind == operation.KindLog && (m.pattern == nil || m.kind == operation.KindLog)
 	if ordinary && a.ids.n == 0 && f.Trace.IsZero() {
 		return
@@ -86,6 +79,18 @@ func (x *Extractor) log(b *Batch, record plog.LogRecord, ref Ref) {
 		b.detached = append(b.detached, ref)
 	}
 	b.emit(&f, &a.ids, ref)
+}
+
+// recordOf begins the fact of a record with where it comes from. Its own trace context comes before that in its fields.
+func (b *Batch) recordOf(record plog.LogRecord, l *line) operation.Fact {
+	f := operation.Fact{
+		Severity: l.level, Trace: operation.TraceID(record.TraceID()), Span: operation.SpanID(record.SpanID()),
+		Service: b.resource.service, Instance: b.resource.instance,
+	}
+	if f.Trace.IsZero() && !l.trace.IsZero() {
+		f.Trace, f.Span = l.trace, l.span
+	}
+	return f
 }
 
 // kindOfLog says what a record states, but for patterns. Exceptions come as events (exception,

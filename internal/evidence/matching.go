@@ -44,10 +44,8 @@ func group(text string, at []int, n int) string {
 	return text[at[2*n]:at[2*n+1]]
 }
 
-// match returns the first pattern that the record at hand matches, and the places of its groups in the text; nil if there is
-// none.
-func (x *Extractor) match(b *Batch, l *line) (*pattern, []int) {
-	text := searched(l.text)
+// match finds the first pattern that the record at hand matches, and offers the ID that it finds.
+func (x *Extractor) match(b *Batch, l *line, m *matched, a *attributeValues) {
 	for i := range x.logs.patterns {
 		p := &x.logs.patterns[i]
 		if l.level < p.min {
@@ -55,15 +53,19 @@ func (x *Extractor) match(b *Batch, l *line) (*pattern, []int) {
 		}
 		var at []int
 		if p.expression.Regexp != nil {
-			if at = p.expression.find(text); at == nil {
+			if at = p.expression.find(m.text); at == nil {
 				continue
 			}
 		}
-		if (p.services == nil || p.services.MatchString(b.resource.service)) && (p.scopes == nil || p.scopes.MatchString(b.scope)) {
-			return p, at
+		if (p.services != nil && !p.services.MatchString(b.resource.service)) || (p.scopes != nil && !p.scopes.MatchString(b.scope)) {
+			continue
 		}
+		m.pattern, m.at = p, at
+		if n := p.groups[detailID]; n != 0 {
+			x.offer(b, group(m.text, at, n), p.rank, a)
+		}
+		return
 	}
-	return nil, nil
 }
 
 // matched is a log pattern together with the record that it matches.
