@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -69,7 +70,7 @@ func unended(f Fact) Fact {
 
 func TestSignsOfLife(t *testing.T) {
 	begun := []Fact{send(1, "orders", 1, 1.1), unended(process(2, 1, "orders", "worker", 2, 0))}
-	beating := append(begun[:2:2], heartbeat(2, 12, 42), heartbeat(2, 22, 52))
+	beating := slices.Concat(begun, []Fact{heartbeat(2, 12, 42), heartbeat(2, 22, 52)})
 	open := []string{"orders: processing, 1 sent | worker: open"}
 	never, soon := testPolicy(), testPolicy()
 	never.Processing = 0
