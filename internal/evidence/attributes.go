@@ -266,15 +266,15 @@ func namesTask(key string) bool {
 
 func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attributeValues) {
 	text, ok := textOf(value)
+	if m.flag != "" && value.Type() == pcommon.ValueTypeBool {
+		text, ok = m.flag+"="+strconv.FormatBool(value.Bool()), true
+	}
 	if !ok && value.Type() == pcommon.ValueTypeSlice {
 		text, ok = b.list(m, value.Slice(), a)
 	}
 	if !ok {
 		b.drop(DropWrongType)
 		return
-	}
-	if m.flag != "" && value.Type() == pcommon.ValueTypeBool {
-		text = m.flag + "=" + text
 	}
 	if m.correlation > 0 {
 		a.used = true
@@ -329,15 +329,13 @@ var limits = func() (l [fieldCount]int) {
 	return l
 }()
 
-// textOf returns a string as it is, a number in decimal and a truth as "true" or "false". Other types name nothing.
+// textOf returns a string as it is and a number in decimal. Other types name nothing.
 func textOf(v pcommon.Value) (string, bool) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		return v.Str(), true
 	case pcommon.ValueTypeInt:
 		return strconv.FormatInt(v.Int(), 10), true
-	case pcommon.ValueTypeBool:
-		return strconv.FormatBool(v.Bool()), true
 	}
 	return "", false
 }
