@@ -2,6 +2,7 @@ package coverage
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/throughline/throughline/internal/operation"
 )
@@ -83,6 +84,8 @@ func newBook() book {
 
 // account returns that of a service, or the one for all services beyond the bound.
 func (b *book) account(service string) *account {
+	// Metric backends refuse a whole collection for one label that is no UTF-8; names that become equal are one service.
+	service = strings.ToValidUTF8(service, "\uFFFD")
 	a := b.services[service]
 	if a == nil && len(b.services) >= MaxServices {
 		service = Overflow

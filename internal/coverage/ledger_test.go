@@ -305,3 +305,14 @@ func TestRecordsAllocateNothing(t *testing.T) {
 		l.Lost(&g, true, LossNoOperation)
 	}))
 }
+
+func TestNamesAreValidText(t *testing.T) {
+	l := NewLedger()
+	for _, name := range []string{"a\xff", "a\xfe", "b"} {
+		l.Attached(&operation.Fact{Kind: operation.KindSend, Service: name, JoinedBy: operation.ReasonTrace}, false)
+	}
+	services := l.First(10)
+	require.Len(t, services, 2)
+	require.Equal(t, "a\uFFFD", services[0].Name)
+	require.Equal(t, "b", services[1].Name)
+}
