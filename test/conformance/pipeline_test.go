@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -168,6 +170,13 @@ func (p *pipeline) sendInTime(requests []replay.Request) {
 	}
 }
 
+// heard are the changes of verdicts so far.
+func (p *pipeline) heard() []operation.Change {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.changes)
+}
+
 // get reads a document of the API.
 func (p *pipeline) get(path string, into any) {
 	reply := httptest.NewRecorder()
@@ -191,5 +200,14 @@ func (p *pipeline) operations() []verdict.Operation {
 			return all
 		}
 		cursor = "&cursor=" + page.NextCursor
+	}
+}
+
+// detail replaces operations by all that the API shows of each alone.
+func (p *pipeline) detail(operations []verdict.Operation) {
+	for i := range operations {
+		var op verdict.Operation
+		p.get("/api/v1/operations/"+url.PathEscape(operations[i].ID), &op)
+		operations[i] = op
 	}
 }

@@ -46,7 +46,7 @@ func TestArrange(t *testing.T) {
 	require.Equal(t, "abcdef", text(all), "the recording itself keeps its order")
 
 	_, err = Arrange(all, "sideways", 0)
-	require.ErrorContains(t, err, `order "sideways": must be arrival, reversed or shuffled`)
+	require.ErrorContains(t, err, `order "sideways": must be arrival, reversed, shuffled, duplicated or duplicated-shuffled`)
 }
 
 // receiver is an OTLP/HTTP end point that writes down what it gets.

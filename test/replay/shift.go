@@ -41,8 +41,10 @@ func shiftTraces(body []byte, by time.Duration) ([]byte, error) {
 			for _, span := range ss.Spans().All() {
 				span.SetStartTimestamp(shifted(span.StartTimestamp(), by))
 				span.SetEndTimestamp(shifted(span.EndTimestamp(), by))
+				shiftAttributes(span.Attributes(), by)
 				for _, event := range span.Events().All() {
 					event.SetTimestamp(shifted(event.Timestamp(), by))
+					shiftAttributes(event.Attributes(), by)
 				}
 			}
 		}
@@ -60,10 +62,23 @@ func shiftLogs(body []byte, by time.Duration) ([]byte, error) {
 			for _, record := range sl.LogRecords().All() {
 				record.SetTimestamp(shifted(record.Timestamp(), by))
 				record.SetObservedTimestamp(shifted(record.ObservedTimestamp(), by))
+				shiftAttributes(record.Attributes(), by)
 			}
 		}
 	}
 	return (&plog.JSONMarshaler{}).MarshalLogs(ld)
+}
+
+// shiftAttributes moves the times that are written out in attributes: when a task is due, most often.
+func shiftAttributes(attributes pcommon.Map, by time.Duration) {
+	for _, value := range attributes.All() {
+		if value.Type() != pcommon.ValueTypeStr {
+			continue
+		}
+		if at, err := time.Parse(time.RFC3339Nano, value.Str()); err == nil {
+			value.SetStr(at.Add(by).Format(time.RFC3339Nano))
+		}
+	}
 }
 
 // shifted leaves a time that is not known unknown.

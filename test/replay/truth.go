@@ -56,6 +56,9 @@ type Delivery struct {
 	TraceID      string   `json:"trace_id"`
 	SpanID       string   `json:"span_id"`
 	SpanExported bool     `json:"span_exported"`
+	// BatchSpanID is the span of the batch of BatchSize messages that the message came in, if any.
+	BatchSpanID string `json:"batch_span_id,omitempty"`
+	BatchSize   int    `json:"batch_size,omitempty"`
 }
 
 // Expected is the verdict that an operation deserves.

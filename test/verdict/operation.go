@@ -32,6 +32,15 @@ type Hop struct {
 	Producer    Producer   `json:"producer"`
 	Consumers   []Consumer `json:"consumers"`
 	Sends       int        `json:"sends"`
+	// SendDetails are known of an operation that was asked for alone.
+	SendDetails []Send `json:"send_details"`
+}
+
+// Send is one record of sending.
+type Send struct {
+	Service string    `json:"service"`
+	SpanID  string    `json:"span_id"`
+	At      time.Time `json:"at"`
 }
 
 // Producer is the first record of sending.
@@ -55,6 +64,20 @@ type Consumer struct {
 	JoinedBy    string    `json:"joined_by"`
 	Error       *Error    `json:"error"`
 	WaitSeconds *float64  `json:"wait_seconds"`
+	// AttemptDetails are known of an operation that was asked for alone.
+	AttemptDetails []Attempt `json:"attempt_details"`
+}
+
+// Attempt is one try at processing a message.
+type Attempt struct {
+	Service     string    `json:"service"`
+	Name        string    `json:"name"`
+	SpanID      string    `json:"span_id"`
+	Destination string    `json:"destination"`
+	ReceivedAt  time.Time `json:"received_at"`
+	StartedAt   time.Time `json:"started_at"`
+	EndedAt     time.Time `json:"ended_at"`
+	Inferred    bool      `json:"inferred"`
 }
 
 // Error is what an attempt failed with.

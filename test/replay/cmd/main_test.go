@@ -26,7 +26,7 @@ func serve(t *testing.T) string {
 
 func TestRunPrintsTheMatrix(t *testing.T) {
 	address := serve(t)
-	o := options{recording: "../testdata/node-amqplib", endpoint: address, console: address, order: "reversed", live: true, quiet: time.Millisecond, detail: true}
+	o := options{recording: "../../conformance/testdata/node-amqplib", endpoint: address, console: address, order: "reversed", live: true, quiet: time.Millisecond, detail: true}
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), o, &out))
 	require.Contains(t, out.String(), "node-amqplib, 162 requests: 1 of 156 right")
@@ -35,8 +35,8 @@ func TestRunPrintsTheMatrix(t *testing.T) {
 }
 
 func TestRunReportsWhatItCannotDo(t *testing.T) {
-	require.ErrorContains(t, run(t.Context(), options{recording: "../testdata/none"}, &strings.Builder{}), "no such file")
-	o := options{recording: "../testdata/go-kotel", order: "random"}
+	require.ErrorContains(t, run(t.Context(), options{recording: "../../conformance/testdata/none"}, &strings.Builder{}), "no such file")
+	o := options{recording: "../../conformance/testdata/go-kotel", order: "random"}
 	require.ErrorContains(t, run(t.Context(), o, &strings.Builder{}), `order "random"`)
 	o.order, o.endpoint = "arrival", "http://localhost:1"
 	require.ErrorContains(t, run(t.Context(), o, &strings.Builder{}), "request 1")
