@@ -81,7 +81,7 @@ func (x *identity) take(f *operation.Fact, at int64) *entry {
 	if f.ID != "" {
 		return x.takeIdentified(f)
 	}
-	if f.Batch || f.Trace.IsZero() {
+	if f.IsAlone() || f.Trace.IsZero() {
 		return x.takeAlone(f, nil)
 	}
 	t := x.traces[f.Trace]

@@ -73,13 +73,16 @@ var names = [fieldCount][]string{
 		"messaging.kafka.consumer_group", "messaging.rocketmq.client_group", "messaging.eventhubs.consumer.group",
 		"messaging.servicebus.destination.subscription_name",
 	},
-	fieldMessageID: {"messaging.message.id", "messaging.message_id", "asynq.task.id", "bullmq.job.id"},
+	fieldMessageID: {
+		"messaging.message.id", "messaging.message_id", "asynq.task.id", "bullmq.job.id",
+		"nservicebus.message_id", "messaging.masstransit.message_id",
+	},
 	fieldPartition: {
 		"messaging.destination.partition.id", "messaging.kafka.destination.partition", "messaging.kafka.source.partition",
 		"messaging.kafka.partition",
 	},
 	fieldOffset:           {"messaging.kafka.offset", "messaging.kafka.message.offset"},
-	fieldBatchCount:       {"messaging.batch.message_count"},
+	fieldBatchCount:       {"messaging.batch.message_count", "messaging.kafka.message_count"},
 	fieldErrorType:        {"error.type"},
 	fieldExceptionType:    {"exception.type"},
 	fieldExceptionMessage: {"exception.message", "bullmq.job.failed.reason"},
@@ -88,17 +91,18 @@ var names = [fieldCount][]string{
 	fieldRoutingKey:       {"messaging.rabbitmq.destination.routing_key", "messaging.rabbitmq.routing_key"},
 	fieldType: {
 		"asynq.task.type", "bullmq.job.name", "celery.task_name", "messaging.sidekiq.job_class", "messaging.message.type",
-		"messaging.servicebus.message.type",
+		"messaging.servicebus.message.type", "messaging.que.job_class", "messaging.resque.job_class", "messaging.delayed_job.name",
+		"messaging.message.job_name", "oban.job.worker", "nservicebus.enclosed_message_types", "symfony.messenger.message",
 	},
 	fieldDue:         {"celery.eta", "messaging.rocketmq.message.delivery_timestamp"},
 	fieldState:       {"celery.state"},
 	fieldRetries:     {"asynq.retry_count", "celery.retries", "messaging.message.retry.count"},
-	fieldMaxRetries:  {"asynq.max_retry"},
-	fieldDisposition: {"messaging.servicebus.disposition_status", "messaging.settlement"},
+	fieldMaxRetries:  {"asynq.max_retry", "oban.job.max_attempts"},
+	fieldDisposition: {"messaging.servicebus.disposition_status", "messaging.settlement", "messaging.gcp_pubsub.result", "messaging.message.released"},
 	// Counted from 1; what is counted from 0 is under fieldRetries.
 	fieldDelivery: {
 		"messaging.servicebus.message.delivery_count", "messaging.gcp_pubsub.message.delivery_attempt", "messaging.message.delivery_attempt",
-		"bullmq.job.attempts.made",
+		"bullmq.job.attempts.made", "oban.job.attempt",
 	},
 	fieldQuery:    {"db.query.text", "db.statement"},
 	fieldDatabase: {"db.system.name", "db.system"},
@@ -108,7 +112,7 @@ var names = [fieldCount][]string{
 }
 
 // impliedSystems are the messaging systems that an attribute of their own gives away.
-var impliedSystems = map[string]string{"bullmq.queue.name": "bullmq", "asynq.queue": "asynq", "celery.task_name": "celery"}
+var impliedSystems = map[string]string{"bullmq.queue.name": "bullmq", "asynq.queue": "asynq", "celery.task_name": "celery", "nservicebus.message_id": "nservicebus"}
 
 // table finds the meaning of an attribute by its name: a hash over length, first and last byte leads to the few names that
 // share it, so that most attributes are turned away by one look and the rest cost a comparison.

@@ -96,7 +96,7 @@ func OperationNames() []string { return slices.Sorted(maps.Keys(spanKinds)) }
 var conventions = Library{
 	Operations: map[string]string{
 		"send": "send", "create": "send", "publish": "send", "enqueue": "send",
-		"receive": "receive", "poll": "receive",
+		"receive": "receive", "poll": "receive", "SendMessage": "send", "SendMessageBatch": "send", "ReceiveMessage": "receive",
 		"process": "process", "deliver": "process", "consume": "process",
 		"settle": "settle", "ack": "settle", "nack": "settle", "reject": "settle", "complete": "settle", "abandon": "settle",
 		"dead_letter": "settle", "defer": "settle",
@@ -110,11 +110,19 @@ var conventions = Library{
 	Outcomes: map[string]string{
 		// Azure Service Bus (messaging.servicebus.disposition_status).
 		"complete": "ok", "abandon": "retry", "dead_letter": "dead_letter", "defer": "deferred",
+		// Its clients for .NET and Java tell in the span's name alone (ServiceBusReceiver.DeadLetter, ServiceBus.deadLetter).
+		"Complete": "ok", "Abandon": "retry", "DeadLetter": "dead_letter", "deadLetter": "dead_letter", "Defer": "deferred",
+		// Google Pub/Sub (messaging.gcp_pubsub.result), Laravel (messaging.message.released).
+		"acked": "ok", "nacked": "retry", "expired": "retry", "messaging.message.released=true": "deferred",
 		// BullMQ: a failed job stays in the queue's failed set, from where people retry it.
 		"fail": "dead_letter", "delay": "retry", "retry": "retry",
 	},
-	// BullMQ leaves the status unset.
-	Events: map[string]string{"job failed": "failed"},
+	// BullMQ leaves the status unset. Wolverine tells what it decided after a failure.
+	Events: map[string]string{
+		"job failed":             "failed",
+		"wolverine.error.queued": "dead_letter", "wolverine.envelope.discarded": "final", "wolverine.envelope.requeued": "retry",
+		"wolverine.envelope.retried": "retry", "wolverine.envelope.rescheduled": "retry",
+	},
 }
 
 // DefaultLibraries are the departures of instrumentations that are known to depart. Sources: their code, at the versions
@@ -151,6 +159,26 @@ func DefaultLibraries() []Library {
 				"channel closed":                        "retry", "channel error": "retry",
 				"instrumentation timeout": "unfinished",
 			},
+		},
+		{
+			// voi-oss/watermill-opentelemetry 0.1: what says receive is the handler, as long as it works.
+			Scope: "watermill/subscriber", System: "watermill", Operations: map[string]string{"receive": "process"},
+		},
+		{Scope: "watermill/publisher", System: "watermill"},
+		{
+			// opentelemetry-instrumentation-boto3sqs 0.66b0: the conversation ID is the number of an entry in its request.
+			Scope:      "opentelemetry.instrumentation.boto3sqs",
+			IgnoreKeys: []string{"messaging.message.conversation_id", "messaging.conversation_id"},
+		},
+		{
+			// opentelemetry-instrumentation-confluent-kafka 0.66b0: a span without any attribute around the making of another one.
+			Scope: "opentelemetry.instrumentation.confluent_kafka", Operations: map[string]string{"recv": "ignore"},
+		},
+		{
+			// opentelemetry-instrumentation-active_job 0.8: what becomes of a failed job is a span within its own.
+			Scope:      "OpenTelemetry::Instrumentation::ActiveJob",
+			Operations: map[string]string{"enqueue_retry": "settle", "retry_stopped": "settle", "discard": "settle"},
+			Outcomes:   map[string]string{"enqueue_retry": "retry", "retry_stopped": "dead_letter", "discard": "final"},
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 
@@ -24,6 +25,8 @@ func (b *Batch) outcome(f *operation.Fact, a *attributeValues, span ptrace.Span)
 	}
 	if f.Kind == operation.KindSettle {
 		say(f, b.profile.outcomes, a.text[fieldOperation])
+		_, word := ends(span.Name())
+		say(f, b.profile.outcomes, word)
 	}
 	say(f, b.profile.statuses, f.ErrorMessage)
 	for _, event := range span.Events().All() {
@@ -33,6 +36,10 @@ func (b *Batch) outcome(f *operation.Fact, a *attributeValues, span ptrace.Span)
 		f.Delivery = delivery(a)
 	}
 	if f.Outcome == operation.OutcomeError {
+		if f.Kind == operation.KindSend && a.text[fieldPartition] != "" {
+			// What could not be sent has no place in the partition, whatever the client records (otelsarama: 0 or -1).
+			f.MessageID = ""
+		}
 		f.ErrorType = a.text[fieldErrorType]
 		if f.Disposition == operation.DispositionUnknown && exhausted(a) {
 			f.Disposition = operation.DispositionDeadLetter
@@ -74,9 +81,10 @@ func delivery(a *attributeValues) uint16 {
 	return 0
 }
 
-// exhausted reports whether a failed attempt was the last that its queue allows.
+// exhausted reports whether a failed attempt was the last that its queue allows. Where deliveries are counted, the limit is
+// theirs, too (Oban).
 func exhausted(a *attributeValues) bool {
-	retries, err := strconv.Atoi(a.text[fieldRetries])
+	retries, err := strconv.Atoi(cmp.Or(a.text[fieldRetries], a.text[fieldDelivery]))
 	limit, errLimit := strconv.Atoi(a.text[fieldMaxRetries])
 	return err == nil && errLimit == nil && limit > 0 && retries >= limit
 }
@@ -84,7 +92,11 @@ func exhausted(a *attributeValues) bool {
 // links completes the fact, which was appended last, or puts in its place one for each link if there are several: a batch
 // concerns several messages, and says of each what its link says.
 func (x *Extractor) links(b *Batch, f *operation.Fact, a *attributeValues, links ptrace.SpanLinkSlice, ref Ref) {
-	switch n := links.Len(); {
+	n := links.Len()
+	if n > 0 && aside(f, links) {
+		n = 0
+	}
+	switch {
 	case len(a.types) > 0 && n == 0:
 		b.several(f, a, ref)
 	case n == 0:
@@ -115,6 +127,33 @@ func (x *Extractor) links(b *Batch, f *operation.Fact, a *attributeValues, links
 			b.emit(&one, &ids, ref)
 		}
 	}
+}
+
+// aside reports whether the links of a span say something else than which message it is about. The clients of Google
+// Pub/Sub link what they create and what they received with the calls that sent and acknowledged it, along with others; the
+// message is that of the remote parent.
+func aside(f *operation.Fact, links ptrace.SpanLinkSlice) bool {
+	if f.System != "gcp_pubsub" && f.System != "pubsub" {
+		return false
+	}
+	switch f.Kind {
+	case operation.KindReceive, operation.KindProcess:
+		if !f.Remote {
+			return false
+		}
+	case operation.KindSend:
+		if _, word := ends(f.Name); word != "create" {
+			return false
+		}
+	default:
+		return false
+	}
+	for _, link := range links.All() {
+		if operation.TraceID(link.TraceID()) == f.Trace || link.Attributes().Len() > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // several appends the fact once for each message that the span sent at once, of which it tells the types alone.
@@ -150,8 +189,10 @@ func (x *Extractor) link(b *Batch, f *operation.Fact, ids *identified, link ptra
 			*v.to = v.from
 		}
 	}
-	if a.text[fieldMessageID] == "" && a.text[fieldOffset] != "" && f.Destination != "" {
-		f.MessageID = f.Destination + "/" + a.text[fieldPartition] + "/" + a.text[fieldOffset]
+	if a.text[fieldMessageID] == "" {
+		if id := position(f.Destination, a.text[fieldPartition], a.text[fieldOffset]); id != "" {
+			f.MessageID = id
+		}
 	}
 }
 

@@ -50,6 +50,19 @@ func TestShapeSQSInNode(t *testing.T) {
 		require.Equal(t, "completed", all[1].State)
 		require.Equal(t, []hop{{"orders", "done", 1, 2}}, all[1].Hops)
 	})
+	t.Run("a batch sent by one span, received one by one", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("shop"), producer, "orders send", 0, 0.1, with(send, attributes{"rpc.method": "SendMessageBatch"}))
+		s.span(in("billing").to(p), consumer, "orders receive", 0.5, 1, receive(1), id(0, sqsID))
+		s.span(in("billing").to(p), consumer, "orders receive", 1.5, 2, receive(1), id(0, sqsOtherID))
+		require.Equal(t, []outcome{completed(once("orders"), once("orders"))}, s.finally())
+	})
+	t.Run("a batch sent by one span, received at once", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("shop"), producer, "orders send", 0, 0.1, with(send, attributes{"rpc.method": "SendMessageBatch"}))
+		s.span(in("billing").to(p, p), consumer, "orders receive", 0.5, 1, receive(2), id(0, sqsID), id(1, sqsOtherID))
+		require.Equal(t, []outcome{completed(once("orders"), once("orders"))}, s.finally())
+	})
 	t.Run("SNS to two queues", func(t *testing.T) {
 		s := newStage(t, scope)
 		p := s.span(in("shop"), producer, "events send", 0, 0.1, attributes{"messaging.system": "aws.sns", "messaging.destination": "events", "messaging.destination.name": "arn:aws:sns:eu-west-1:1:events"})
@@ -75,6 +88,15 @@ func TestShapeBoto3SQS(t *testing.T) {
 		r := s.span(in("billing"), consumer, "orders receive", 0.5, 1, with(a, attributes{"messaging.operation": "receive"}))
 		s.span(in("billing").under(r).to(p), consumer, "orders process", 0.9, 3, of(sqsID, "process"))
 		require.Equal(t, []outcome{completed(once("orders"))}, s.finally())
+	})
+	t.Run("the entry's ID within its request is no conversation", func(t *testing.T) {
+		s := newStage(t, scope)
+		for i, id := range []string{sqsID, sqsOtherID} {
+			at := float64(i)
+			p := s.span(in("shop"), producer, "orders send", at, at+0.1, with(a, attributes{"messaging.message_id": id, "messaging.conversation_id": "1"}))
+			s.span(in("billing").to(p), consumer, "orders process", at+0.5, at+0.6, of(id, "process"))
+		}
+		require.Equal(t, []outcome{completed(once("orders")), completed(once("orders"))}, s.finally())
 	})
 }
 
@@ -145,6 +167,13 @@ func TestShapeAzureServiceBus(t *testing.T) {
 		s.span(in("billing").under(second).to(p), client, "ServiceBusReceiver.Complete", 3.9, 3.95, do("settle"))
 		require.Equal(t, []outcome{ended("completed", "retried", hop{"orders", "done", 1, 2})}, s.finally())
 	})
+	t.Run("dead-lettered by the application", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("shop"), producer, "Message", 0, 0.001, a)
+		first := s.span(in("billing").under(p), consumer, "ServiceBusProcessor.ProcessMessage", 1, 2, do("process"))
+		s.span(in("billing").under(first).to(p), client, "ServiceBusReceiver.DeadLetter", 1.9, 1.95, do("settle"))
+		require.Equal(t, []outcome{ended("dead_lettered", "", hop{"orders", "dead_lettered", 1, 1})}, s.finally())
+	})
 	t.Run("two messages received at once", func(t *testing.T) {
 		s := newStage(t, scope)
 		p := s.span(in("shop"), producer, "Message", 0, 0.001, a)
@@ -166,6 +195,15 @@ func TestShapePubSub(t *testing.T) {
 			"messaging.batch.message_count": 1, "messaging.gcp_pubsub.result": result, "messaging.operation": "receive",
 		}
 	}
+	t.Run("nacked, then acked", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("shop"), producer, "orders create", 0, 0.1, topic)
+		r := s.span(in("billing").under(p), consumer, "billing-sub subscribe", 1, 2, subscription("billing-sub", "nacked"))
+		s.span(in("billing").under(r), internal, "billing-sub process", 1.1, 1.9, nil)
+		r = s.span(in("billing").under(p), consumer, "billing-sub subscribe", 3, 4, subscription("billing-sub", "acked"))
+		s.span(in("billing").under(r), internal, "billing-sub process", 3.1, 3.9, nil)
+		require.Equal(t, []outcome{ended("completed", "retried", hop{"orders", "done", 1, 2})}, s.finally())
+	})
 	t.Run("two subscriptions, acknowledged by one call each", func(t *testing.T) {
 		s := newStage(t, scope)
 		p := s.span(in("shop"), producer, "orders create", 0, 0.1, topic)
@@ -175,5 +213,27 @@ func TestShapePubSub(t *testing.T) {
 		second := s.span(in("billing").under(q), consumer, "billing-sub subscribe", 1, 2, with(subscription("billing-sub", "acked"), attributes{"messaging.message.id": "7654321098765433"}))
 		s.span(in("billing").to(first, second), client, "billing-sub ack", 2.2, 2.3, attributes{"messaging.system": "gcp_pubsub", "messaging.destination.name": "billing-sub", "messaging.batch.message_count": 2})
 		require.Equal(t, []outcome{completed(hop{"orders", "done", 2, 2}), completed(once("orders"))}, s.finally())
+	})
+	t.Run("messages that were sent and acknowledged by the same calls", func(t *testing.T) {
+		s := newStage(t, scope)
+		rpc := attributes{"messaging.system": "gcp_pubsub", "messaging.batch.message_count": 2, "messaging.destination.name": "orders"}
+		other := attributes{"messaging.message.id": "7654321098765433"}
+		p := s.span(in("shop"), producer, "orders create", 0, 0.1, topic)
+		q := s.span(in("shop"), producer, "orders create", 0.01, 0.1, with(topic, other))
+		publish := s.span(in("shop").to(p, q), client, "orders publish", 0.02, 0.09, rpc)
+		first := s.span(in("billing").under(p), consumer, "billing-sub subscribe", 1, 2, subscription("billing-sub", "acked"))
+		second := s.span(in("billing").under(q), consumer, "billing-sub subscribe", 1, 2, with(subscription("billing-sub", "acked"), other))
+		ack := s.span(in("billing").to(first, second), client, "billing-sub ack", 1.5, 1.9, with(rpc, attributes{"messaging.destination.name": "billing-sub"}))
+		p.link(publish)
+		q.link(publish)
+		first.link(ack)
+		second.link(ack)
+		require.Equal(t, []outcome{completed(once("orders")), completed(once("orders"))}, s.finally())
+	})
+	t.Run("the lease expired", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("shop"), producer, "orders create", 0, 0.1, topic)
+		s.span(in("billing").under(p), consumer, "billing-sub subscribe", 1, 2, subscription("billing-sub", "expired"))
+		require.Equal(t, "waiting", s.finally()[0].Reason)
 	})
 }

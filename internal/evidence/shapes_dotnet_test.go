@@ -51,6 +51,26 @@ func TestShapeMassTransit(t *testing.T) {
 	})
 }
 
+func TestShapeNServiceBus(t *testing.T) {
+	// NServiceBus 8 and 9: nothing but attributes of its own.
+	const scope = "NServiceBus.Core"
+	a := attributes{"nservicebus.message_id": "5d0f6f0e-4a1b-4c3d-8e2f-001122334455", "nservicebus.enclosed_message_types": "Shop.OrderPlaced", "nservicebus.conversation_id": "c-1"}
+	t.Run("immediate retry", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("sales"), producer, "send message", 0, 0.1, a)
+		s.span(in("billing").under(p), consumer, "process message", 1, 2, a, failed, threw)
+		s.span(in("billing").under(p), consumer, "process message", 2.1, 3, a)
+		require.Equal(t, []outcome{ended("completed", "retried", hop{"Shop.OrderPlaced", "done", 1, 2})}, s.finally())
+	})
+	t.Run("two endpoints subscribe to an event", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("sales"), producer, "publish event", 0, 0.1, a)
+		s.span(in("billing").under(p), consumer, "process message", 1, 2, a)
+		s.span(in("shipping").under(p), consumer, "process message", 1, 2, a)
+		require.Equal(t, []outcome{completed(hop{"Shop.OrderPlaced", "done", 2, 2})}, s.finally())
+	})
+}
+
 func TestShapeWolverine(t *testing.T) {
 	// Wolverine 3 to 5: a message is executed in an INTERNAL span that is named for its type; what becomes of it after a failure
 	// is a span event.
@@ -59,6 +79,19 @@ func TestShapeWolverine(t *testing.T) {
 		"messaging.system": "rabbitmq", "messaging.destination": "rabbitmq://queue/orders", "messaging.message_id": "5d0f6f0e-4a1b-4c3d-8e2f-001122334455",
 		"messaging.conversation_id": "c-1", "messaging.message_type": "Shop.OrderPlaced",
 	}
+	t.Run("requeued, then moved to the error queue", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("sales"), producer, "send", 0, 0.1, a)
+		s.span(in("billing").under(p), internal, "Shop.OrderPlaced", 1, 2, a, failed, happened("wolverine.envelope.requeued"))
+		s.span(in("billing").under(p), internal, "Shop.OrderPlaced", 3, 4, a, failed, happened("wolverine.error.queued"))
+		require.Equal(t, []outcome{ended("dead_lettered", "retried", hop{"rabbitmq://queue/orders", "dead_lettered", 1, 2})}, s.finally())
+	})
+	t.Run("rescheduled and not tried again yet", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("sales"), producer, "send", 0, 0.1, a)
+		s.span(in("billing").under(p), internal, "Shop.OrderPlaced", 1, 2, a, failed, happened("wolverine.envelope.rescheduled"))
+		require.Equal(t, []outcome{stuck("waiting", hop{"rabbitmq://queue/orders", "waiting", 1, 1})}, s.finally())
+	})
 	t.Run("received into the inbox", func(t *testing.T) {
 		s := newStage(t, scope)
 		p := s.span(in("sales"), producer, "send", 0, 0.1, a)

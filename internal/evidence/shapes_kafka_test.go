@@ -51,10 +51,84 @@ func TestShapeSarama(t *testing.T) {
 		s.span(in("billing").under(r), consumer, "charge", 5.01, 5.2, attributes{"messaging.operation": "process", "messaging.system": "kafka", "messaging.destination.name": "orders"})
 		require.Equal(t, []outcome{ended("completed", "retried", hop{"orders", "done", 1, 2})}, s.finally())
 	})
+	t.Run("a retry topic, then a dead-letter topic", func(t *testing.T) {
+		s := newStage(t, saramaScope)
+		p := s.saramaSend(in("shop"), "orders", "17", 0, nil)
+		r := s.saramaReceive(in("billing").under(p), "orders", "17", 1)
+		again := s.saramaSend(in("billing").under(r), "orders.retry", "3", 1.1, nil)
+		r = s.saramaReceive(in("billing").under(again), "orders.retry", "3", 5)
+		s.saramaSend(in("billing").under(r), "orders.dlq", "0", 5.1, nil)
+		require.Equal(t, []outcome{ended("dead_lettered", "retried", hop{"orders", "dead_lettered", 1, 2}, hop{"orders.dlq", "dead_lettered", 0, 0})}, s.finally())
+	})
 	t.Run("never consumed", func(t *testing.T) {
 		s := newStage(t, saramaScope)
 		s.saramaSend(in("shop"), "orders", "17", 0, nil)
 		require.Equal(t, []outcome{stuck("waiting", hop{"orders", "waiting", 0, 0})}, s.finally())
+	})
+	t.Run("messages that could not be sent have no offset in common", func(t *testing.T) {
+		s := newStage(t, saramaScope)
+		for i := range 2 {
+			s.span(in("shop"), producer, "orders publish", float64(i), float64(i)+0.1, attributes{
+				"messaging.system": "kafka", "messaging.destination.name": "orders", "messaging.operation": "publish",
+				"messaging.message.id": "-1", "messaging.kafka.destination.partition": -1,
+			}, failed)
+		}
+		failure := ended("failed", "", hop{"orders", "failed", 0, 0})
+		require.Equal(t, []outcome{failure, failure}, s.finally())
+	})
+	t.Run("an asynchronous send that failed is not the first message of the partition", func(t *testing.T) {
+		s := newStage(t, saramaScope)
+		p := s.saramaSend(in("shop"), "orders", "0", 0, nil)
+		s.saramaReceive(in("billing").under(p), "orders", "0", 1)
+		s.saramaSend(in("shop"), "orders", "0", 2, nil).apply(failed)
+		require.Equal(t, []outcome{completed(once("orders")), ended("failed", "", hop{"orders", "failed", 0, 0})}, s.finally())
+	})
+}
+
+func TestShapeKafkaPython(t *testing.T) {
+	send := attributes{"messaging.system": "kafka", "messaging.destination": "orders", "messaging.kafka.partition": 0}
+	receive := attributes{"messaging.system": "kafka", "messaging.destination": "orders", "messaging.kafka.partition": 0}
+	t.Run("what is received is not processed yet", func(t *testing.T) {
+		// Nothing but the span's name says that the record was only handed over.
+		s := newStage(t, "opentelemetry.instrumentation.kafka")
+		p := s.span(in("shop"), producer, "orders send", 0, 0.1, send)
+		s.span(in("billing").under(p), consumer, "orders receive", 1, 1.0001, receive)
+		s.span(in("billing").under(p), consumer, "charge", 1.1, 2, attributes{"messaging.operation": "process", "messaging.system": "kafka", "messaging.destination": "orders"})
+		require.Equal(t, []outcome{completed(once("orders"))}, s.finally())
+	})
+	t.Run("the worker died", func(t *testing.T) {
+		s := newStage(t, "opentelemetry.instrumentation.kafka")
+		p := s.span(in("shop"), producer, "orders send", 0, 0.1, send)
+		r := s.span(in("billing").under(p), consumer, "orders receive", 1, 1.0001, receive)
+		s.line("billing", r, 1.1, "charging card", nil)
+		require.Equal(t, []outcome{stuck("processing", hop{"orders", "processing", 1, 1})}, s.finally())
+	})
+}
+
+func TestShapeConfluentKafkaPython(t *testing.T) {
+	process := attributes{
+		"messaging.system": "kafka", "messaging.destination": "orders", "messaging.kafka.partition": 0, "messaging.operation": "process",
+		"messaging.message.id": "orders.0.17", "messaging.destination_kind": "queue",
+	}
+	t.Run("a message", func(t *testing.T) {
+		s := newStage(t, "opentelemetry.instrumentation.confluent_kafka")
+		p := s.span(in("shop"), producer, "orders send", 0, 0.1, attributes{
+			"messaging.system": "kafka", "messaging.destination": "orders", "messaging.operation": "publish", "messaging.destination_kind": "queue",
+		})
+		recv := s.span(in("billing"), consumer, "recv", 1, 1.0001, nil)
+		s.span(in("billing").under(recv).to(p), consumer, "orders process", 1, 2, process)
+		require.Equal(t, []outcome{completed(once("orders"))}, s.finally())
+	})
+	t.Run("a batch of several operations", func(t *testing.T) {
+		s := newStage(t, "opentelemetry.instrumentation.confluent_kafka")
+		send := attributes{"messaging.system": "kafka", "messaging.destination": "orders", "messaging.operation": "publish"}
+		p := s.span(in("shop"), producer, "orders send", 0, 0.1, send)
+		q := s.span(in("shop"), producer, "orders send", 0.2, 0.3, send)
+		recv := s.span(in("billing"), consumer, "recv", 1, 1.0001, nil)
+		s.span(in("billing").under(recv).to(p, q), consumer, "orders process", 1, 2, attributes{
+			"messaging.system": "kafka", "messaging.destination": "orders", "messaging.operation": "process",
+		})
+		require.Equal(t, []outcome{completed(once("orders")), completed(once("orders"))}, s.finally())
 	})
 }
 
@@ -138,6 +212,14 @@ func TestShapeJavaKafka(t *testing.T) {
 		first, second := about(0, attributes{"messaging.kafka.offset": 17, "messaging.destination.partition.id": "2"}), about(1, attributes{"messaging.kafka.offset": 18, "messaging.destination.partition.id": "2"})
 		s.span(in("billing").to(p, q), client, "poll orders", 1, 1.1, with(batch, attributes{"messaging.operation.name": "poll", "messaging.operation.type": "receive"}), first, second)
 		s.span(in("billing").to(p, q), consumer, "process orders", 1.2, 1.5, with(batch, attributes{"messaging.operation.name": "process", "messaging.operation.type": "process"}), first, second)
+		require.Equal(t, []outcome{completed(once("orders")), completed(once("orders"))}, s.finally())
+	})
+	t.Run("a producer without acknowledgements knows no offset", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("shop"), producer, "orders publish", 0, 0.1, sent(-1))
+		s.span(in("billing").under(p), consumer, "orders process", 1, 1.1, taken(17))
+		q := s.span(in("shop"), producer, "orders publish", 2, 2.1, sent(-1))
+		s.span(in("billing").under(q), consumer, "orders process", 3, 3.1, taken(18))
 		require.Equal(t, []outcome{completed(once("orders")), completed(once("orders"))}, s.finally())
 	})
 }

@@ -9,9 +9,11 @@ import (
 // TestShapeTaskTables: rows of a table are messages if somebody takes them as a queue does, in whatever words.
 func TestShapeTaskTables(t *testing.T) {
 	for name, query := range map[string]attributes{
-		"pgx":                       {"db.system": "postgresql", "db.statement": "select id from tasks where state = 'new' order by id limit 5 for update skip locked"},
-		"JDBC, sanitized":           {"db.system": "postgresql", "db.statement": "SELECT id, payload FROM public.tasks WHERE state = ? ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED"},
-		"a common table expression": {"db.system.name": "postgresql", "db.query.text": "WITH picked AS (SELECT id FROM tasks WHERE state = $1 LIMIT 1 FOR UPDATE SKIP LOCKED) UPDATE tasks SET state = $2 FROM picked WHERE tasks.id = picked.id RETURNING tasks.*"},
+		"pgx":                          {"db.system": "postgresql", "db.statement": "select id from tasks where state = 'new' order by id limit 5 for update skip locked"},
+		"JDBC, sanitized":              {"db.system": "postgresql", "db.statement": "SELECT id, payload FROM public.tasks WHERE state = ? ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED"},
+		"a common table expression":    {"db.system.name": "postgresql", "db.query.text": "WITH picked AS (SELECT id FROM tasks WHERE state = $1 LIMIT 1 FOR UPDATE SKIP LOCKED) UPDATE tasks SET state = $2 FROM picked WHERE tasks.id = picked.id RETURNING tasks.*"},
+		"SQL Server":                   {"db.system": "mssql", "db.statement": "UPDATE TOP (1) dbo.tasks WITH (ROWLOCK, READPAST) SET state = @p0 OUTPUT inserted.*"},
+		"an update that picks its own": {"db.system": "sqlite", "db.statement": "UPDATE tasks SET state = 'running' WHERE id = (SELECT id FROM tasks WHERE state = 'new' ORDER BY id LIMIT 1) RETURNING id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, "sql")

@@ -166,6 +166,15 @@ func threw(span ptrace.Span) {
 	event.Attributes().PutStr("exception.message", "card declined")
 }
 
+// happened adds a span event in the middle of the span.
+func happened(name string) func(ptrace.Span) {
+	return func(span ptrace.Span) {
+		event := span.Events().AppendEmpty()
+		event.SetName(name)
+		event.SetTimestamp(span.StartTimestamp() + 1)
+	}
+}
+
 // about sets the attributes of the n-th link.
 func about(n int, a attributes) func(ptrace.Span) {
 	return func(span ptrace.Span) {
@@ -189,6 +198,18 @@ func (s *stage) line(service string, within *span, at float64, text string, a at
 		record.SetTraceID(within.TraceID())
 		record.SetSpanID(within.SpanID())
 	}
+}
+
+// never makes a span that is not exported: its process was killed. Its children and log lines can still name it.
+func (s *stage) never(c cue) *span {
+	span := &span{ptrace.NewSpan()}
+	s.ids++
+	span.SetSpanID(pcommon.SpanID{8, byte(s.ids >> 8), byte(s.ids)})
+	span.SetTraceID(pcommon.TraceID{8, byte(s.ids >> 8), byte(s.ids)})
+	if c.parent != nil {
+		span.SetTraceID(c.parent.TraceID())
+	}
+	return span
 }
 
 // outcome is what becomes of an operation.

@@ -96,6 +96,10 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 // A row that is inserted into a table may be a message.
 func (b *Batch) kindOf(span ptrace.Span, a *attributeValues) (operation.Kind, string) {
 	if kind := b.profile.operations[a.text[fieldOperation]]; kind != operation.KindUnknown {
+		if span.Kind() == ptrace.SpanKindProducer && (kind == operation.KindReceive || kind == operation.KindProcess) {
+			// Who produces does not consume, whatever word it uses (Watermill's publisher says "process").
+			kind = operation.KindSend
+		}
 		return kind, ""
 	}
 	if b.profile.named {
@@ -103,13 +107,24 @@ func (b *Batch) kindOf(span ptrace.Span, a *attributeValues) (operation.Kind, st
 			return kind, ""
 		}
 	}
-	switch span.Kind() {
-	case ptrace.SpanKindProducer:
+	if span.Kind() == ptrace.SpanKindProducer {
 		return operation.KindSend, ""
+	}
+	if a.text[fieldOperation] == "" && a.set&aboutMessages != 0 {
+		if kind := b.profile.byName(span.Name()); kind != operation.KindUnknown {
+			return kind, ""
+		}
+	}
+	switch span.Kind() {
 	case ptrace.SpanKindConsumer:
 		return operation.KindProcess, ""
 	case ptrace.SpanKindServer:
 		return operation.KindWork, ""
+	case ptrace.SpanKindInternal:
+		// It names a message and where that came from (Wolverine).
+		if a.text[fieldOperation] == "" && a.text[fieldMessageID] != "" && a.text[fieldDestination] != "" {
+			return operation.KindProcess, ""
+		}
 	}
 	if sql := a.text[fieldQuery]; sql != "" {
 		if kind, table := statement(sql); kind != operation.KindUnknown {
@@ -179,12 +194,11 @@ func (b *Batch) messaging(f *operation.Fact, a *attributeValues, spanName string
 	if due := a.text[fieldDue]; due != "" {
 		f.Due = dueTime(due)
 	}
-	if f.System == "kafka" && a.text[fieldPartition] != "" && isNumber(f.MessageID) && f.Destination != "" {
-		// otelsarama records the offset as the ID, which repeats in each partition.
-		f.MessageID = f.Destination + "/" + a.text[fieldPartition] + "/" + f.MessageID
+	if f.System == "kafka" && a.text[fieldPartition] != "" && isOffset(f.MessageID) {
+		f.MessageID = position(f.Destination, a.text[fieldPartition], f.MessageID)
 	}
-	if offset := a.text[fieldOffset]; f.MessageID == "" && offset != "" && a.text[fieldPartition] != "" && f.Destination != "" {
-		f.MessageID = f.Destination + "/" + a.text[fieldPartition] + "/" + offset
+	if f.MessageID == "" {
+		f.MessageID = position(f.Destination, a.text[fieldPartition], a.text[fieldOffset])
 	}
 	if f.Group == "" && f.Consumer && f.Kind == operation.KindProcess {
 		f.Group = queueOf(spanName, f.Destination)
@@ -201,7 +215,7 @@ func isNumber(s string) bool {
 // tells consumer groups apart, is in the name alone.
 func queueOf(spanName, destination string) string {
 	first, last, ok := strings.Cut(spanName, " ")
-	if !ok || strings.Contains(last, " ") {
+	if !ok || destination == "" || strings.Contains(last, " ") {
 		return ""
 	}
 	queue := ""
@@ -240,4 +254,45 @@ func within(at int64) int64 {
 		return 0
 	}
 	return at
+}
+
+// position returns the ID of a message of Kafka by its place: topic/partition/offset. A client that does not know the offset
+// (it asked for no acknowledgement, or could not send) records a negative one, which all such messages have in common.
+func position(topic, partition, offset string) string {
+	if topic == "" || partition == "" || !isNumber(offset) {
+		return ""
+	}
+	return topic + "/" + partition + "/" + offset
+}
+
+// isOffset reports whether a message ID of Kafka is the offset alone: otelsarama records it so.
+func isOffset(id string) bool { return isNumber(strings.TrimPrefix(id, "-")) }
+
+// aboutMessages has the bits of the fields that a span about a message has.
+const aboutMessages = 1<<fieldSystem | 1<<fieldDestination
+
+// byName says what a span states by the word that its name has for it beside the destination's ("orders receive",
+// "process orders", "SQS.SendMessage"), where no attribute does. A name in which both parts are such words says nothing.
+func (p *profile) byName(name string) operation.Kind {
+	first, last := ends(name)
+	if last == "" {
+		return p.operations[first]
+	}
+	before, after := p.operations[first], p.operations[last]
+	if before != operation.KindUnknown && after != operation.KindUnknown && before != after {
+		return operation.KindUnknown
+	}
+	return max(before, after)
+}
+
+// ends returns the first and the last word of a span name; the last one is empty if there is no other.
+func ends(name string) (first, last string) {
+	const separators = " ./"
+	if at := strings.LastIndexAny(name, separators); at >= 0 {
+		last = name[at+1:]
+	}
+	if at := strings.IndexAny(name, separators); at >= 0 {
+		name = name[:at]
+	}
+	return name, last
 }

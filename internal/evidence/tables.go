@@ -17,7 +17,7 @@ func statement(sql string) (operation.Kind, string) {
 		return operation.KindInsert, table
 	}
 	if !sharesRows(sql) {
-		return operation.KindUnknown, ""
+		return picked(sql)
 	}
 	for _, verb := range [...]string{"update", "delete from"} {
 		if table, ok := following(sql, verb); ok {
@@ -32,6 +32,25 @@ func statement(sql string) (operation.Kind, string) {
 	return operation.KindUnknown, ""
 }
 
+// picked tells an update of a few rows that it picks itself, which takes them from a queue as well where a database has no
+// such clause (SQLite, older ones): UPDATE t ... WHERE id = (SELECT id FROM t ... LIMIT 1).
+func picked(sql string) (operation.Kind, string) {
+	if len(sql) < len("update") || !strings.EqualFold(sql[:len("update")], "update") {
+		return operation.KindUnknown, ""
+	}
+	tail := sql[max(0, len(sql)-clauseWithin):]
+	if !strings.Contains(tail, "LIMIT") && !strings.Contains(tail, "limit") {
+		return operation.KindUnknown, ""
+	}
+	table, _ := following(sql, "update")
+	if at := indexFold(sql, "from"); table != "" && at >= 0 {
+		if from, _ := following(sql[at:], "from"); from == table {
+			return operation.KindPoll, table
+		}
+	}
+	return operation.KindUnknown, ""
+}
+
 // following returns the name of the table after the words that a statement begins with: without its schema and quotes, in
 // lower case, as databases compare it.
 func following(sql, words string) (string, bool) {
@@ -39,6 +58,10 @@ func following(sql, words string) (string, bool) {
 		return "", false
 	}
 	rest := strings.TrimLeft(sql[len(words):], " \t\r\n")
+	if _, after, ok := strings.Cut(rest, ")"); ok && words == "update" && len(rest) > len("top") && strings.EqualFold(rest[:3], "top") && (isSpace(rest[3]) || rest[3] == '(') {
+		// SQL Server says how many rows: UPDATE TOP (1) tasks.
+		rest = strings.TrimLeft(after, " \t\r\n")
+	}
 	end := strings.IndexAny(rest, " \t\r\n(,;")
 	if end < 0 {
 		end = len(rest)

@@ -130,14 +130,26 @@ func (h *hopBuild) consumer(f *Fact) int {
 		if f.Group != "" && !c.named() {
 			c.Group = f.Group
 		}
+		c.handledBy(f)
 		return i
 	}
 	group := f.Group
 	if group == "" {
 		group = f.Service
+		if slices.ContainsFunc(h.Consumers, func(c Consumer) bool { return c.Service == f.Service && c.otherHandler(f) }) {
+			group = f.Name
+		}
 	}
 	h.Consumers = append(h.Consumers, Consumer{Group: group, Service: f.Service, WaitedNanos: -1})
+	h.Consumers[len(h.Consumers)-1].handledBy(f)
 	return len(h.Consumers) - 1
+}
+
+// handledBy takes note of the handler that a process span is named for.
+func (c *Consumer) handledBy(f *Fact) {
+	if c.handler == "" && f.Consumer && f.Group == "" && f.Kind == KindProcess {
+		c.handler = f.Name
+	}
 }
 
 // amend adds what a receive or process span says to the attempt.

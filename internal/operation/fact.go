@@ -229,6 +229,12 @@ func (f *Fact) IsStrong() bool {
 	return false
 }
 
+// IsAlone reports whether the record's trace says nothing about the operation: it concerns several messages, which came
+// from anywhere. Several that were sent at once were sent by one.
+func (f *Fact) IsAlone() bool {
+	return f.Batch && (f.Kind != KindSend || !f.LinkTrace.IsZero())
+}
+
 // minUniqueID is the length from which a message ID is taken to be unique over all destinations: shorter ones (numbers,
 // offsets) repeat per queue, UUIDs and the like do not.
 const minUniqueID = 16

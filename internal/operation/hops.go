@@ -3,6 +3,7 @@ package operation
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // sends opens a hop for each message that was sent. Creating, sending and sending again are records of one message.
@@ -23,7 +24,7 @@ func (r *reducer) sends() {
 			r.byMessage[messageKey{f.Destination, f.MessageID}] = hop
 		}
 		h.Sends = append(h.Sends, Send{Origin: origin(f), StartedAt: f.At, EndedAt: f.End, Error: failure(f)})
-		h.DueAt, h.table = max(h.DueAt, f.Due), h.table || f.Kind == KindInsert
+		h.DueAt, h.table, h.several = max(h.DueAt, f.Due), h.table || f.Kind == KindInsert, h.several || f.Batch
 		if !f.Batch {
 			if p, sent := r.spans[f.Record()]; sent && p.what == placeSend {
 				r.alsoSent[f.Record()] = append(r.alsoSent[f.Record()], p.hop)
@@ -77,6 +78,9 @@ func (r *reducer) learn(hop int, f *Fact) {
 	if h.table && f.Kind == KindTask {
 		h.Type = cmp.Or(h.Type, f.Destination)
 	}
+	if h.MessageID == "" && f.MessageID != "" {
+		h.learned = f.Destination
+	}
 	h.MessageID = cmp.Or(h.MessageID, f.MessageID)
 	if f.MessageID != "" && h.MessageID == f.MessageID {
 		r.byMessage[messageKey{f.Destination, f.MessageID}] = hop
@@ -108,7 +112,7 @@ func (h *hopBuild) adopt(f *Fact) {
 func (r *reducer) hopOfConsumer(f *Fact, depth int) (int, bool) {
 	for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
 		if hop, ok := r.hopOfRecord(other, depth); ok {
-			return r.amongSent(other, hop, f), true
+			return r.furtherOf(r.amongSent(other, hop, f), f), true
 		}
 	}
 	if hop, ok := r.hopOfMessage(f); ok {
@@ -116,13 +120,35 @@ func (r *reducer) hopOfConsumer(f *Fact, depth int) (int, bool) {
 	}
 	for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
 		if hop, ok := r.byOrigin[other]; ok && !other.Span.IsZero() {
-			return hop, true
+			return r.furtherOf(hop, f), true
 		}
 	}
 	if f.Kind == KindTask {
 		return r.hopOfTask(f)
 	}
 	return r.hopByTime(f)
+}
+
+// furtherOf returns the hop, or that of a further message that the same span sent: one span may send several, and tell the
+// ID of none. Who consumes them does.
+func (r *reducer) furtherOf(hop int, f *Fact) int {
+	h := &r.hops[hop]
+	if h.learned == "" || f.MessageID == "" || f.MessageID == h.MessageID || f.Destination != h.learned {
+		return hop
+	}
+	if !h.several && (!f.UniqueMessageID() || len(h.MessageID) < minUniqueID) {
+		// Some number each delivery of one message anew.
+		return hop
+	}
+	if known, ok := r.byMessage[messageKey{f.Destination, f.MessageID}]; ok {
+		return known
+	}
+	further := r.openHop(f)
+	h = &r.hops[hop]
+	r.hops[further].Sends = append([]Send(nil), h.Sends...)
+	r.hops[further].first, r.hops[further].DueAt, r.hops[further].several = h.first, h.DueAt, h.several
+	r.hops[further].learned = f.Destination
+	return further
 }
 
 // hopOfTask finds what a unit of work processes that nobody is seen to have asked for: what its service failed with before
@@ -241,7 +267,16 @@ func (c *Consumer) is(f *Fact) bool {
 	if f.Group != "" && c.named() {
 		return c.Group == f.Group
 	}
-	return c.Service == f.Service
+	return c.Service == f.Service && !c.otherHandler(f)
+}
+
+// otherHandler reports whether the record is of another handler of the same service: consumers of an in-process bus name
+// no groups, and their spans are named for what they do. A name that goes on where the other ends counts attempts.
+func (c *Consumer) otherHandler(f *Fact) bool {
+	if !f.Consumer || f.Group != "" || f.Kind != KindProcess || c.handler == "" {
+		return false
+	}
+	return !strings.HasPrefix(f.Name, c.handler) && !strings.HasPrefix(c.handler, f.Name)
 }
 
 // named reports whether the group's name is one of its own, and not its service's.

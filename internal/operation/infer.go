@@ -135,7 +135,7 @@ func (r *reducer) hopBegunBy(f *Fact) (int, bool) {
 	best, found := 0, false
 	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
-		if h.first > f.At || h.sentBy(f.Service) || !h.canBeginWith(f) {
+		if h.first > f.At || (h.sentBy(f.Service) && !r.sentToItself(h, f)) || !h.canBeginWith(f) {
 			continue
 		}
 		if !found || h.first >= r.hops[best].first {
@@ -143,6 +143,21 @@ func (r *reducer) hopBegunBy(f *Fact) (int, bool) {
 		}
 	}
 	return best, found
+}
+
+// sentToItself reports whether the record was written where a service consumes what it sent to itself over an in-process bus:
+// in the trace of the send, in a span that neither is nor made the send.
+func (r *reducer) sentToItself(h *hopBuild, f *Fact) bool {
+	if f.Span.IsZero() || !r.habits.Processes(f.Service) || r.habits.Sender(h.Destination) != f.Service {
+		return false
+	}
+	for i := range h.Sends {
+		s := &h.Sends[i]
+		if s.Service == f.Service && (s.Trace != f.Trace || s.Span == f.Span || s.Parent == f.Span) {
+			return false
+		}
+	}
+	return true
 }
 
 func (h *hopBuild) sentBy(service string) bool {

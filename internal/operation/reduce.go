@@ -124,6 +124,10 @@ type hopBuild struct {
 	// deadLetter says that the destination is one for messages that were given up, joined that the hop became part of
 	// another one, table that the message is a row of a table.
 	deadLetter, joined, table bool
+	// several says that its span sent several messages. learned is the destination from which one that was consumed told the
+	// message's ID, "" if the sender did.
+	several bool
+	learned string
 	// first is the earliest time any record of this hop states.
 	first int64
 }

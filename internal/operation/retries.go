@@ -33,6 +33,10 @@ func (r *reducer) retries() {
 				break
 			}
 			if r.retryOf(h, p.hop) {
+				if a := r.attempt(p); a.Outcome != OutcomeError {
+					// Who sends a message on to be tried again has failed with it, though its span may not say so.
+					a.Outcome, a.Disposition = OutcomeError, max(a.Disposition, DispositionRetry)
+				}
 				if records == nil {
 					records = r.recordsOfHops()
 				}

@@ -116,6 +116,8 @@ type Consumer struct {
 	// (clock skew) is clamped to 0 and Skewed is set.
 	WaitedNanos int64
 	Skewed      bool
+	// handler is the name of its process spans, where nothing names the group.
+	handler string
 	// waitsSince is since when a message that is to be tried again waits for that, 0 if it does not.
 	waitsSince int64
 }
