@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 
 	"github.com/throughline/throughline/internal/operation"
@@ -44,6 +45,21 @@ type node struct {
 	message messageKey
 	// names are the IDs that records of a trace carry, one for each key; see names.go.
 	names names
+	// link is a hash of the trace that the consuming records of a trace link to, 0 while there is none.
+	link uint64
+}
+
+// fansIn takes note of a link of a consuming record in the trace, and reports whether it leads elsewhere than another one's:
+// a poll is the parent of messages that have nothing to do with each other.
+func (n *node) fansIn(f *operation.Fact) bool {
+	if (f.Kind != operation.KindProcess && f.Kind != operation.KindReceive) || f.LinkTrace.IsZero() || f.LinkTrace == f.Trace {
+		return false
+	}
+	link := binary.LittleEndian.Uint64(f.LinkTrace[:8]) ^ binary.LittleEndian.Uint64(f.LinkTrace[8:]) | 1
+	if n.link == 0 {
+		n.link = link
+	}
+	return n.link != link
 }
 
 // claim says by what a trace or message belongs to an operation; a stronger one overrules.
@@ -154,6 +170,12 @@ func (x *identity) claim(n *node, e *entry, by claim) *entry {
 
 // takeJoined attaches a fact about a message that carries no correlation ID, by its trace, its link or its message ID.
 func (x *identity) takeJoined(f *operation.Fact, t *node) *entry {
+	if t.fansIn(f) && t.claim < claimHard {
+		if owner := t.owner.find(); owner != nil {
+			x.share(t, owner)
+			return x.takeAlone(f, t)
+		}
+	}
 	e, by := x.linked(f), claimLink
 	if e == nil {
 		e, by = x.messaged(f), claimMessage

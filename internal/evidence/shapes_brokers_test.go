@@ -89,6 +89,15 @@ func TestShapeBoto3SQS(t *testing.T) {
 		s.span(in("billing").under(r).to(p), consumer, "orders process", 0.9, 3, of(sqsID, "process"))
 		require.Equal(t, []outcome{completed(once("orders"))}, s.finally())
 	})
+	t.Run("one receive brings messages of two operations", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("shop"), producer, "orders send", 0, 0.1, with(a, attributes{"messaging.message_id": sqsID}))
+		q := s.span(in("shop"), producer, "orders send", 0.2, 0.3, with(a, attributes{"messaging.message_id": sqsOtherID}))
+		r := s.span(in("billing"), consumer, "orders receive", 0.5, 1, with(a, attributes{"messaging.operation": "receive"}))
+		s.span(in("billing").under(r).to(p), consumer, "orders process", 0.9, 3, of(sqsID, "process"))
+		s.span(in("billing").under(r).to(q), consumer, "orders process", 0.9, 4, of(sqsOtherID, "process"))
+		require.Equal(t, []outcome{completed(once("orders")), completed(once("orders"))}, s.finally())
+	})
 	t.Run("the entry's ID within its request is no conversation", func(t *testing.T) {
 		s := newStage(t, scope)
 		for i, id := range []string{sqsID, sqsOtherID} {

@@ -203,6 +203,15 @@ func TestShapeJavaKafka(t *testing.T) {
 		s.span(in("billing").under(last), consumer, "orders-dlt process", 4, 4.1, with(dead, attributes{"messaging.operation": "process", "messaging.kafka.consumer.group": "billing-group-dlt"}))
 		require.Equal(t, "dead_lettered", s.finally()[0].State)
 	})
+	t.Run("receive telemetry: one poll of messages of two operations", func(t *testing.T) {
+		s := newStage(t, scope)
+		p := s.span(in("shop"), producer, "orders publish", 0, 0.1, sent(17))
+		q := s.span(in("shop"), producer, "orders publish", 0.2, 0.3, sent(18))
+		r := s.span(in("billing"), consumer, "orders receive", 1, 1.1, javaKafka("receive", attributes{"messaging.batch.message_count": 2, "messaging.kafka.consumer.group": "billing-group"}))
+		s.span(in("billing").under(r).to(p), consumer, "orders process", 1.2, 1.3, taken(17))
+		s.span(in("billing").under(r).to(q), consumer, "orders process", 1.4, 1.5, taken(18), failed)
+		require.Equal(t, []outcome{completed(once("orders")), ended("failed", "", hop{"orders", "failed", 1, 1})}, s.finally())
+	})
 	t.Run("stable names: a poll with links, a batch listener", func(t *testing.T) {
 		s := newStage(t, scope)
 		send := attributes{"messaging.system": "kafka", "messaging.destination.name": "orders", "messaging.operation.name": "send", "messaging.operation.type": "send", "messaging.destination.partition.id": "2"}
