@@ -16,10 +16,12 @@ type Truth struct {
 // Operation is what really happened in one operation.
 type Operation struct {
 	ID string `json:"op_id"`
-	// Keys are the values by which telemetry names the operation, by a description of where they stand.
-	Keys    map[string]any `json:"keys"`
-	Outcome string         `json:"outcome"`
-	Hops    []Hop          `json:"hops"`
+	// Keys are the values by which telemetry names the operation, by a description of where they stand; TraceIDs are those of
+	// its exported spans.
+	Keys     map[string]any `json:"keys"`
+	TraceIDs []string       `json:"trace_ids"`
+	Outcome  string         `json:"outcome"`
+	Hops     []Hop          `json:"hops"`
 }
 
 // Hop is one queue and consumer group.
