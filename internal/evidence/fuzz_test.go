@@ -42,6 +42,7 @@ func FuzzTraces(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(data)
 	}
+	seedTraces(f)
 	x := extractor(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, u := range []ptrace.Unmarshaler{&ptrace.ProtoUnmarshaler{}, &ptrace.JSONUnmarshaler{}} {
@@ -95,6 +96,7 @@ func FuzzLogs(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(data)
 	}
+	seedLogs(f)
 	x := everything(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, u := range []plog.Unmarshaler{&plog.ProtoUnmarshaler{}, &plog.JSONUnmarshaler{}} {
