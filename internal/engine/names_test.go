@@ -66,6 +66,15 @@ func TestATraceThatContradictsItselfNamesNothing(t *testing.T) {
 	})
 }
 
+func TestWhatAnotherTraceJoinedOutlivesAContradiction(t *testing.T) {
+	values := []string{"order-1", "order-2", "corr-1", "task-1"}
+	inAnyOrder(t, []operation.Fact{
+		said(1, 1, 0, "order-1"), said(2, 1, 1, "corr-1"), said(3, 1, 0, "order-2"), said(4, 2, 1, "corr-1"), said(5, 2, 2, "task-1"),
+	}, func(e *Engine) {
+		require.Equal(t, map[string][]string{"order-1": {"order-1"}, "order-2": {"order-2"}, "corr-1": {"corr-1", "task-1"}}, groups(t, e, values))
+	})
+}
+
 func TestOneKeyWithTwoValuesNeverJoins(t *testing.T) {
 	inAnyOrder(t, []operation.Fact{said(1, 1, 0, "order-1"), said(2, 1, 0, "order-2")}, func(e *Engine) {
 		require.Equal(t, 2, e.Stats().Operations)
@@ -119,8 +128,9 @@ func TestNamesDoNotDependOnTheOrder(t *testing.T) {
 
 func TestNamesAreBounded(t *testing.T) {
 	e := newEngine(t, nil)
-	for i := range 200 {
-		apply(e, 1, said(i+1, 1, uint8(i), "id-"+string(rune('A'+i))))
+	const keys = 3 * maxIDs
+	for i := range keys {
+		apply(e, 1, said(i+1, 1, uint8(i), fmt.Sprint("id-", i)))
 	}
 	for id, n := range e.identity.ids {
 		require.LessOrEqual(t, len(n.find().ids), maxIDs, id)
@@ -134,6 +144,6 @@ func TestNamesAreBounded(t *testing.T) {
 			facts += snapshot.View.Facts
 		}
 	}
-	require.Equal(t, 200, facts)
+	require.Equal(t, keys, facts)
 	requireSound(t, e)
 }

@@ -174,6 +174,7 @@ func TestCelery(t *testing.T) {
 			run("RETRY", map[string]any{"celery.retries": 2, "celery.eta": "2026-11-21T03:23:27.882702+00:00"}), nil, again,
 		},
 		{"failure", scope, "run/shop.charge", ptrace.SpanKindConsumer, run("FAILURE", nil), status(errorCode, "gateway timeout"), gone},
+		{"failure without a status", scope, "run/shop.charge", ptrace.SpanKindConsumer, run("FAILURE", nil), nil, ran(operation.OutcomeError, operation.DispositionUnknown)},
 		{"rejected", scope, "run/shop.charge", ptrace.SpanKindConsumer, run("REJECTED", nil), nil, ran(operation.OutcomeError, operation.DispositionRejected)},
 		{"revoked", scope, "run/shop.charge", ptrace.SpanKindConsumer, run("REVOKED", nil), nil, ran(operation.OutcomeError, operation.DispositionFinal)},
 		{"ignored", scope, "run/shop.charge", ptrace.SpanKindConsumer, run("IGNORED", nil), nil, ran(operation.OutcomeOK, operation.DispositionComplete)},
@@ -323,6 +324,28 @@ func TestBullMQ(t *testing.T) {
 	for _, word := range []string{"addBulk", "addFlow", "addBulkJobs"} {
 		facts := read(t, "storefront", oneSpan(ptrace.SpanKindProducer, map[string]any{"bullmq.queue.name": "payments", "bullmq.queue.operation": word}))
 		require.Equal(t, operation.Fact{Kind: operation.KindSend, System: "bullmq", Destination: "payments"}, withoutOrigin(facts[0]), word)
+	}
+}
+
+// TestWordsOfOperations: they count whatever the kind of the span, under each name of the attribute.
+func TestWordsOfOperations(t *testing.T) {
+	local := func(s ptrace.Span) { s.SetParentSpanID(pcommon.SpanID{9}) }
+	for kind, words := range map[operation.Kind][]string{
+		operation.KindSend: {
+			"send", "create", "publish", "enqueue", "add", "addBulk", "addFlow", "addNode", "addJob", "addBulkJobs", "apply_async",
+		},
+		operation.KindReceive: {"receive", "poll"},
+		operation.KindProcess: {"process", "deliver", "consume", "run"},
+		operation.KindSettle: {
+			"settle", "ack", "nack", "reject", "complete", "abandon", "dead_letter", "defer", "fail", "delay", "retry",
+		},
+	} {
+		for _, word := range words {
+			for _, key := range names[fieldOperation] {
+				facts := read(t, "x", oneSpan(ptrace.SpanKindInternal, map[string]any{key: word, "messaging.destination.name": "q"}, local))
+				require.Equal(t, kind.String(), facts[0].Kind.String(), "%s=%s", key, word)
+			}
+		}
 	}
 }
 

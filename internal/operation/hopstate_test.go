@@ -30,6 +30,10 @@ func TestDueTimes(t *testing.T) {
 			hops: waiting, now: 61, state: StateStuck, reason: StuckWaiting, since: 1,
 		},
 		{
+			name: "a line speaks of the nearest send, not of the last", now: 62, state: StateStuck, reason: StuckWaiting, since: 2,
+			facts: []Fact{send(1, "orders", 1, 1.1), send(2, "mails", 2, 2.1), line("api", 1.2)}, hops: []string{"orders: waiting, 1 sent", "mails: waiting, 1 sent"},
+		},
+		{
 			name: "a line speaks of the nearest send", now: 61, state: StateStuck, reason: StuckWaiting, since: 1,
 			facts: []Fact{send(1, "orders", 1, 1.1), send(2, "mails", 2, 2.1), line("api", 2.2)}, hops: []string{"orders: waiting, 1 sent", "mails: waiting, 1 sent"},
 		},
@@ -196,10 +200,11 @@ func TestPresumptions(t *testing.T) {
 		reason StuckReason
 		hop    int
 	}{
-		"a message that waits": {[]Fact{send(5, "mails", 3, 3.1)}, StateStuck, StuckWaiting, 1},
-		"a failure":            {[]Fact{send(5, "mails", 3, 3.1), failed(process(6, 5, "mails", "mailer", 4, 5))}, StateFailed, StuckNone, 1},
-		"a success":            {[]Fact{send(5, "mails", 3, 3.1), process(6, 5, "mails", "mailer", 4, 5)}, StateUnknown, StuckTelemetryGap, 0},
-		"a dead letter":        {[]Fact{send(5, "mails.dlq", 0.5, 0.6)}, StateDeadLettered, StuckNone, 0},
+		"a message that waits":  {[]Fact{send(5, "mails", 3, 3.1)}, StateStuck, StuckWaiting, 1},
+		"one that waited first": {[]Fact{send(5, "mails", 0.5, 0.6)}, StateStuck, StuckWaiting, 0},
+		"a failure":             {[]Fact{send(5, "mails", 3, 3.1), failed(process(6, 5, "mails", "mailer", 4, 5))}, StateFailed, StuckNone, 1},
+		"a success":             {[]Fact{send(5, "mails", 3, 3.1), process(6, 5, "mails", "mailer", 4, 5)}, StateUnknown, StuckTelemetryGap, 0},
+		"a dead letter":         {[]Fact{send(5, "mails.dlq", 0.5, 0.6)}, StateDeadLettered, StuckNone, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := view(append([]Fact{send(1, "orders", 1, 1.1)}, tc.other...)...)

@@ -22,6 +22,11 @@ func TestMessagesThatComeTwiceWhereOneIsUsual(t *testing.T) {
 			hops:  []string{"mails: done, 1 sent | mailer: ok", "mails receipt: done, 1 sent | mailer: ok"},
 		},
 		{
+			name: "of another type before, and this one is usual once", habits: &knowing{once: "mailsreceipt"}, now: 16, state: StateCompleted,
+			facts: append(sentTwice("m1", "")[:2], typed(send(3, "mails", 4, 4.1), "receipt"), process(4, 3, "mails", "mailer", 5, 6)),
+			hops:  []string{"mails: done, 1 sent | mailer: ok", "mails receipt: done, 1 sent | mailer: ok"},
+		},
+		{
 			name: "the second is not done", facts: sentTwice("m1", "m2")[:3], habits: once, now: 16, next: 64,
 			hops: []string{"mails: done, 1 sent | mailer: ok", "mails: waiting, 1 sent"},
 		},

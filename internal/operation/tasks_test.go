@@ -131,6 +131,16 @@ func TestTasks(t *testing.T) {
 			hops:  []string{"ship: done, 0 sent | poller: ok, ok"},
 		},
 		{
+			name: "another task ID is another task", now: 38, state: StateFailed, since: 8,
+			facts: []Fact{record(KindLog, "api", 0, 1), message(failed(task(5, "poller", "ship", 4, 8)), "41"), message(task(6, "poller", "ship", 7, 9), "42")},
+			hops:  []string{"ship: failed, 0 sent | poller: failed", "ship: done, 0 sent | poller: ok"},
+		},
+		{
+			name: "another service has a task of its own", now: 38, state: StateFailed, since: 8,
+			facts: []Fact{record(KindLog, "api", 0, 1), failed(task(5, "poller", "ship", 4, 8)), task(6, "other", "ship", 7, 9)},
+			hops:  []string{"ship: failed, 0 sent | poller: failed", "ship: done, 0 sent | other: ok"},
+		},
+		{
 			name: "a task of the trace that began the operation is work", now: 15, state: StateCompleted,
 			facts: []Fact{send(1, "orders", 1, 1.1), process(2, 1, "orders", "worker", 2, 3), inTrace(task(5, "poller", "ship", 4, 5), 1)},
 			hops:  []string{"orders: done, 1 sent | worker: ok"},
