@@ -113,8 +113,9 @@ type ingester struct {
 	assigned  []engine.Assignment
 }
 
-func newIngester(tb testing.TB) *ingester {
-	x, err := evidence.NewExtractor(evidence.Config{CorrelationKeys: evidence.DefaultCorrelationKeys()})
+// newIngester takes further keys before the usual ones.
+func newIngester(tb testing.TB, keys ...string) *ingester {
+	x, err := evidence.NewExtractor(evidence.Config{CorrelationKeys: append(keys, evidence.DefaultCorrelationKeys()...)})
 	require.NoError(tb, err)
 	settings := engine.DefaultSettings()
 	settings.MaxOperations = batches * perBatch / 2
