@@ -143,7 +143,10 @@ func (b *Book) reroute(e *entry, routing Routing, now time.Time) {
 	if e.alert.Routing == routing {
 		return
 	}
-	e.former = slices.DeleteFunc(e.former, func(f former) bool { return f.Routing == routing })
+	same := func(f former) bool { return f.Routing == routing }
+	// What the backend held under this routing before, it may hold still: nobody tells it the end while the routing is the present one.
+	held := slices.ContainsFunc(e.former, same)
+	e.former = slices.DeleteFunc(e.former, same)
 	if e.handed {
 		e.former = append(e.former, former{Former: Former{Routing: e.alert.Routing, EndsAt: now}})
 	}
@@ -151,7 +154,7 @@ func (b *Book) reroute(e *entry, routing Routing, now time.Time) {
 		e.former = slices.Delete(e.former, 0, 1)
 		b.stats.Overflow++
 	}
-	e.handed = false
+	e.handed = held
 }
 
 // Changed returns those of the named alerts that the backend has not acknowledged as they now are.

@@ -154,6 +154,19 @@ func TestFormerRoutings(t *testing.T) {
 	})
 }
 
+// A severity that came back and left again before anything could be told is still what the backend holds an alert under.
+func TestARoutingThatCameBackIsEndedAgain(t *testing.T) {
+	book := newBook(t, nil)
+	book.Put(firing("a", 1, operation.SeverityWarning), start)
+	require.Len(t, book.Changed([]string{"a"}, start), 1, "the backend holds a warning")
+	book.Put(firing("a", 2, operation.SeverityInfo), start)
+	book.Put(firing("a", 3, operation.SeverityWarning), start)
+	book.Put(firing("a", 4, operation.SeverityInfo), start)
+	alerts := book.Changed([]string{"a"}, start)
+	require.Len(t, alerts, 1)
+	require.Equal(t, []Former{{Routing: Routing{Severity: operation.SeverityWarning}, EndsAt: start}}, alerts[0].Former)
+}
+
 func TestBookBounds(t *testing.T) {
 	book := newBook(t, func(s *Settings) { s.MaxAlerts = 2 })
 	require.Equal(t, OutcomeTaken, book.Put(firing("a", 1, operation.SeverityError), start))
