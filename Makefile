@@ -36,6 +36,10 @@ test: ## Run every test that needs Go alone, with the race detector
 e2e: build $(BIN)/jaeger $(BIN)/alertmanager ## Run the built binary against a real Jaeger and a real Alertmanager
 	$(GO) test -tags e2e -count=1 -v -timeout 30m ./test/e2e/...
 
+.PHONY: conformance
+conformance: ## Replay recorded telemetry of real applications and show verdicts, hops and alarms beside the truth
+	$(GO) test -count=1 -v -run 'TestOrders|TestTrueTime|TestHops|TestDamage' ./test/conformance | grep -vE '^(=== | *--- PASS)'
+
 .PHONY: generate
 generate: ## Write all generated code again: component metadata and the collector's main
 	@for dir in $(COMPONENTS); do echo "mdatagen $$dir" && (cd $$dir && $(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod mdatagen metadata.yaml); done

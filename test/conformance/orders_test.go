@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,12 +93,15 @@ func TestOrders(t *testing.T) {
 		require.Contains(t, []string{"unknown/telemetry_gap", "in_progress"}, e.verdict, "%s %s: an exception claims nothing", e.recording, e.operation)
 		require.NotEmpty(t, e.lacks)
 	}
+	var table strings.Builder
 	for _, name := range recordings(t) {
+		fmt.Fprintf(&table, "\n%s:", name)
 		t.Run(name, func(t *testing.T) {
 			r := load(t, name)
 			for _, way := range ways {
 				t.Run(way.String(), func(t *testing.T) {
 					report := judge(t, r, way.send(t))
+					fmt.Fprintf(&table, " %s %d/%d", way, report.Matrix.Right(), report.Matrix.Total())
 					t.Logf("%s, %s: %s", name, way, report.Summary())
 					require.Equal(t, len(r.Truth.Operations), report.Matrix.Total())
 					require.Zero(t, report.FalseAlarms)
@@ -109,6 +113,7 @@ func TestOrders(t *testing.T) {
 			}
 		})
 	}
+	t.Log("operations judged right", table.String())
 }
 
 // TestExceptionsAreNeeded: what is judged right now is no exception any more.

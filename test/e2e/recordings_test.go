@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,58 +16,72 @@ import (
 )
 
 const (
+	recordingsDir = "../conformance/testdata"
 	// replayConfig is the one configuration for all recordings.
 	replayConfig = "../replay/config.yaml"
 	// quietTime is how long no verdict may change before they are compared: longer than the grace for late telemetry.
 	quietTime    = 4 * time.Second
 	replayBudget = 90 * time.Second
+	// liveQuiet is longer than the longest threshold for what is still on its way at the end of a live replay.
+	liveQuiet  = 20 * time.Second
+	liveBudget = 4 * time.Minute
+	// atOnce is how many collectors run side by side.
+	atOnce = 3
 )
 
-// TestRecordings replays telemetry of real applications, in the order in which it arrived and in others, to collectors
-// that know nothing yet. How many operations they judge right must not become fewer.
+// TestRecordings replays telemetry of real applications over the network, in the order in which it arrived, each to a
+// collector that knows nothing yet. The conformance suite has the other orders.
 func TestRecordings(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		// right is how many of the operations are judged right.
-		right int
-	}{{"node-amqplib", 138}, {"go-kotel", 121}} {
-		t.Run(tc.name, func(t *testing.T) {
-			recording, err := replay.Load(filepath.Join("../conformance/testdata", tc.name))
+	t.Parallel()
+	entries, err := os.ReadDir(recordingsDir)
+	require.NoError(t, err)
+	require.NotEmpty(t, entries)
+	turns := make(chan struct{}, atOnce)
+	for _, entry := range entries {
+		t.Run(entry.Name(), func(t *testing.T) {
+			t.Parallel()
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			recording, err := replay.Load(filepath.Join(recordingsDir, entry.Name()))
 			require.NoError(t, err)
-			verdicts := map[replay.Order]map[string]string{}
-			for _, order := range []replay.Order{replay.OrderArrival, replay.OrderReversed} {
-				t.Run(string(order), func(t *testing.T) { verdicts[order] = replayOnce(t, recording, order, tc.right) })
-			}
-			require.Equal(t, verdicts[replay.OrderArrival], verdicts[replay.OrderReversed], "the order of arrival changed verdicts")
+			ctx, cancel := context.WithTimeout(t.Context(), replayBudget)
+			defer cancel()
+			s := start(t, setup{overlays: []string{replayConfig}})
+			require.NoError(t, replay.Send(ctx, "http://"+s.collector.OTLPHTTP, recording.Requests, 0))
+			judged := s.requireTruth(t, ctx, recording, quietTime)
+			s.checkShapes(t, judged)
+			s.checkHealthy(t)
 		})
 	}
 }
 
-// replayOnce returns the verdicts by the operations' IDs.
-func replayOnce(t *testing.T, recording *replay.Recording, order replay.Order, right int) map[string]string {
-	t.Helper()
-	s := start(t, setup{overlays: []string{replayConfig}})
-	ctx, cancel := context.WithTimeout(t.Context(), replayBudget)
+// TestLive replays one recording as if its applications ran now, in the time they took.
+func TestLive(t *testing.T) {
+	t.Parallel()
+	recording, err := replay.Load(filepath.Join(recordingsDir, "node-amqplib"))
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), liveBudget)
 	defer cancel()
-	requests, err := replay.Arrange(recording.Requests, order, 0)
+	s := start(t, setup{overlays: []string{replayConfig}})
+	requests, err := replay.Shift(recording.Requests, time.Since(recording.Requests[0].At))
 	require.NoError(t, err)
-	require.NoError(t, replay.Send(ctx, "http://"+s.collector.OTLPHTTP, requests, 0))
-	judged, err := replay.Settled(ctx, s.api, quietTime)
-	require.NoError(t, err)
+	require.NoError(t, replay.Send(ctx, "http://"+s.collector.OTLPHTTP, requests, 1))
+	s.requireTruth(t, ctx, recording, liveQuiet)
+	// It takes longer than evidence is kept that belongs to no operation, such as what services log when they start.
+	s.checkHealthy(t, "no_operation")
+}
 
+// requireTruth waits for the last verdict and compares all of them with what happened.
+func (s *stand) requireTruth(t *testing.T, ctx context.Context, recording *replay.Recording, quiet time.Duration) []verdict.Operation {
+	t.Helper()
+	judged, err := replay.Settled(ctx, s.api, quiet)
+	require.NoError(t, err)
 	report, err := replay.Compare(&recording.Truth, judged)
 	require.NoError(t, err)
-	t.Logf("%s in the order %s: %s%s", recording.Name, order, report.Summary(), report.List())
-	require.GreaterOrEqual(t, report.Matrix.Right(), right, "operations judged right")
-	require.Empty(t, report.Extra, "operations that did not take place")
-	s.checkShapes(t, judged)
-	s.checkHealthy(t)
-
-	verdicts := map[string]string{}
-	for i := range judged {
-		verdicts[judged[i].ID] = judged[i].Verdict()
-	}
-	return verdicts
+	t.Logf("%s: %s", recording.Name, report.Summary())
+	require.Empty(t, report.Differences, "%s", report.List())
+	require.Zero(t, report.FalseAlarms)
+	return judged
 }
 
 // checkShapes checks that Jaeger has the derived trace of every final operation, one tree without warnings.
