@@ -114,6 +114,7 @@ func annotations(i *incident.Incident) map[string]string {
 	put(a, LabelOwner, i.Owner)
 	put(a, "runbook_url", i.Runbook)
 	put(a, "first_failing_hop", hopText(i.Hop))
+	put(a, "dead_letter_destination", i.Hop.DeadLetter)
 	put(a, "operations", operationsText(i.Operations))
 	if i.FirstSeen != 0 {
 		a["first_seen"] = moment(i.FirstSeen, 0).Format(time.RFC3339)

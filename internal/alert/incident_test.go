@@ -66,6 +66,25 @@ func TestLabelsStayTheSameWhileAnIncidentLasts(t *testing.T) {
 	require.Empty(t, after.GeneratorURL)
 }
 
+func TestAlertOfDeadLetters(t *testing.T) {
+	e := event()
+	e.Incident.Kind, e.Incident.Hop.DeadLetter = operation.StateDeadLettered, "orders.dlq"
+	a := Framing{}.Of(&e)
+	require.Equal(t, "AsyncOperationsDeadLettered", a.Name)
+	require.Equal(t, map[string]string{
+		"incident_id": "abc", "operation": "fulfil", "kind": "dead_lettered", "destination": "orders", "consumer_group": "packers", "error_type": "Timeout",
+	}, a.Labels, "where messages went is known of few and no label")
+	require.Equal(t, "orders.dlq", a.Annotations["dead_letter_destination"])
+	require.Equal(t, `2 operations of "fulfil" dead_lettered at "orders", consumer group "packers", error "Timeout", sent to "orders.dlq"`,
+		a.Annotations["summary"])
+
+	e.Kind, e.Cause, e.Incident.State = incident.EventResolved, incident.CauseQuiet, incident.StateResolved
+	resolved := Framing{}.Of(&e)
+	require.Equal(t, a.Name, resolved.Name)
+	require.Equal(t, a.Labels, resolved.Labels)
+	require.Equal(t, StatusResolved, resolved.Status)
+}
+
 func TestStuckIncidentsHaveAReason(t *testing.T) {
 	e := event()
 	e.Incident.Kind, e.Incident.Reason, e.Incident.ErrorType = operation.StateStuck, operation.StuckWaiting, ""

@@ -27,6 +27,8 @@ type attemptJSON struct {
 	StartedAt  timestamp `json:"started_at"`
 	EndedAt    timestamp `json:"ended_at"`
 	Outcome    string    `json:"outcome"`
+	// Disposition says what became of the message, if a record says so.
+	Disposition *string `json:"disposition"`
 	// Inferred says that no record of the attempt exists, but what it did later does.
 	Inferred bool `json:"inferred"`
 	// Destination is the name the consumer knows the destination by, if it is another one.
@@ -75,7 +77,7 @@ func (b *builder) attempt(a *operation.Attempt) attemptJSON {
 	return attemptJSON{
 		originJSON: b.origin(&a.Origin),
 		ReceivedAt: timestamp(a.ReceivedAt), StartedAt: timestamp(a.StartedAt), EndedAt: timestamp(a.EndedAt),
-		Outcome: outcomeNames[a.Outcome], Inferred: a.Inferred, Destination: optional(a.Destination),
+		Outcome: outcomeNames[a.Outcome], Disposition: optional(a.Disposition.String()), Inferred: a.Inferred, Destination: optional(a.Destination),
 		Error: b.error(a.Error), Notes: cut(b, a.Notes, b.note),
 	}
 }

@@ -11,7 +11,7 @@ type HealthQuery struct {
 	// Namespace is "" for any.
 	Namespace string
 	Name      string
-	// FailedSince is the earliest update of a failed operation that counts, in nanoseconds since 1970.
+	// FailedSince is the earliest update of a failed or dead-lettered operation that counts, in nanoseconds since 1970.
 	FailedSince int64
 }
 
@@ -19,10 +19,10 @@ type HealthQuery struct {
 type Health struct {
 	// Seen says that there is an operation with that name, however it ended.
 	Seen bool
-	// Stuck are those that are stuck now, Failed those that failed since HealthQuery.FailedSince, and InProgress those
-	// that are open and within their thresholds.
+	// Stuck are those that are stuck now, Failed those that failed or were dead-lettered since HealthQuery.FailedSince, and
+	// InProgress those that are open and within their thresholds.
 	Stuck, Failed, InProgress int
-	// Samples are some of the stuck and failed ones, at most MaxHealthSamples.
+	// Samples are some of the stuck, failed and dead-lettered ones, at most MaxHealthSamples.
 	Samples []Summary
 }
 

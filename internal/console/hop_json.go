@@ -6,7 +6,9 @@ type hopJSON struct {
 	System      string         `json:"system"`
 	Destination string         `json:"destination"`
 	MessageID   *string        `json:"message_id"`
+	Type        *string        `json:"type"`
 	State       string         `json:"state"`
+	DueAt       timestamp      `json:"due_at"`
 	Wait        *float64       `json:"wait_seconds"`
 	Producer    *producerJSON  `json:"producer"`
 	Consumers   []consumerJSON `json:"consumers"`
@@ -49,10 +51,10 @@ type errorJSON struct {
 }
 
 func (b *builder) hop(h *operation.Hop) hopJSON {
-	b.charge(h.System, h.Destination, h.MessageID)
+	b.charge(h.System, h.Destination, h.MessageID, h.Type)
 	j := hopJSON{
-		System: h.System, Destination: h.Destination, MessageID: optional(h.MessageID),
-		State: h.State.String(), Wait: seconds(b.wait(h)), Sends: len(h.Sends),
+		System: h.System, Destination: h.Destination, MessageID: optional(h.MessageID), Type: optional(h.Type),
+		State: h.State.String(), DueAt: timestamp(h.DueAt), Wait: seconds(b.wait(h)), Sends: len(h.Sends),
 	}
 	if len(h.Sends) > 0 {
 		j.Producer = b.producer(&h.Sends[0])
@@ -64,7 +66,8 @@ func (b *builder) hop(h *operation.Hop) hopJSON {
 	return j
 }
 
-// wait is the time from sending to the first sign of consumption, or until the operation ended, or until now; -1 if unknown.
+// wait is the time from sending, or from the due time, to the first sign of consumption, or until the operation ended, or
+// until now; -1 if unknown.
 func (b *builder) wait(h *operation.Hop) int64 {
 	wait := int64(-1)
 	for i := range h.Consumers {
@@ -73,7 +76,7 @@ func (b *builder) wait(h *operation.Hop) int64 {
 		}
 	}
 	if len(h.Consumers) == 0 && h.SentAt() != 0 {
-		wait = max(0, b.end()-h.SentAt())
+		wait = max(0, b.end()-max(h.SentAt(), h.DueAt))
 	}
 	return wait
 }

@@ -52,6 +52,7 @@ type incidentHopJSON struct {
 	Group       *string `json:"group"`
 	Service     *string `json:"service"`
 	Producer    *string `json:"producer"`
+	DeadLetter  *string `json:"dead_letter_destination"`
 }
 
 // incidentOneJSON is one of the operations.
@@ -79,6 +80,7 @@ func (b *builder) incident(i *incident.Incident) incidentJSON {
 		j.Hop = &incidentHopJSON{
 			Index: h.Index, System: h.System, Destination: h.Destination,
 			Group: optional(h.Group), Service: optional(h.Service), Producer: optional(h.Producer),
+			DeadLetter: optional(h.DeadLetter),
 		}
 	}
 	j.Operations = cut(b, i.Operations, func(s *incident.Sample) incidentOneJSON {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/throughline/throughline/internal/deadletter"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -54,11 +55,13 @@ type thresholdJSON struct {
 	Source  string   `json:"source"`
 }
 
-// decisionJSON is the hop, and the consumer group of it, that made the verdict.
+// decisionJSON is the hop, and the consumer group of it, that made the verdict; of a message that was given up, also the
+// dead-letter destination it is known to be in.
 type decisionJSON struct {
 	Hop         *int      `json:"hop"`
 	Destination *string   `json:"destination"`
 	Group       *string   `json:"group"`
+	DeadLetter  *string   `json:"dead_letter_destination"`
 	Since       timestamp `json:"since"`
 }
 
@@ -153,13 +156,17 @@ func decision(r *Record) *decisionJSON {
 		return nil
 	}
 	d := decisionJSON{Since: timestamp(v.Since)}
-	if v.Hop < 0 || v.Hop >= len(r.View.Hops) {
+	at := deadletter.Deciding(r.View, v)
+	if at.Hop < 0 {
 		return &d
 	}
-	h := &r.View.Hops[v.Hop]
-	d.Hop, d.Destination = &v.Hop, optional(h.Destination)
-	if v.Consumer >= 0 && v.Consumer < len(h.Consumers) {
-		d.Group = optional(h.Consumers[v.Consumer].Group)
+	h := &r.View.Hops[at.Hop]
+	d.Hop, d.Destination = &at.Hop, optional(h.Destination)
+	if at.Consumer >= 0 {
+		d.Group = optional(h.Consumers[at.Consumer].Group)
+	}
+	if v.State == operation.StateDeadLettered {
+		d.DeadLetter = optional(deadletter.Destination(r.View, at))
 	}
 	return &d
 }

@@ -52,6 +52,7 @@ func (w writer) hop(h incident.Hop) {
 	w.text(attrHopGroup, h.Group)
 	w.text(attrHopService, h.Service)
 	w.text(attrHopProducer, h.Producer)
+	w.text(attrHopDeadLetter, h.DeadLetter)
 }
 
 // exception writes a sample error; its type is written even when empty, because it says that there is one.

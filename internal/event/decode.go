@@ -273,6 +273,7 @@ func (r *reader) hop() incident.Hop {
 	return incident.Hop{
 		Index: int(r.count(attrHopIndex)), System: r.text(attrHopSystem), Destination: r.text(attrHopDestination),
 		Group: r.text(attrHopGroup), Service: r.text(attrHopService), Producer: r.text(attrHopProducer),
+		DeadLetter: r.text(attrHopDeadLetter),
 	}
 }
 

@@ -37,12 +37,16 @@ func drawEvent(t *rapid.T) incident.Event {
 	}
 	if rapid.Bool().Draw(t, "failed") {
 		i.Kind, i.Reason, i.ErrorType = operation.StateFailed, operation.StuckNone, text.Draw(t, "error type")
+		if rapid.Bool().Draw(t, "dead-lettered") {
+			i.Kind = operation.StateDeadLettered
+		}
 		i.Error = &operation.Error{Type: i.ErrorType, Message: text.Draw(t, "message"), Stack: text.Draw(t, "stack"), At: at.Draw(t, "error at")}
 	}
 	if rapid.Bool().Draw(t, "hop") {
 		i.Hop = incident.Hop{
 			Index: rapid.IntRange(0, 99).Draw(t, "index"), System: text.Draw(t, "system"), Destination: text.Draw(t, "hop destination"),
 			Group: text.Draw(t, "hop group"), Service: text.Draw(t, "service"), Producer: text.Draw(t, "producer"),
+			DeadLetter: text.Draw(t, "dead letter"),
 		}
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "operations") {

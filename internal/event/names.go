@@ -93,6 +93,7 @@ const (
 	attrHopGroup       = "async.hop.group"
 	attrHopService     = "async.hop.service"
 	attrHopProducer    = "async.hop.producer"
+	attrHopDeadLetter  = "async.hop.dead_letter_destination"
 )
 
 // New returns logs that are ready to take events in the returned slice; version is that of the collector.

@@ -23,9 +23,9 @@ type Operation struct {
 	IncidentID string
 }
 
-// AppendTo appends the events that follow from the change and returns how many: an operation that got stuck, failed or was dead-lettered, or
-// otherwise than before; one that was and is so no more; one whose message turns out to have been processed twice. A
-// completion is no event, and neither is that an operation left memory.
+// AppendTo appends the events that follow from the change and returns how many: an operation that got stuck, failed or
+// was dead-lettered, or otherwise than before; one that was and is so no more; one whose message turns out to have been
+// processed twice. A completion is no event, and neither is that an operation left memory.
 func (o Operation) AppendTo(records plog.LogRecordSlice) int {
 	before := records.Len()
 	if name := o.name(); name != "" {
@@ -133,11 +133,15 @@ func (o Operation) summary(name string) string {
 	if c.Verdict.Reason != operation.StuckNone {
 		what += " (" + c.Verdict.Reason.String() + ")"
 	}
-	if hop := incident.HopOf(c); hop.Destination != "" {
+	hop := incident.HopOf(c)
+	if hop.Destination != "" {
 		what += fmt.Sprintf(" at %q", hop.Destination)
 	}
 	if c.Verdict.Since != 0 {
 		what += " since " + time.Unix(0, c.Verdict.Since).UTC().Format(time.RFC3339)
+	}
+	if hop.DeadLetter != "" && hop.DeadLetter != hop.Destination {
+		what += fmt.Sprintf(", sent to %q", hop.DeadLetter)
 	}
 	return who + " " + what
 }

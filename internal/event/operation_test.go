@@ -114,6 +114,46 @@ func TestAttributesOfAStuckOperation(t *testing.T) {
 	}, record.Attributes().AsRaw())
 }
 
+// deadLetter is a change by which the consumer sent its message to a dead-letter queue.
+func deadLetter() *operation.Change {
+	v := stuckView()
+	group := &v.Hops[0].Consumers[0]
+	v.Hops[0].State, group.State = operation.HopDeadLettered, operation.HopDeadLettered
+	group.Attempts[0].Span, group.Attempts[0].Disposition = operation.SpanID{5}, operation.DispositionDeadLetter
+	v.Hops = append(v.Hops, operation.Hop{
+		Destination: "orders.dlq", State: operation.HopDeadLettered,
+		Sends: []operation.Send{{Origin: operation.Origin{Service: "warehouse", Parent: operation.SpanID{5}}}},
+	})
+	verdict := operation.Verdict{State: operation.StateDeadLettered, Hop: 1, Consumer: -1, Since: 1_000_000_000}
+	return &operation.Change{View: v, Before: fresh, Verdict: verdict, Revision: 1, At: 2_000_000_000}
+}
+
+func TestAttributesOfADeadLetter(t *testing.T) {
+	_, records := New("")
+	require.Equal(t, 1, Operation{Change: deadLetter()}.AppendTo(records))
+	record := records.At(0)
+	require.Equal(t, NameDeadLettered, record.EventName())
+	require.Equal(t, plog.SeverityNumberError, record.SeverityNumber())
+	require.Equal(t, `operation "order-42" (orders) dead_lettered at "orders" since 1970-01-01T00:00:01Z, sent to "orders.dlq"`, record.Body().Str())
+	attributes := record.Attributes().AsRaw()
+	for name, want := range map[string]any{
+		"async.operation.state": "dead_lettered", "async.operation.previous.state": "in_progress",
+		"messaging.destination.name": "orders", "messaging.consumer.group.name": "packers", "error.type": "Timeout",
+		"async.hop.index": int64(0), "async.hop.destination": "orders", "async.hop.group": "packers", "async.hop.service": "warehouse",
+		"async.hop.producer": "shop", "async.hop.dead_letter_destination": "orders.dlq",
+		"exception.type": "Timeout", "exception.message": "no answer", "exception.stacktrace": "at main",
+	} {
+		require.Equal(t, want, attributes[name], name)
+	}
+
+	c := deadLetter()
+	c.Before, c.Verdict = c.Verdict, completed
+	require.Equal(t, 1, Operation{Change: c}.AppendTo(records))
+	require.Equal(t, NameRecovered, records.At(1).EventName())
+	require.Equal(t, plog.SeverityNumberInfo, records.At(1).SeverityNumber())
+	require.Equal(t, `operation "order-42" (orders) recovered from dead_lettered: completed`, records.At(1).Body().Str())
+}
+
 // TestEveryAttributeIsDocumented keeps docs/events.md true.
 func TestEveryAttributeIsDocumented(t *testing.T) {
 	document, err := os.ReadFile("../../docs/events.md")
@@ -126,6 +166,7 @@ func TestEveryAttributeIsDocumented(t *testing.T) {
 	stuckRecord(t).MoveTo(records.AppendEmpty())
 	c := operation.Change{View: stuckView(), Before: processing, Verdict: failed}
 	require.Equal(t, 1, Operation{Change: &c}.AppendTo(records))
+	require.Equal(t, 1, Operation{Change: deadLetter()}.AppendTo(records))
 	for _, record := range records.All() {
 		for name := range record.Attributes().All() {
 			require.Contains(t, string(document), "| `"+name+"` |", "attribute of %s", record.EventName())

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/throughline/throughline/internal/deadletter"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -21,10 +22,13 @@ type Hop struct {
 	System, Destination string
 	// Group and Service are the consuming side, Producer is the service that sent; "" while unknown.
 	Group, Service, Producer string
+	// DeadLetter is the dead-letter destination in which the message is known to be, "" if none is.
+	DeadLetter string
 }
 
 // HopOf returns the first failing hop of a change: the one that decides the verdict, or, where the operation as a whole
-// was judged, the first one that is not done.
+// was judged, the first one that is not done. For a message in a dead-letter destination it is the hop it was given up on,
+// if that is known.
 func HopOf(c *operation.Change) Hop {
 	index, consumer := blame(c)
 	if index < 0 {
@@ -35,16 +39,19 @@ func HopOf(c *operation.Change) Hop {
 	if len(h.Sends) > 0 {
 		hop.Producer = clip(h.Sends[0].Service, maxName)
 	}
-	if consumer >= 0 && consumer < len(h.Consumers) {
+	if consumer >= 0 {
 		hop.Group = clip(h.Consumers[consumer].Group, maxName)
 		hop.Service = clip(h.Consumers[consumer].Service, maxName)
+	}
+	if c.Verdict.State == operation.StateDeadLettered {
+		hop.DeadLetter = clip(deadletter.Destination(c.View, deadletter.Place{Hop: index, Consumer: consumer}), maxName)
 	}
 	return hop
 }
 
 func blame(c *operation.Change) (hop, consumer int) {
-	if c.Verdict.Hop >= 0 && c.Verdict.Hop < len(c.View.Hops) {
-		return c.Verdict.Hop, c.Verdict.Consumer
+	if at := deadletter.Deciding(c.View, &c.Verdict); at.Hop >= 0 {
+		return at.Hop, at.Consumer
 	}
 	return firstOpen(c.View)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 
+	"github.com/throughline/throughline/internal/deadletter"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -22,7 +23,8 @@ type Key struct {
 	Kind   operation.State
 	Reason operation.StuckReason
 	// OperationName is the operation's name, Destination and Group the hop that decides the verdict; "" where the operation
-	// as a whole is judged (its deadline, its declared failure) or nobody consumes.
+	// as a whole is judged (its deadline, its declared failure) or nobody consumes. A message that was sent to a dead-letter
+	// destination counts where it was given up, so that those of which no such record exists are in the same incident.
 	OperationName, Destination, Group string
 	// ErrorType is the type of the error for failures, "" if the evidence names none and for what is stuck.
 	ErrorType string
@@ -56,11 +58,11 @@ func KeyOf(c *operation.Change) (Key, bool) {
 		Namespace: clip(c.View.Namespace, maxName), Kind: c.Verdict.State, Reason: c.Verdict.Reason,
 		OperationName: clip(NameOf(c), maxName),
 	}
-	if h := c.Verdict.Hop; h >= 0 && h < len(c.View.Hops) {
-		hop := &c.View.Hops[h]
+	if at := deadletter.Deciding(c.View, &c.Verdict); at.Hop >= 0 {
+		hop := &c.View.Hops[at.Hop]
 		key.Destination = clip(hop.Destination, maxName)
-		if k := c.Verdict.Consumer; k >= 0 && k < len(hop.Consumers) {
-			key.Group = clip(hop.Consumers[k].Group, maxName)
+		if at.Consumer >= 0 {
+			key.Group = clip(hop.Consumers[at.Consumer].Group, maxName)
 		}
 	}
 	if key.Kind.Bad() {

@@ -47,7 +47,8 @@ type Incident struct {
 	// and came back counts again). Lost are those of this opening that left the collector's memory while still stuck: it
 	// is not known what became of them.
 	Active, Total, Lost int64
-	// Hop is the first failing hop of the first operation of this opening.
+	// Hop is the first failing hop of the first operation of this opening; its dead-letter destination is that of the first
+	// operation of which it is known.
 	Hop Hop
 
 	// FirstSeen and LastSeen are when the condition began for the first and the latest affected operation, by event time.

@@ -58,7 +58,7 @@ func (m *model) batch(t *rapid.T) []operation.Change {
 		if !known {
 			before = inProgress
 		}
-		after := rapid.SampledFrom([]operation.Verdict{waiting, processing, failed, completed, inProgress}).Draw(t, "verdict")
+		after := rapid.SampledFrom([]operation.Verdict{waiting, processing, failed, dead, completed, inProgress}).Draw(t, "verdict")
 		after.Since += rapid.Int64Range(0, 1).Draw(t, "since")
 		c := change(id, before, after)
 		c.View = view(id, fmt.Sprint("queue-", rapid.IntRange(0, 1).Draw(t, "destination")))

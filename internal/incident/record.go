@@ -69,6 +69,10 @@ func (r *record) join(key memberKey, c *operation.Change, now int64, sampleSize 
 	if r.Error == nil {
 		r.Error = ErrorOf(c)
 	}
+	if r.Kind == operation.StateDeadLettered && r.Hop.DeadLetter == "" {
+		// Few operations leave a record of where their messages went; one that does tells it for all of the same group.
+		r.Hop.DeadLetter = HopOf(c).DeadLetter
+	}
 }
 
 // grade counts one more member of the severity that the change's policy gives, and returns it.

@@ -26,6 +26,9 @@ func (i *Incident) Summary() string {
 	if i.ErrorType != "" {
 		fmt.Fprintf(&b, ", error %q", i.ErrorType)
 	}
+	if i.Hop.DeadLetter != "" && i.Hop.DeadLetter != i.Destination {
+		fmt.Fprintf(&b, ", sent to %q", i.Hop.DeadLetter)
+	}
 	return b.String()
 }
 

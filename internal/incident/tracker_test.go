@@ -46,10 +46,10 @@ func policy(severity operation.Severity) *operation.Policy {
 
 func verdict(state operation.State, reason operation.StuckReason) operation.Verdict {
 	v := operation.Verdict{State: state, Reason: reason, Hop: -1, Consumer: -1}
-	if state == operation.StateStuck || state == operation.StateFailed {
+	if state.Troubled() {
 		v.Hop, v.Since = 0, start.Add(-time.Minute).UnixNano()
 	}
-	if reason == operation.StuckProcessing || state == operation.StateFailed {
+	if reason == operation.StuckProcessing || state.Bad() {
 		v.Consumer = 0
 	}
 	return v
@@ -59,6 +59,7 @@ var (
 	waiting    = verdict(operation.StateStuck, operation.StuckWaiting)
 	processing = verdict(operation.StateStuck, operation.StuckProcessing)
 	failed     = verdict(operation.StateFailed, operation.StuckNone)
+	dead       = verdict(operation.StateDeadLettered, operation.StuckNone)
 	completed  = verdict(operation.StateCompleted, operation.StuckNone)
 	inProgress = verdict(operation.StateInProgress, operation.StuckNone)
 )
