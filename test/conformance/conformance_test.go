@@ -14,20 +14,18 @@ import (
 	"github.com/throughline/throughline/test/verdict"
 )
 
-func recordings(t testing.TB) []string {
+func recordings(t *testing.T) []string {
 	entries, err := os.ReadDir("testdata")
 	require.NoError(t, err)
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() && e.Name() != "fuzz" && e.Name() != "rapid" {
-			names = append(names, e.Name())
-		}
+		names = append(names, e.Name())
 	}
 	return names
 }
 
 // load returns a recording that begins when the fake clock does.
-func load(t testing.TB, name string) *replay.Recording {
+func load(t *testing.T, name string) *replay.Recording {
 	r, err := replay.Load(filepath.Join("testdata", name))
 	require.NoError(t, err)
 	return r

@@ -48,7 +48,7 @@ func TestRecordings(t *testing.T) {
 			defer cancel()
 			s := start(t, setup{overlays: []string{replayConfig}})
 			require.NoError(t, replay.Send(ctx, "http://"+s.collector.OTLPHTTP, recording.Requests, 0))
-			judged := s.requireTruth(t, ctx, recording, quietTime)
+			judged := s.requireTruth(ctx, t, recording, quietTime)
 			s.checkShapes(t, judged)
 			s.checkHealthy(t)
 		})
@@ -66,13 +66,13 @@ func TestLive(t *testing.T) {
 	requests, err := replay.Shift(recording.Requests, time.Since(recording.Requests[0].At))
 	require.NoError(t, err)
 	require.NoError(t, replay.Send(ctx, "http://"+s.collector.OTLPHTTP, requests, 1))
-	s.requireTruth(t, ctx, recording, liveQuiet)
+	s.requireTruth(ctx, t, recording, liveQuiet)
 	// It takes longer than evidence is kept that belongs to no operation, such as what services log when they start.
 	s.checkHealthy(t, "no_operation")
 }
 
 // requireTruth waits for the last verdict and compares all of them with what happened.
-func (s *stand) requireTruth(t *testing.T, ctx context.Context, recording *replay.Recording, quiet time.Duration) []verdict.Operation {
+func (s *stand) requireTruth(ctx context.Context, t *testing.T, recording *replay.Recording, quiet time.Duration) []verdict.Operation {
 	t.Helper()
 	judged, err := replay.Settled(ctx, s.api, quiet)
 	require.NoError(t, err)

@@ -81,8 +81,9 @@ func CompareHops(recording *Recording, judged []verdict.Operation, shift time.Du
 	r := &HopReport{Name: recording.Name, Missing: map[string]int{}, Unnamed: map[string]int{}, Miscounted: map[string][]string{}, Untimed: map[string]int{}}
 	byKey := map[string]*verdict.Operation{}
 	for i := range judged {
-		for _, key := range append([]string{judged[i].ID}, judged[i].Aliases...) {
-			byKey[key] = &judged[i]
+		op := &judged[i]
+		for _, key := range append([]string{op.ID}, op.Aliases...) {
+			byKey[key] = op
 		}
 	}
 	for i := range recording.Truth.Operations {
