@@ -10,5 +10,6 @@
 //     evidence adds afterwards is not counted, nor is what never became final.
 //   - outcomes: for each final verdict; one that corrects an earlier one carries async.operation.corrected.
 //   - duplicates: when the verdict first has the flag, final or not.
-//   - dead letters: when the verdict becomes dead_lettered.
+//   - dead letters: each message once for each group that gave up on it, when a change of verdict says dead_lettered. One
+//     that is given up again after a further attempt is the same message and does not count again.
 package measure

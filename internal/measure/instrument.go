@@ -74,7 +74,7 @@ var (
 		[]string{attrSystem, attrDestination, attrGroup},
 	}
 	messageDeadLettered = instrument{
-		"async.message.dead_lettered", "{message}", "Messages that were given up by their queues, by the verdict on their operation.",
+		"async.message.dead_lettered", "{message}", "Messages that were given up, by the verdict on their operation.",
 		[]string{attrSystem, attrDestination, attrGroup},
 	}
 	messageDuplicated = instrument{

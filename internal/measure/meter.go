@@ -29,6 +29,7 @@ type Meter struct {
 
 	durations, waits, processing                series[histogram]
 	outcomes, attempts, duplicates, deadLetters series[uint64]
+	letters                                     letters
 
 	// collection counts the calls of Collect.
 	collection uint64
@@ -46,7 +47,7 @@ func New(settings Settings) (*Meter, error) {
 	return &Meter{
 		settings:  settings,
 		durations: newSeries[histogram](n), waits: newSeries[histogram](n), processing: newSeries[histogram](n),
-		outcomes: newSeries[uint64](n), attempts: newSeries[uint64](n), duplicates: newSeries[uint64](n), deadLetters: newSeries[uint64](n),
+		outcomes: newSeries[uint64](n), attempts: newSeries[uint64](n), duplicates: newSeries[uint64](n), deadLetters: newSeries[uint64](n), letters: newLetters(maxLetters),
 		memories: make(map[string]*memory), folded: make(map[string]uint64),
 	}, nil
 }

@@ -18,8 +18,8 @@ func (m *Meter) Observe(c *operation.Change) {
 	if c.Verdict.Flags&operation.FlagDuplicated != 0 && c.Before.Flags&operation.FlagDuplicated == 0 {
 		m.duplicated(c.View)
 	}
-	if c.Verdict.State == operation.StateDeadLettered && c.Before.State != operation.StateDeadLettered {
-		m.deadLettered(c.View)
+	if c.Verdict.State == operation.StateDeadLettered {
+		m.deadLettered(c)
 	}
 	if !c.Verdict.State.Final() {
 		return
@@ -86,25 +86,6 @@ func attemptOutcome(a *operation.Attempt) string {
 		return "error"
 	}
 	return "ok"
-}
-
-// deadLettered counts the messages that were given up, by the group that gave up on each; what is only known by its
-// dead-letter destination counts there.
-func (m *Meter) deadLettered(v *operation.View) {
-	found := false
-	for i := range v.Hops {
-		for k := range v.Hops[i].Consumers {
-			if c := &v.Hops[i].Consumers[k]; c.State == operation.HopDeadLettered {
-				*m.deadLetters.at(queueKey(&v.Hops[i], c.Group))++
-				found = true
-			}
-		}
-	}
-	for i := range v.Hops {
-		if h := &v.Hops[i]; !found && h.State == operation.HopDeadLettered && len(h.Consumers) == 0 {
-			*m.deadLetters.at(queueKey(h, ""))++
-		}
-	}
 }
 
 // duplicated counts the successful attempts beyond the first of each group.

@@ -68,25 +68,6 @@ func TestCorrectionCountsTheNewOutcomeOnly(t *testing.T) {
 	require.Equal(t, before, removeLine(after, "async.operation.outcomes{corrected=true,operation=order.fulfil,outcome=completed} 1\n"))
 }
 
-func TestDeadLettersCountOncePerMessage(t *testing.T) {
-	m := newMeter(t, DefaultMaxSeries)
-	dead := first(retried(), operation.StateDeadLettered, 0)
-	dead.View.Hops[0].State, dead.View.Hops[0].Consumers[0].State = operation.HopDeadLettered, operation.HopDeadLettered
-	dead.View.Hops = append(dead.View.Hops, operation.Hop{Destination: "orders.dlq", State: operation.HopDeadLettered})
-	m.Observe(dead)
-	m.Observe(then(dead, operation.StateDeadLettered, operation.FlagSkewed))
-	hop := &dead.View.Hops[0]
-	text := render(m.Collect(at(30), nil))
-	require.Contains(t, text, "async.message.dead_lettered{")
-	require.Contains(t, text, "destination="+hop.Destination)
-	require.NotContains(t, text, "orders.dlq", "its origin is known")
-
-	m = newMeter(t, DefaultMaxSeries)
-	dead.View.Hops = dead.View.Hops[1:]
-	m.Observe(dead)
-	require.Contains(t, render(m.Collect(at(30), nil)), "async.message.dead_lettered{destination=orders.dlq} 1")
-}
-
 func removeLine(text, line string) string {
 	for i := 0; i+len(line) <= len(text); i++ {
 		if text[i:i+len(line)] == line {

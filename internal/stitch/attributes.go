@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/throughline/throughline/internal/deadletter"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -64,6 +65,9 @@ func (b *builder) putMessage(m pcommon.Map, d *draft) {
 	if IsTemporary(destination) {
 		m.PutBool("messaging.destination.temporary", true)
 	}
+	if deadletter.Is(h) {
+		m.PutBool("async.hop.dead_letter", true)
+	}
 	b.putText(m, "messaging.message.id", h.MessageID)
 	b.putGroup(m, d.group)
 	switch {
@@ -86,6 +90,9 @@ func (b *builder) putGroup(m pcommon.Map, c *operation.Consumer) {
 func (b *builder) putAttempt(m pcommon.Map, d *draft) {
 	a := d.attempt
 	m.PutInt("async.attempt.number", int64(d.number))
+	if a.Disposition != operation.DispositionUnknown {
+		m.PutStr("async.attempt.disposition", a.Disposition.String())
+	}
 	if a.ReceivedAt > 0 && a.StartedAt > a.ReceivedAt {
 		m.PutDouble("async.attempt.buffered", time.Duration(a.StartedAt-a.ReceivedAt).Seconds())
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 
+	"github.com/throughline/throughline/internal/deadletter"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -96,9 +97,10 @@ func (b *builder) sends(all []draft, hop int, h *operation.Hop) []draft {
 	return all
 }
 
-// decides reports whether the verdict rests on this hop and group (-1: on no group).
+// decides reports whether the verdict rests on this hop and group (-1: on no group). A dead letter is shown with the group
+// that gave up on it.
 func (b *builder) decides(hop, consumer int) bool {
-	return b.verdict.Hop == hop && b.verdict.Consumer == consumer
+	return (b.verdict.Hop == hop && b.verdict.Consumer == consumer) || b.place == deadletter.Place{Hop: hop, Consumer: consumer}
 }
 
 // waits drafts the time in the queue: from the first send to the first sign of each group, or until now while there is none.

@@ -44,6 +44,13 @@ func TestTraceOfEachStory(t *testing.T) {
 			failed(process(5, 2, "payments", "payer", 5, 6), "CardDeclined", "insufficient funds"),
 			exception("payer", 5, 5.9, "CardDeclined", "insufficient funds"),
 		}, 60},
+		"dead-letter-queue": {[]operation.Fact{
+			send(2, 0, "payments", 0, 0.1),
+			failed(process(3, 2, "payments", "payer", 1, 2), "Timeout", "no answer"),
+			process(4, 2, "payments", "payer", 3, 4),
+			by(send(5, 4, "payments.dlq", 3.5, 3.6), "payer"),
+		}, 60},
+		"dead-letter-alone": {[]operation.Fact{request(1, 0, 0.1), by(send(5, 4, "payments.dlq", 3.5, 3.6), "payer")}, 60},
 		"failed": {[]operation.Fact{
 			send(2, 0, "payments", 0, 0.1), failed(process(3, 2, "payments", "payer", 1, 2), "CardDeclined", "insufficient funds"),
 		}, 60},

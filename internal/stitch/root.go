@@ -98,6 +98,7 @@ func (b *builder) putRoot(m pcommon.Map, errorType string) {
 		b.putText(m, "messaging.destination.name", hop.Destination)
 		b.putGroup(m, group)
 	}
+	b.putText(m, "async.hop.dead_letter_destination", b.parked)
 	b.putText(m, "error.type", errorType)
 	b.putCuts(m)
 }

@@ -15,6 +15,9 @@ func (b *builder) describe() (text, errorType string) {
 		return line("failed: " + e + where), b.failureType()
 	case operation.StateDeadLettered:
 		e, where := b.failure()
+		if hop, _ := b.decidingHop(); b.parked != "" && b.parked != hop.Destination {
+			where += ", sent to " + clip(Destination(b.parked), maxPlace)
+		}
 		return line("dead-lettered: " + e + where), b.failureType()
 	case operation.StateStuck:
 		return line("stuck: " + b.obstacle()), ""
@@ -33,7 +36,7 @@ func (b *builder) failure() (what, where string) {
 	case group == nil:
 		return explain(b.decidingError()), " while sending to " + place(hop)
 	}
-	attempts := len(group.Attempts)
+	attempts := group.Tries()
 	where = " in " + place(hop) + " after " + strconv.Itoa(attempts) + " attempt"
 	if attempts != 1 {
 		where += "s"
@@ -62,15 +65,14 @@ func (b *builder) obstacle() string {
 
 // decidingHop returns the hop and the consumer group that decide the verdict, nil without one.
 func (b *builder) decidingHop() (*operation.Hop, *operation.Consumer) {
-	i, k := b.verdict.Hop, b.verdict.Consumer
-	if i < 0 || i >= len(b.view.Hops) {
+	if b.place.Hop < 0 {
 		return nil, nil
 	}
-	h := &b.view.Hops[i]
-	if k < 0 || k >= len(h.Consumers) {
+	h := &b.view.Hops[b.place.Hop]
+	if b.place.Consumer < 0 {
 		return h, nil
 	}
-	return h, &h.Consumers[k]
+	return h, &h.Consumers[b.place.Consumer]
 }
 
 // decidingError returns the error that ended the deciding hop, nil if nobody told it.
@@ -85,8 +87,20 @@ func (b *builder) decidingError() *operation.Error {
 		if n := len(hop.Sends); n > 0 {
 			return hop.Sends[n-1].Error
 		}
+	case b.verdict.State == operation.StateDeadLettered:
+		return lastError(group)
 	case len(group.Attempts) > 0:
 		return group.Attempts[len(group.Attempts)-1].Error
+	}
+	return nil
+}
+
+// lastError is the last that is known: a consumer that parks a message itself does so in an attempt that ends well.
+func lastError(c *operation.Consumer) *operation.Error {
+	for i := len(c.Attempts) - 1; i >= 0; i-- {
+		if e := c.Attempts[i].Error; e != nil {
+			return e
+		}
 	}
 	return nil
 }
@@ -142,7 +156,7 @@ func (b *builder) eachNote(see func(*operation.Note)) {
 // push out the rest.
 const (
 	maxPlace = 64
-	maxCause = maxLine - 2*maxPlace
+	maxCause = maxLine - 3*maxPlace
 )
 
 func place(h *operation.Hop) string { return clip(Destination(h.Destination), maxPlace) }

@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/throughline/throughline/internal/deadletter"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -43,6 +44,10 @@ type builder struct {
 	settings Settings
 	report   Report
 
+	// place is where the verdict rests, parked the dead-letter destination in which the message is known to be.
+	place  deadletter.Place
+	parked string
+
 	trace    operation.TraceID
 	snapshot bool
 	// name is the operation's.
@@ -62,6 +67,10 @@ func newBuilder(c *operation.Change, settings Settings) *builder {
 	b := &builder{change: c, view: v, verdict: &c.Verdict, settings: settings, name: v.Name, left: settings.MaxBytes}
 	if c.Policy != nil {
 		b.name = cmp.Or(c.Policy.OperationName, v.Name)
+	}
+	b.place = deadletter.Deciding(v, b.verdict)
+	if c.Verdict.State == operation.StateDeadLettered {
+		b.parked = deadletter.Destination(v, b.place)
 	}
 	b.snapshot = !c.Verdict.State.Final()
 	if b.snapshot {

@@ -79,7 +79,7 @@ func TestCorrectionHasATraceOfItsOwn(t *testing.T) {
 }
 
 // many is an operation with so many attempts, of which the last one decides.
-func many(attempts int) *operation.Change {
+func many(attempts int, further ...operation.Fact) *operation.Change {
 	facts := []operation.Fact{send(2, 0, "payments", 0, 0.1)}
 	for i := range attempts {
 		f := failed(process(0, 2, "payments", "payer", float64(i+1), float64(i)+1.5), "Timeout", fmt.Sprint("try ", i))
@@ -90,7 +90,7 @@ func many(attempts int) *operation.Change {
 		l.Span = f.Span
 		facts = append(facts, f, e, l)
 	}
-	return change(facts, float64(attempts)+100)
+	return change(append(facts, further...), float64(attempts)+100)
 }
 
 func TestDecidingSpanSurvivesTheCut(t *testing.T) {
@@ -107,6 +107,30 @@ func TestDecidingSpanSurvivesTheCut(t *testing.T) {
 	number, ok := all[len(all)-1].Attributes().Get("async.attempt.number")
 	require.True(t, ok)
 	require.EqualValues(t, 50, number.Int())
+}
+
+// Who gave up on a message survives as well as the dead-letter queue that the verdict points at.
+func TestWhoGaveUpSurvivesTheCut(t *testing.T) {
+	parked := by(send(9, 0, "payments.dlq", 50.2, 50.3), "payer")
+	parked.Parent = operation.SpanID{1, 49}
+	settings := DefaultSettings()
+	settings.MaxSpans = 10
+	c := many(50, parked)
+	require.Equal(t, "payments.dlq", c.View.Hops[c.Verdict.Hop].Destination)
+	traces, report := Trace(c, settings)
+	require.Equal(t, 10, report.Spans)
+	all := flatten(traces)
+	require.Equal(t, "dead-lettered: Timeout: try 49 in payments after 50 attempts, sent to payments.dlq", all[0].Status().Message())
+	var last, waits int
+	for _, s := range all {
+		if number, ok := s.Attributes().Get("async.attempt.number"); ok && number.Int() == 50 {
+			last++
+		}
+		if s.service == "queue:payments.dlq" {
+			waits++
+		}
+	}
+	require.Equal(t, []int{1, 1}, []int{last, waits})
 }
 
 func TestExceptionsComeBeforeOtherEvents(t *testing.T) {

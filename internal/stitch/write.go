@@ -139,6 +139,8 @@ func (b *builder) writeStatus(status ptrace.Status, d *draft) {
 	case d.kind == draftWait:
 	case d.unfinished:
 		setError(status, "began and did not end")
+	case d.err == nil && d.attempt != nil && d.attempt.Disposition == operation.DispositionDeadLetter:
+		setError(status, "dead-lettered")
 	case d.outcome == operation.OutcomeError:
 		setError(status, line(explain(d.err)))
 	case d.outcome == operation.OutcomeOK:
