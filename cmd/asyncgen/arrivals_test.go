@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -119,6 +120,8 @@ func (a *arrivals) judge(hops []truth.Hop) (state, reason string, flags []string
 	for _, hop := range hops {
 		arrived := a.hop(hop.MessageID)
 		switch ended := len(arrived.completed) + len(arrived.failed); {
+		case strings.HasSuffix(hop.Destination, ".dlq"):
+			state = "dead_lettered"
 		case len(arrived.started) == 0:
 			state, reason = "stuck", "waiting"
 		case ended < len(arrived.started):

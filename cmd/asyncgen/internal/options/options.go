@@ -121,7 +121,7 @@ func settings(o *Options) []setting {
 		{"seed", "0", "the same seed gives the same operations; 0 chooses one and prints it", seed(&o.Seed), false},
 		{"hops", "3", "hops of an operation that completes", integer(&o.Hops, 1, plan.MaxHops), false},
 		{"propagation", string(sim.PropagationTrace), "how consumer spans relate to producer spans: trace, link or none", propagation(&o.Propagation), false},
-		{"mix", "completed=80,retried=8,failed=4,never_consumed=4,killed=2,duplicated=2", "weights of the scenarios", mix(&o.Mix), false},
+		{"mix", "completed=78,retried=8,failed=4,never_consumed=4,killed=2,duplicated=2,dead_lettered=2", "weights of the scenarios", mix(&o.Mix), false},
 		{"time-scale", "1", "multiplies all waits, processing times and backoffs", number(&o.TimeScale, minTimeScale, maxTimeScale), false},
 		{"recover", "0s", "consume never_consumed messages after all, this long after they were sent; 0 means never", duration(&o.Recover, 0), false},
 		{"truth", "", "write how each operation must be judged to a JSON `file`; - means standard output", text(&o.Truth), false},

@@ -17,7 +17,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, Options{
 		Endpoint: "localhost:4317", Insecure: true, ConnectTimeout: 10 * time.Second,
 		Operations: 1000, Rate: 200, Hops: 3, Propagation: sim.PropagationTrace,
-		Mix: plan.Mix{80, 8, 4, 4, 2, 2}, TimeScale: 1, Progress: 5 * time.Second,
+		Mix: plan.Mix{78, 8, 4, 4, 2, 2, 2}, TimeScale: 1, Progress: 5 * time.Second,
 	}, o)
 }
 
@@ -46,7 +46,7 @@ func TestCAFileImpliesTLS(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	const mixNames = "completed, retried, failed, never_consumed, killed, duplicated"
+	const mixNames = "completed, retried, failed, never_consumed, killed, duplicated, dead_lettered"
 	for args, want := range map[string]string{
 		"--endpoint localhost":             `--endpoint "localhost": want host:port with a port from 1 to 65535, without a scheme`,
 		"--endpoint http://localhost:4317": `--endpoint "http://localhost:4317": want host:port with a port from 1 to 65535, without a scheme`,

@@ -26,10 +26,13 @@ const (
 	ScenarioKilled
 	// ScenarioDuplicated: one message is processed successfully twice by the same group.
 	ScenarioDuplicated
+	// ScenarioDeadLettered: one message fails at every attempt there is. In half of the cases the consumer then sends it to a
+	// dead-letter queue, in the others its broker gives it up without a trace of it.
+	ScenarioDeadLettered
 	scenarioCount
 )
 
-var scenarioNames = [scenarioCount]string{"completed", "retried", "failed", "never_consumed", "killed", "duplicated"}
+var scenarioNames = [scenarioCount]string{"completed", "retried", "failed", "never_consumed", "killed", "duplicated", "dead_lettered"}
 
 // String returns the name used by the --mix flag.
 func (s Scenario) String() string { return scenarioNames[s] }

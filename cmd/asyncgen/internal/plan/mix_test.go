@@ -9,9 +9,9 @@ import (
 )
 
 func TestParseMix(t *testing.T) {
-	mix, err := ParseMix("completed=80,retried=8,failed=4,never_consumed=4,killed=2,duplicated=2")
+	mix, err := ParseMix("completed=78,retried=8,failed=4,never_consumed=4,killed=2,duplicated=2,dead_lettered=2")
 	require.NoError(t, err)
-	require.Equal(t, Mix{80, 8, 4, 4, 2, 2}, mix)
+	require.Equal(t, Mix{78, 8, 4, 4, 2, 2, 2}, mix)
 
 	mix, err = ParseMix(" killed = 0.5 ,completed=1")
 	require.NoError(t, err)
@@ -23,7 +23,7 @@ func TestParseMixRefuses(t *testing.T) {
 		"":                       `"" is not of the form scenario=weight`,
 		"completed":              `"completed" is not of the form scenario=weight`,
 		"completed=1,":           `"" is not of the form scenario=weight`,
-		"lost=1":                 `unknown scenario "lost"; allowed are completed, retried, failed, never_consumed, killed, duplicated`,
+		"lost=1":                 `unknown scenario "lost"; allowed are completed, retried, failed, never_consumed, killed, duplicated, dead_lettered`,
 		"killed=1,killed=2":      `scenario "killed" is given twice`,
 		"killed=-1":              `weight "-1" of "killed" is not a number from 0 to 1e+06`,
 		"killed=NaN":             `weight "NaN" of "killed" is not a number from 0 to 1e+06`,
@@ -38,9 +38,9 @@ func TestParseMixRefuses(t *testing.T) {
 
 func TestCountsExample(t *testing.T) {
 	mix := Mix{80, 8, 4, 4, 2, 2}
-	require.Equal(t, [scenarioCount]int{800, 80, 40, 40, 20, 20}, mix.Counts(1000))
+	require.Equal(t, [scenarioCount]int{800, 80, 40, 40, 20, 20, 0}, mix.Counts(1000))
 	// 7 operations: shares 5.6, 0.56, 0.28, 0.28, 0.14, 0.14; the two left over go to the largest remainders.
-	require.Equal(t, [scenarioCount]int{6, 1, 0, 0, 0, 0}, mix.Counts(7))
+	require.Equal(t, [scenarioCount]int{6, 1, 0, 0, 0, 0, 0}, mix.Counts(7))
 }
 
 func drawMix(t *rapid.T) Mix {

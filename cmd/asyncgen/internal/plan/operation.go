@@ -37,7 +37,8 @@ type Hop struct {
 	MessageID string
 	BodyBytes int
 	Partition int
-	// Attempts are the deliveries of the message, one after the other; none if nobody ever consumes it.
+	// Attempts are the deliveries of the message, one after the other; none if nobody ever consumes it. The first that
+	// succeeds sends the next message; if that is a dead letter, the last one does, which fails.
 	Attempts []Attempt
 }
 

@@ -22,6 +22,9 @@ type Settings struct {
 	RecoverAfter time.Duration
 }
 
+// maxAttempts is how often a message is delivered before it is given up on.
+const maxAttempts = 3
+
 // cycle is the number of operations over which the mix is exact when there is no end.
 const cycle = 1000
 
@@ -94,9 +97,13 @@ func (p *Plan) Operation(index int) *Operation {
 		}
 		hop := p.hop(random, &workflow.Stages[number], scenario)
 		op.Hops = append(op.Hops, hop)
-		if !hop.continues() {
-			break
+		if hop.continues() {
+			continue
 		}
+		if scenario == ScenarioDeadLettered && random.IntN(2) == 0 {
+			op.Hops = append(op.Hops, p.deadLetter(random, hop.Stage))
+		}
+		break
 	}
 	return op
 }
@@ -147,7 +154,9 @@ func (p *Plan) hop(random *rand.Rand, stage *Stage, scenario Scenario) Hop {
 		p.fail(random, &hop, 1+random.IntN(2))
 		hop.Attempts = append(hop.Attempts, p.attempt(random, p.between(random, minBackoff, maxBackoff), OutcomeSucceeds))
 	case ScenarioFailed:
-		p.fail(random, &hop, 1+random.IntN(3))
+		p.fail(random, &hop, 1+random.IntN(maxAttempts))
+	case ScenarioDeadLettered:
+		p.fail(random, &hop, maxAttempts)
 	case ScenarioNeverConsumed:
 		if p.settings.RecoverAfter == 0 {
 			hop.Attempts = nil
@@ -160,6 +169,13 @@ func (p *Plan) hop(random *rand.Rand, stage *Stage, scenario Scenario) Hop {
 		hop.Attempts = append(hop.Attempts, p.attempt(random, p.between(random, minBackoff, maxBackoff), OutcomeSucceeds))
 	case ScenarioCompleted:
 	}
+	return hop
+}
+
+// deadLetter is the message to the dead-letter queue of a stage, which stays there.
+func (p *Plan) deadLetter(random *rand.Rand, stage *Stage) Hop {
+	hop := p.hop(random, stage.DeadLetterQueue(), ScenarioCompleted)
+	hop.Attempts = nil
 	return hop
 }
 

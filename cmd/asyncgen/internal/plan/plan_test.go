@@ -34,7 +34,7 @@ func TestSameSeedSamePlan(t *testing.T) {
 }
 
 func TestOtherSeedOtherPlan(t *testing.T) {
-	settings := Settings{Seed: 1, Operations: 50, Hops: 3, Mix: Mix{1, 1, 1, 1, 1, 1}, TimeScale: 1}
+	settings := Settings{Seed: 1, Operations: 50, Hops: 3, Mix: Mix{1, 1, 1, 1, 1, 1, 1}, TimeScale: 1}
 	other := settings
 	other.Seed = 2
 	a, b := New(settings).Operation(7), New(other).Operation(7)
@@ -84,18 +84,35 @@ func outcomes(hop *Hop) string {
 	return text.String()
 }
 
+// takeDeadLetter removes the message to a dead-letter queue from the hops and returns it, nil if there is none.
+func takeDeadLetter(op *Operation) *Hop {
+	last := len(op.Hops) - 1
+	if !op.Hops[last].Stage.DeadLetters {
+		return nil
+	}
+	hop := &op.Hops[last]
+	op.Hops = op.Hops[:last]
+	return hop
+}
+
 func TestScenarioShapes(t *testing.T) {
 	faults := map[Scenario][]string{
 		ScenarioCompleted: {"S"}, ScenarioRetried: {"FS", "FFS"}, ScenarioFailed: {"F", "FF", "FFF"},
-		ScenarioNeverConsumed: {""}, ScenarioKilled: {"K"}, ScenarioDuplicated: {"SS"},
+		ScenarioNeverConsumed: {""}, ScenarioKilled: {"K"}, ScenarioDuplicated: {"SS"}, ScenarioDeadLettered: {"FFF"},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		settings := drawSettings(t)
 		settings.RecoverAfter = 0
 		op := New(settings).Operation(0)
+		if parked := takeDeadLetter(op); parked != nil {
+			require.Equal(t, ScenarioDeadLettered, op.Scenario)
+			require.Equal(t, op.Hops[len(op.Hops)-1].Stage.Destination+".dlq", parked.Stage.Destination)
+			require.Empty(t, parked.Attempts, "nobody consumes from it")
+		}
 		faulty := 0
 		for i := range op.Hops {
 			shape := outcomes(&op.Hops[i])
+			require.False(t, op.Hops[i].Stage.DeadLetters)
 			if shape == "S" {
 				continue
 			}
@@ -115,10 +132,13 @@ func TestScenarioShapes(t *testing.T) {
 }
 
 func TestEveryShapeOccurs(t *testing.T) {
-	p := New(Settings{Seed: 3, Operations: 3000, Hops: 3, Mix: Mix{1, 1, 1, 1, 1, 1}, TimeScale: 1})
-	shapes, faultyHops, stepsDone := map[string]int{}, map[int]int{}, map[int]int{}
-	for index := range 3000 {
+	p := New(Settings{Seed: 3, Operations: 3500, Hops: 3, Mix: Mix{1, 1, 1, 1, 1, 1, 1}, TimeScale: 1})
+	shapes, faultyHops, stepsDone, parked := map[string]int{}, map[int]int{}, map[int]int{}, map[bool]int{}
+	for index := range 3500 {
 		op := p.Operation(index)
+		if deadLetter := takeDeadLetter(op); op.Scenario == ScenarioDeadLettered {
+			parked[deadLetter != nil]++
+		}
 		for i := range op.Hops {
 			shape := outcomes(&op.Hops[i])
 			shapes[shape]++
@@ -134,6 +154,8 @@ func TestEveryShapeOccurs(t *testing.T) {
 		require.Greater(t, shapes[shape], 100, shape)
 	}
 	require.Len(t, faultyHops, 3)
+	require.Greater(t, parked[true], 200, "half of 500")
+	require.Greater(t, parked[false], 200)
 	require.Len(t, stepsDone, 3)
 }
 

@@ -32,6 +32,13 @@ type Stage struct {
 	Receives bool
 	Steps    [2]Step
 	Failure  Failure
+	// DeadLetters says that the destination is the dead-letter queue of another stage. Nobody consumes from it.
+	DeadLetters bool
+}
+
+// DeadLetterQueue returns the stage to which messages go that the stage's service gives up on.
+func (s *Stage) DeadLetterQueue() *Stage {
+	return &Stage{System: s.System, Destination: s.Destination + ".dlq", DeadLetters: true}
 }
 
 // StepKind says what a step of a handler is, and so which span it gets.

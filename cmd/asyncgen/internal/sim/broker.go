@@ -39,16 +39,22 @@ type position struct {
 func newBroker(workflows []plan.Workflow, now time.Time) *broker {
 	b := &broker{offsets: map[position]*atomic.Int64{}, tags: map[string]*atomic.Int64{}}
 	for i := range workflows {
-		for _, stage := range workflows[i].Stages {
-			b.tags[stage.Destination] = &atomic.Int64{}
-			for partition := range plan.Partitions {
-				offset := &atomic.Int64{}
-				offset.Store(now.UnixMicro())
-				b.offsets[position{stage.Destination, partition}] = offset
-			}
+		for k := range workflows[i].Stages {
+			stage := &workflows[i].Stages[k]
+			b.add(stage, now)
+			b.add(stage.DeadLetterQueue(), now)
 		}
 	}
 	return b
+}
+
+func (b *broker) add(stage *plan.Stage, now time.Time) {
+	b.tags[stage.Destination] = &atomic.Int64{}
+	for partition := range plan.Partitions {
+		offset := &atomic.Int64{}
+		offset.Store(now.UnixMicro())
+		b.offsets[position{stage.Destination, partition}] = offset
+	}
 }
 
 func (b *broker) nextOffset(hop *plan.Hop) int64 {

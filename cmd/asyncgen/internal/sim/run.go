@@ -75,7 +75,7 @@ func (r *run) send(ctx, abort context.Context, service string, number int) {
 	m := message{producer: span.SpanContext().WithRemote(true), offset: offset}
 	*done = truth.Hop{
 		System: hop.Stage.System, Destination: hop.Stage.Destination, MessageID: hop.MessageID,
-		SentAt: at.UTC(), Producer: spanOf(service, span.SpanContext()),
+		SentAt: at.UTC(), Producer: spanOf(service, span.SpanContext()), DeadLetter: hop.Stage.DeadLetters,
 	}
 	span.End(trace.WithTimestamp(time.Now()))
 	r.wg.Go(func() { r.deliver(abort, number, m) })
@@ -90,8 +90,15 @@ func (r *run) deliver(abort context.Context, number int, m message) {
 		if !r.sim.await(abort, attempt) {
 			return
 		}
-		// Of a message processed twice, only the first processing has consequences, else all that follows would be doubled.
-		forward := attempt.Outcome == plan.OutcomeSucceeds && !succeeded && number+1 < len(r.op.Hops)
+		forward := false
+		switch {
+		case number+1 == len(r.op.Hops):
+		case r.op.Hops[number+1].Stage.DeadLetters:
+			forward = i == len(attempts)-1
+		default:
+			// Of a message processed twice, only the first processing has consequences, else all that follows would be doubled.
+			forward = attempt.Outcome == plan.OutcomeSucceeds && !succeeded
+		}
 		if !r.handle(abort, number, r.sim.broker.deliver(&r.op.Hops[number], m), attempt, forward) {
 			return
 		}

@@ -21,6 +21,7 @@ var verdicts = map[plan.Scenario]struct{ state, reason string }{
 	plan.ScenarioNeverConsumed: {"stuck", "waiting"},
 	plan.ScenarioKilled:        {"stuck", "processing"},
 	plan.ScenarioDuplicated:    {"completed", ""},
+	plan.ScenarioDeadLettered:  {"dead_lettered", ""},
 }
 
 func mixOf(scenario plan.Scenario) plan.Mix {
@@ -121,8 +122,13 @@ func (c *check) consumer(hop *plan.Hop, done *truth.Hop) {
 	if len(hop.Attempts) == 0 {
 		require.Empty(c, done.Consumers)
 		require.Empty(c, processed)
-		require.Equal(c, "waiting", done.State)
 		require.Nil(c, done.WaitSeconds)
+		if !hop.Stage.DeadLetters {
+			require.Equal(c, truth.StateWaiting, done.State)
+			return
+		}
+		require.Equal(c, truth.StateDeadLettered, done.State)
+		c.deadLetter(hop)
 		return
 	}
 	require.InDelta(c, hop.Attempts[0].Wait.Seconds(), *done.WaitSeconds, 1e-9)
@@ -146,6 +152,19 @@ func (c *check) consumer(hop *plan.Hop, done *truth.Hop) {
 		c.attempt(hop, done, &hop.Attempts[i], processed[i])
 	}
 	c.decided(hop, done, processed)
+}
+
+// deadLetter checks that a message in a dead-letter queue was sent within the last attempt at the message before it.
+func (c *check) deadLetter(hop *plan.Hop) {
+	before := c.op.Hops[len(c.op.Hops)-2]
+	require.Equal(c, before.Stage.Destination+".dlq", hop.Stage.Destination)
+	processed, send := c.spansOf(before.MessageID, opProcess), c.spansOf(hop.MessageID, opSend)[0]
+	last := processed[len(processed)-1]
+	require.Equal(c, last.SpanContext().SpanID(), send.Parent().SpanID())
+	require.Equal(c, last.SpanContext().TraceID(), send.SpanContext().TraceID())
+	require.Equal(c, before.Stage.Service, send.service)
+	require.Equal(c, codes.Error, last.Status().Code)
+	require.False(c, send.EndTime().After(last.EndTime()))
 }
 
 // killed checks a handler whose process died: only its start line and the spans that had ended are left.

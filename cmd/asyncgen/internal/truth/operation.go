@@ -47,6 +47,8 @@ type Hop struct {
 	SentAt    time.Time  `json:"sent_at"`
 	Producer  Span       `json:"producer"`
 	Consumers []Consumer `json:"consumers"`
+	// DeadLetter says that the message was sent to a dead-letter queue, where it stays.
+	DeadLetter bool `json:"-"`
 }
 
 // Span names one span by its service and its IDs in lower-case hex.
@@ -113,6 +115,10 @@ func (o *Operation) Settle() {
 		h.State = StateWaiting
 		if len(h.Consumers) == 0 {
 			h.Consumers = []Consumer{}
+			if h.DeadLetter {
+				h.State, o.State = StateDeadLettered, StateDeadLettered
+				continue
+			}
 			o.State, o.Reason = StateStuck, StateWaiting
 			continue
 		}

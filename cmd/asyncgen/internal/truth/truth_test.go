@@ -72,6 +72,17 @@ func TestSettleWaiting(t *testing.T) {
 	require.Nil(t, op.Hops[1].WaitSeconds)
 }
 
+func TestSettleDeadLetter(t *testing.T) {
+	op := Operation{Hops: []Hop{{SentAt: start}, {SentAt: start, DeadLetter: true}}}
+	act(&op.Hops[0], "FFF")
+	op.Settle()
+	require.Equal(t, []string{"dead_lettered", ""}, []string{op.State, op.Reason})
+	require.Equal(t, []string{"retried"}, op.Flags)
+	require.Equal(t, "dead_lettered", op.Hops[1].State)
+	require.Equal(t, []Consumer{}, op.Hops[1].Consumers)
+	require.Nil(t, op.Hops[1].WaitSeconds)
+}
+
 func TestJSON(t *testing.T) {
 	op := Operation{ID: "ord-1", Name: "order-fulfilment", Scenario: "completed", Hops: []Hop{{
 		System: "kafka", Destination: "orders", MessageID: "m1", SentAt: start.UTC(),
