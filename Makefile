@@ -30,7 +30,7 @@ build: ## Build the collector and the workload generator into bin/
 
 .PHONY: test
 test: ## Run every test that needs Go alone, with the race detector
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 30m ./...
 
 .PHONY: e2e
 e2e: build $(BIN)/jaeger $(BIN)/alertmanager ## Run the built binary against a real Jaeger and a real Alertmanager
