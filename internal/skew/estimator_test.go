@@ -65,15 +65,15 @@ func TestOffset(t *testing.T) {
 		forth, back []float64
 		want        float64
 	}{
-		"the least wait is the proof":           {forth: []float64{-9, -10, -9.5}, want: 10},
-		"an outlier is no proof":                {forth: []float64{-9, -10, -9.5, -3600}, want: 10},
-		"what has no support counts as far":     {forth: []float64{-1, -1, 30, -9, 20}, want: 1},
-		"the recent moments count":              {forth: []float64{-10, -10, -10, -8, -8, -8, -8, -8}, want: 8},
-		"a positive wait takes nothing away":    {forth: []float64{-10, 5, -10, 7, -10}, want: 10},
-		"ahead":                                 {back: []float64{-10, -10, -10}, want: -10},
-		"both ways agree":                       {forth: []float64{-9, -10, -9}, back: []float64{11, 12, 30}, want: 10},
-		"the way back allows less":              {forth: []float64{-9, -10, -9}, back: []float64{8, 12, 30}, want: 8},
-		"the way back contradicts":              {forth: []float64{-9, -10, -9}, back: []float64{0.1}, want: 0.1},
+		"the least wait is the proof":        {forth: []float64{-9, -10, -9.5}, want: 10},
+		"an outlier is no proof":             {forth: []float64{-9, -10, -9.5, -3600}, want: 10},
+		"what has no support counts as far":  {forth: []float64{-1, -1, 30, -9, 20}, want: 1},
+		"the recent moments count":           {forth: []float64{-10, -10, -10, -8, -8, -8, -8, -8}, want: 8},
+		"a positive wait takes nothing away": {forth: []float64{-10, 5, -10, 7, -10}, want: 10},
+		"ahead":                              {back: []float64{-10, -10, -10}, want: -10},
+		"both ways agree":                    {forth: []float64{-9, -10, -9}, back: []float64{11, 12, 30}, want: 10},
+		"the way back allows less":           {forth: []float64{-9, -10, -9}, back: []float64{8, 12, 30}, want: 8},
+		"the way back contradicts":           {forth: []float64{-9, -10, -9}, back: []float64{0.1}, want: 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEstimator(t)
@@ -226,9 +226,9 @@ func TestAFloodOfNamesDoesNotHurtABusyPair(t *testing.T) {
 func TestSettings(t *testing.T) {
 	require.NoError(t, DefaultSettings().Validate())
 	_, err := New(Settings{MaxPairs: 0, Moment: 2 * time.Hour, MaxAge: time.Hour})
-	require.EqualError(t, err, "MaxPairs is 0: must be at least 1\nMoment is 2h0m0s: must be between 1ms and MaxAge, 1h0m0s")
+	require.EqualError(t, err, "MaxPairs is 0: must be at least 1\nmoment is 2h0m0s: must be between 1ms and MaxAge, 1h0m0s")
 	_, err = New(Settings{MaxPairs: 1, MaxAge: time.Hour})
-	require.EqualError(t, err, "Moment is 0s: must be between 1ms and MaxAge, 1h0m0s")
+	require.EqualError(t, err, "moment is 0s: must be between 1ms and MaxAge, 1h0m0s")
 }
 
 func TestConcurrentUse(t *testing.T) {

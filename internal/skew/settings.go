@@ -30,7 +30,7 @@ func (s Settings) Validate() error {
 		errs = append(errs, fmt.Errorf("MaxPairs is %d: must be at least 1", s.MaxPairs))
 	}
 	if s.Moment < time.Millisecond || s.Moment > s.MaxAge {
-		errs = append(errs, fmt.Errorf("Moment is %s: must be between 1ms and MaxAge, %s", s.Moment, s.MaxAge))
+		errs = append(errs, fmt.Errorf("moment is %s: must be between 1ms and MaxAge, %s", s.Moment, s.MaxAge))
 	}
 	return errors.Join(errs...)
 }

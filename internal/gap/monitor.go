@@ -1,0 +1,164 @@
+package gap
+
+import (
+	"math"
+	"strings"
+	"sync"
+)
+
+const (
+	// maxName bounds the length of the names of services that are kept, in bytes.
+	maxName = 255
+	// maxDowns bounds the times without the collector that are kept, and maxPast the gaps of all services that are over.
+	maxDowns, maxPast = 16, 16
+	// maxTime bounds times, so that sums and differences of them do not overflow: the year 2116.
+	maxTime = math.MaxInt64 / 2
+)
+
+// Monitor watches what arrives. It is safe for concurrent use.
+type Monitor struct {
+	settings Settings // immutable after New
+
+	mu       sync.Mutex
+	services map[string]*service // guarded by mu, as is all that follows
+	// last is the service seen last: what arrives together is of one service, mostly.
+	last *service
+	// everybody is the gap of all services that lasts, and past those that are over; downs are those without the collector.
+	everybody   *fleet
+	past, downs []*interval
+	downUntil   int64
+	changes     []Gap
+	ids         uint64
+	schedule    schedule
+	stats       Stats
+}
+
+// Stats count what a [Monitor] has seen.
+type Stats struct {
+	// Services is the number of services known, Silent that of those with a gap that lasts, Idle that of those that are idle.
+	Services, Silent, Idle int
+	// Gaps counts the gaps that were told of, without times in which the collector was down; these are in Downs.
+	Gaps, Downs uint64
+	// Refused counts what arrived from services that there was no room for, Forgotten the services that were forgotten.
+	Refused, Forgotten uint64
+}
+
+// New returns a monitor that knows no service yet.
+func New(settings Settings) (*Monitor, error) {
+	if err := settings.Validate(); err != nil {
+		return nil, err
+	}
+	return &Monitor{settings: settings, services: make(map[string]*service)}, nil
+}
+
+// Seen takes note of telemetry of a service that arrived at a time: of a span or log record, or of the newest one of a
+// batch. eventTime is when the span ended or the record was written, by the clock of the service; 0 if that is unknown. What
+// is later than its arrival counts as of its arrival. Services without a name are not watched.
+func (m *Monitor) Seen(service string, signal Signal, eventTime, arrival int64) {
+	if service == "" {
+		return
+	}
+	arrival = min(max(arrival, 1), maxTime)
+	if eventTime <= 0 || eventTime > arrival {
+		eventTime = arrival
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v := m.find(service)
+	if v == nil {
+		return
+	}
+	s := &v.sources[signal]
+	if eventTime < m.downUntil {
+		m.fillDown(v, signal, eventTime)
+	}
+	if s.arrived == 0 {
+		s.begin(eventTime, arrival)
+		return
+	}
+	arrival = max(arrival, s.arrived)
+	if !s.silent {
+		s.advance(eventTime, arrival, &m.settings)
+	} else {
+		m.resume(v, signal, eventTime, arrival)
+	}
+	if at := s.shift(eventTime); at < v.closedUntil {
+		v.fillIn(signal, at)
+	}
+}
+
+// find returns the service, which is made if there is room for it, or nil.
+func (m *Monitor) find(name string) *service {
+	if m.last != nil && m.last.name == name {
+		return m.last
+	}
+	v := m.services[name]
+	if v == nil {
+		if len(m.services) >= m.settings.MaxServices || len(name) > maxName {
+			m.stats.Refused++
+			return nil
+		}
+		// The name may be part of something bigger.
+		v = &service{name: strings.Clone(name)}
+		m.services[v.name] = v
+	}
+	m.last = v
+	return v
+}
+
+// resume takes note of an event that arrived in a gap.
+func (m *Monitor) resume(v *service, signal Signal, event, arrival int64) {
+	s, p := &v.sources[signal], &v.open.parts[signal]
+	over := s.catchUp(event, arrival, &m.settings)
+	at := s.shift(event)
+	if at >= p.from && (!over || at-p.fill.last <= s.habit.usual) {
+		// What is over with the first event that comes was not filled by it.
+		p.fill.mark(at, s.habit.usual)
+	}
+	if over {
+		m.closePart(v, signal, at, arrival)
+	} else if at > p.from {
+		v.open.kind = KindLate
+	}
+}
+
+// closePart ends the gap of one signal, and that of the service if no other signal is lacking.
+func (m *Monitor) closePart(v *service, signal Signal, until, arrival int64) {
+	s, g := &v.sources[signal], v.open
+	p := &g.parts[signal]
+	p.until = max(until, p.from)
+	p.fill.end(p.until)
+	s.silent = false
+	if !g.idle {
+		// That it is idle at this time is known by the clock.
+		s.habit.learn(arrival-p.from, arrival-p.from, arrival, &m.settings)
+	}
+	s.learned = arrival
+	for i := range g.parts {
+		if g.parts[i].from != 0 && g.parts[i].until == 0 {
+			return
+		}
+		g.until = max(g.until, g.parts[i].until)
+	}
+	m.close(v, arrival)
+}
+
+// close ends the gap of a service.
+func (m *Monitor) close(v *service, now int64) {
+	g := v.open
+	v.open = nil
+	m.schedule.soon()
+	if m.everybody != nil {
+		m.everybody.resumed = max(m.everybody.resumed, g.until)
+	}
+	if g.told {
+		m.changes = append(m.changes, g.describe(v.name, now))
+	}
+	v.keep(g, m.settings.MaxGaps)
+}
+
+// nextID returns an ID for a gap.
+func (m *Monitor) nextID() uint64 {
+	m.ids++
+	return m.ids
+}
