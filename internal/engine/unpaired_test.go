@@ -116,7 +116,7 @@ func TestWhichConsumptionsCount(t *testing.T) {
 
 func TestAConsumptionOfAnotherOperationDoesNotCount(t *testing.T) {
 	e := newEngine(t, nil)
-	other, consumed := job(3, "other", 0), run(1, 5)
+	other, consumed := job(3, "other", 7), run(1, 5)
 	other.Type, consumed.ID = "pack", "other"
 	apply(e, 10, job(1, "a", 0), other, consumed)
 	settled(e, 100)

@@ -333,8 +333,9 @@ func TestWordsOfOperations(t *testing.T) {
 	for kind, words := range map[operation.Kind][]string{
 		operation.KindSend: {
 			"send", "create", "publish", "enqueue", "add", "addBulk", "addFlow", "addNode", "addJob", "addBulkJobs", "apply_async",
+			"SendMessage", "SendMessageBatch",
 		},
-		operation.KindReceive: {"receive", "poll"},
+		operation.KindReceive: {"receive", "poll", "ReceiveMessage"},
 		operation.KindProcess: {"process", "deliver", "consume", "run"},
 		operation.KindSettle: {
 			"settle", "ack", "nack", "reject", "complete", "abandon", "dead_letter", "defer", "fail", "delay", "retry",
@@ -346,6 +347,73 @@ func TestWordsOfOperations(t *testing.T) {
 				require.Equal(t, kind.String(), facts[0].Kind.String(), "%s=%s", key, word)
 			}
 		}
+	}
+}
+
+// TestWordsOfOutcomes: what the words of no particular library say of how a span ended.
+func TestWordsOfOutcomes(t *testing.T) {
+	type effectOf struct {
+		outcome     operation.Outcome
+		disposition operation.Disposition
+	}
+	done, again := effectOf{operation.OutcomeOK, operation.DispositionComplete}, effectOf{operation.OutcomeError, operation.DispositionRetry}
+	gone, put := effectOf{operation.OutcomeError, operation.DispositionDeadLetter}, effectOf{operation.OutcomeUnset, operation.DispositionRetry}
+	says := func(want effectOf, td ptrace.Traces, what string) {
+		f := read(t, "x", td)[0]
+		require.Equal(t, want, effectOf{f.Outcome, f.Disposition}, what)
+	}
+	for name, want := range map[string]effectOf{
+		"ServiceBusReceiver.Complete": done, "ServiceBusReceiver.Abandon": again, "ServiceBusReceiver.DeadLetter": gone, "ServiceBus.deadLetter": gone,
+		"ServiceBusReceiver.Defer": put, "ServiceBus.complete": done, "Complete": {}, "ServiceBusReceiver.RenewLock": {},
+	} {
+		settle := map[string]any{"messaging.operation.type": "settle", "messaging.destination.name": "q"}
+		says(want, oneSpan(ptrace.SpanKindClient, settle, func(s ptrace.Span) { s.SetName(name) }), name)
+	}
+	for _, word := range []struct {
+		key   string
+		value any
+		want  effectOf
+	}{
+		{"messaging.gcp_pubsub.result", "acked", done}, {"messaging.gcp_pubsub.result", "nacked", again}, {"messaging.gcp_pubsub.result", "expired", again},
+		{"messaging.message.released", true, put}, {"messaging.message.released", false, effectOf{}}, {"messaging.settlement", "abandon", again},
+		{"celery.state", "RETRY", effectOf{}},
+	} {
+		says(word.want, oneSpan(ptrace.SpanKindConsumer, map[string]any{word.key: word.value, "messaging.destination.name": "q"}), word.key)
+	}
+	for name, want := range map[string]effectOf{
+		"job failed": {operation.OutcomeError, operation.DispositionUnknown}, "wolverine.error.queued": gone,
+		"wolverine.envelope.discarded": {operation.OutcomeError, operation.DispositionFinal}, "wolverine.envelope.requeued": again,
+		"wolverine.envelope.retried": again, "wolverine.envelope.rescheduled": again, "wolverine.envelope.sent": {},
+	} {
+		says(want, oneSpan(ptrace.SpanKindConsumer, map[string]any{"messaging.destination.name": "q"}, happened(name)), name)
+	}
+}
+
+// TestLibrariesThatNobodyRecorded: one look at each entry that no recording has.
+func TestLibrariesThatNobodyRecorded(t *testing.T) {
+	received := map[string]any{"messaging.operation": "receive", "messaging.destination.name": "q", "messaging.message.conversation_id": "1"}
+	named := func(name string) func(ptrace.Span) { return func(s ptrace.Span) { s.SetName(name) } }
+
+	handled := read(t, "watermill/subscriber", oneSpan(ptrace.SpanKindConsumer, received))[0]
+	require.Equal(t, operation.KindProcess, handled.Kind)
+	require.Equal(t, "watermill", handled.System)
+	require.Equal(t, "watermill", read(t, "watermill/publisher", oneSpan(ptrace.SpanKindProducer, nil))[0].System)
+	require.Equal(t, operation.KindReceive, read(t, "x", oneSpan(ptrace.SpanKindConsumer, received))[0].Kind)
+
+	require.Empty(t, read(t, "opentelemetry.instrumentation.boto3sqs", oneSpan(ptrace.SpanKindConsumer, received))[0].ID)
+	require.Equal(t, "1", read(t, "x", oneSpan(ptrace.SpanKindConsumer, received))[0].ID)
+
+	require.Empty(t, read(t, "opentelemetry.instrumentation.confluent_kafka", oneSpan(ptrace.SpanKindConsumer, nil, named("recv"))))
+	require.NotEmpty(t, read(t, "x", oneSpan(ptrace.SpanKindConsumer, nil, named("recv"))))
+
+	job := map[string]any{"messaging.system": "active_job", "messaging.destination": "q", "messaging.message.id": "1"}
+	for word, want := range map[string]operation.Disposition{
+		"enqueue_retry": operation.DispositionRetry, "retry_stopped": operation.DispositionDeadLetter, "discard": operation.DispositionFinal,
+	} {
+		f := read(t, "OpenTelemetry::Instrumentation::ActiveJob", oneSpan(ptrace.SpanKindInternal, job, named("q "+word)))[0]
+		require.Equal(t, operation.KindSettle, f.Kind, word)
+		require.Equal(t, want, f.Disposition, word)
+		require.Equal(t, operation.OutcomeError, f.Outcome, word)
 	}
 }
 
