@@ -36,14 +36,14 @@ type Config struct {
 	Defaults PolicyConfig `mapstructure:"defaults"`
 	// Rules are tried in order; the first that matches an operation applies.
 	Rules []RuleConfig `mapstructure:"rules"`
-	// Incidents group operations that are stuck or failed in the same way.
+	// Incidents group operations that are stuck, failed or were dead-lettered in the same way.
 	Incidents IncidentsConfig `mapstructure:"incidents"`
 }
 
 // PolicyConfig is how operations are judged. What is left out falls back to the defaults.
 type PolicyConfig struct {
 	Stuck StuckConfig `mapstructure:"stuck"`
-	// RetryWithin is how long after a failed attempt another one is expected, before the operation has failed.
+	// RetryWithin is how long after a failed attempt another one is expected, before the operation has failed or is dead-lettered.
 	RetryWithin *time.Duration `mapstructure:"retry_within"`
 	// Settle is how long after its last activity an operation whose hops are all done counts as completed.
 	Settle *time.Duration `mapstructure:"settle"`
@@ -100,7 +100,7 @@ type CompletesOnConfig struct {
 type IncidentsConfig struct {
 	// Max bounds the incidents held, open and resolved together.
 	Max int `mapstructure:"max"`
-	// ResolveFailedAfter is how long no further operation may fail in the same way before the incident is over.
+	// ResolveFailedAfter is how long no further operation may fail or be dead-lettered in the same way before the incident is over.
 	ResolveFailedAfter time.Duration `mapstructure:"resolve_failed_after"`
 }
 

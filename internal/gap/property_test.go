@@ -15,7 +15,8 @@ func TestPropertyHealthyServicesHaveNoGap(t *testing.T) {
 		behind := rapid.Int64Range(-hour, hour).Draw(t, "behind")
 		next := w.now
 		for range rapid.IntRange(20, 200).Draw(t, "batches") {
-			next += rapid.Int64Range(period/2, period*3/2).Draw(t, "pause")
+			// With what they took, pauses stay below three times the shortest of them, or below the floor.
+			next += rapid.Int64Range(period*2/3, period*4/3).Draw(t, "pause")
 			for ; w.now < next; w.now += second {
 				require.Empty(t, w.Silent(w.now))
 			}

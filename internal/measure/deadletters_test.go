@@ -33,8 +33,8 @@ func parkedBy(h *operation.Hop) operation.Hop {
 func deadLetters(m *Meter) []string {
 	var lines []string
 	for line := range strings.Lines(render(m.Collect(at(90), nil))) {
-		if strings.HasPrefix(line, "async.message.dead_lettered") {
-			lines = append(lines, strings.TrimSpace(strings.TrimPrefix(line, "async.message.dead_lettered")))
+		if rest, ok := strings.CutPrefix(line, "async.message.dead_lettered"); ok {
+			lines = append(lines, strings.TrimSpace(rest))
 		}
 	}
 	return lines

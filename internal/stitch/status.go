@@ -97,12 +97,13 @@ func (b *builder) decidingError() *operation.Error {
 
 // lastError is the last that is known: a consumer that parks a message itself does so in an attempt that ends well.
 func lastError(c *operation.Consumer) *operation.Error {
-	for i := len(c.Attempts) - 1; i >= 0; i-- {
+	var last *operation.Error
+	for i := range c.Attempts {
 		if e := c.Attempts[i].Error; e != nil {
-			return e
+			last = e
 		}
 	}
-	return nil
+	return last
 }
 
 // declared returns the record by which the application declared the operation failed.

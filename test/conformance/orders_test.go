@@ -120,6 +120,9 @@ func TestOrders(t *testing.T) {
 func TestExceptionsAreNeeded(t *testing.T) {
 	needed := map[exception]bool{}
 	for _, name := range recordings(t) {
+		if !slices.ContainsFunc(exceptions, func(e exception) bool { return e.recording == name }) {
+			continue
+		}
 		report := judge(t, load(t, name), replayed{order: replay.OrderArrival}.send(t))
 		for i := range report.Differences {
 			for _, e := range exceptions {

@@ -31,11 +31,11 @@ func TestAlerts(t *testing.T) {
 	hook := startWebhook(t)
 	s := start(t, setup{webhook: hook.url})
 	end := s.traffic(t, "--operations", "400", "--rate", "200", "--seed", "21", "--recover", recovery.String(),
-		"--mix", "completed=60,retried=4,never_consumed=14,killed=10,failed=12")
+		"--mix", "completed=52,retried=4,never_consumed=14,killed=10,failed=12,dead_lettered=8")
 
 	// While they wait, everything that is in trouble has an alert. What exactly that is, is known only afterwards.
 	var duringTrouble []alert
-	await(t, recovery, "alerts for all three kinds of trouble", func() (err error) {
+	await(t, recovery, "alerts for all four kinds of trouble", func() (err error) {
 		if duringTrouble, err = s.activeAlerts(t); err != nil {
 			return err
 		}
@@ -44,10 +44,12 @@ func TestAlerts(t *testing.T) {
 	truths := end()
 	judged := s.awaitVerdicts(t, truths)
 	groups := groupsOf(t, truths, judged)
-	waiting, processing, failed := ofKind(groups, stateStuck, stateWaiting), ofKind(groups, stateStuck, stateProcessing), slices.Concat(ofKind(groups, stateFailed, ""), ofKind(groups, stateDeadLettered, ""))
-	require.NotEmpty(t, waiting)
-	require.NotEmpty(t, processing)
-	require.NotEmpty(t, failed)
+	waiting, processing := ofKind(groups, stateStuck, stateWaiting), ofKind(groups, stateStuck, stateProcessing)
+	refused, dead := ofKind(groups, stateFailed, ""), ofKind(groups, stateDeadLettered, "")
+	for _, kind := range [][]*group{waiting, processing, refused, dead} {
+		require.NotEmpty(t, kind)
+	}
+	failed := slices.Concat(refused, dead)
 	require.NoError(t, matchAlerts(duringTrouble, groups), "alerts during the trouble")
 	checkAlerts(t, duringTrouble, groups, s.collector.ConsoleURL)
 
@@ -85,7 +87,7 @@ func (s *stand) allTold(t *testing.T, alerts []alert) error {
 	if err != nil {
 		return err
 	}
-	if len(kinds) < 3 || len(incidents) != len(alerts) {
+	if len(kinds) < 4 || len(incidents) != len(alerts) {
 		return fmt.Errorf("%d alerts of the kinds %v for %d incidents", len(alerts), kinds, len(incidents))
 	}
 	return nil

@@ -134,6 +134,13 @@ func (c *traceCheck) root(root *jaegerSpan) {
 	if failed := root.tag("error") == "true"; failed != (c.op.State != "completed") {
 		c.wrong("the status of the root is an error: %v", failed)
 	}
+	parked := ""
+	if h := c.op.deadLetter(); h != nil {
+		parked = h.Destination
+	}
+	if got := root.tag("async.hop.dead_letter_destination"); got != parked {
+		c.wrong("async.hop.dead_letter_destination of the root is %q", got)
+	}
 	if cut := root.tag("async.operation.cut"); cut != "" {
 		c.wrong("something was cut")
 	}
@@ -151,6 +158,9 @@ func (c *traceCheck) hop(h *truthHop) {
 		return
 	}
 	c.wait(h, waits[0])
+	if marked := waits[0].tag("async.hop.dead_letter") == "true"; marked != h.isDeadLetter() {
+		c.wrong("%s: marked as one for dead letters: %v", h.Destination, marked)
+	}
 	for k := range h.Consumers {
 		c.consumer(h, &h.Consumers[k])
 	}

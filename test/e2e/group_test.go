@@ -110,6 +110,10 @@ func groupOf(op *truth) (*group, bool) {
 		case h.State == stateFailed || h.State == stateDeadLettered:
 			g.kind, g.due = h.State, h.Consumers[0].EndedAt.Add(failedAfter)
 			g.consumerGroup = h.Consumers[0].Group
+			if parked := op.deadLetter(); parked != nil {
+				// A record tells it, so nobody waits for another attempt.
+				g.due = parked.SentAt
+			}
 			return g, true
 		}
 	}

@@ -19,7 +19,7 @@ func TestBackendsDown(t *testing.T) {
 	hook := startWebhook(t)
 	s := start(t, setup{webhook: hook.url, badger: true})
 	end := s.traffic(t, "--operations", "300", "--rate", "100", "--seed", "31",
-		"--mix", "completed=70,retried=8,failed=6,never_consumed=8,killed=6,duplicated=2")
+		"--mix", "completed=66,retried=8,failed=6,never_consumed=8,killed=6,duplicated=2,dead_lettered=4")
 	await(t, verdictTimeout, "the first operation", func() error {
 		judged, err := s.api.Operations(t.Context())
 		if err == nil && len(judged) == 0 {

@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,18 @@ const (
 	stateProcessing   = "processing"
 	stateWaiting      = "waiting"
 )
+
+// deadLetter is the message that was sent to a dead-letter queue, nil without one.
+func (o *truth) deadLetter() *truthHop {
+	for i := range o.Hops {
+		if o.Hops[i].isDeadLetter() {
+			return &o.Hops[i]
+		}
+	}
+	return nil
+}
+
+func (h *truthHop) isDeadLetter() bool { return strings.HasSuffix(h.Destination, ".dlq") }
 
 func (o *truth) verdict() string { return verdict.Of(o.State, o.Reason, o.Flags) }
 

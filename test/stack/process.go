@@ -60,6 +60,9 @@ func startProcess(name string, cmd *exec.Cmd, logPath string) (*Process, error) 
 // Name is the name under which the process was started.
 func (p *Process) Name() string { return p.name }
 
+// Pid is the process ID, which stays the same after the process has ended.
+func (p *Process) Pid() int { return p.pid }
+
 // LogPath is the file that holds everything the process wrote to stdout and stderr.
 func (p *Process) LogPath() string { return p.logPath }
 
