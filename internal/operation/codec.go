@@ -36,6 +36,7 @@ const (
 	hasDue
 	hasType
 	hasDelivery
+	hasProgress
 )
 
 func (f *Fact) mask() uint32 {
@@ -44,7 +45,7 @@ func (f *Fact) mask() uint32 {
 		f.Consumer, f.Remote, f.Batch, f.End != 0, !f.Trace.IsZero(), !f.Span.IsZero(), !f.Parent.IsZero(),
 		!f.LinkTrace.IsZero() || !f.LinkSpan.IsZero(), f.ID != "", f.Alias != "", f.Namespace != "", f.OperationName != "",
 		f.Instance != "", f.System != "", f.Destination != "", f.Group != "", f.MessageID != "", f.ErrorType != "",
-		f.ErrorMessage != "", f.Detail != "", f.Severity != 0, f.Disposition != 0, f.Due != 0, f.Type != "", f.Delivery != 0,
+		f.ErrorMessage != "", f.Detail != "", f.Severity != 0, f.Disposition != 0, f.Due != 0, f.Type != "", f.Delivery != 0, f.Progress != 0,
 	} {
 		if b {
 			m |= 1 << i
@@ -106,6 +107,9 @@ func (o *Operation) encode(f *Fact) {
 	}
 	if m&hasDelivery != 0 {
 		b = binary.AppendUvarint(b, uint64(f.Delivery))
+	}
+	if m&hasProgress != 0 {
+		b = binary.AppendUvarint(b, uint64(f.Progress))
 	}
 	o.data = o.appendNames(b, f, m)
 	o.count++
@@ -256,6 +260,9 @@ func (d *decoder) next(f *Fact) {
 	}
 	if m&hasDelivery != 0 {
 		f.Delivery = uint16(d.uvarint())
+	}
+	if m&hasProgress != 0 {
+		f.Progress = uint16(d.uvarint())
 	}
 	d.names(f, m)
 }

@@ -52,6 +52,11 @@ const (
 	KindOperationCompleted
 	// KindOperationFailed: the application declares the whole operation failed.
 	KindOperationFailed
+	// KindOperationCancelled: the application, or somebody in its place, declares the whole operation cancelled.
+	KindOperationCancelled
+	// KindProgress: a consumer says that it is still at it, and perhaps how far it has come (Progress). Where it comes from a
+	// span, it is about the work in that span.
+	KindProgress
 	// KindAlias states nothing but that ID and Alias name the same operation.
 	KindAlias
 	// KindAlive: a sign of life of the span Trace and Span, which has not ended. At is the time of the sign. End is when the
@@ -66,7 +71,7 @@ const (
 
 var kindNames = [...]string{
 	"unknown", "send", "receive", "process", "settle", "task", "insert", "work", "started", "succeeded", "failed", "log", "exception",
-	"operation_completed", "operation_failed", "alias", "alive", "poll",
+	"operation_completed", "operation_failed", "operation_cancelled", "progress", "alias", "alive", "poll",
 }
 
 // String returns the name used in metrics and in the API.
@@ -162,6 +167,8 @@ type Fact struct {
 	Disposition Disposition
 	// Delivery is the number of this attempt by the queue's own count, from 1; 0 where the record does not say.
 	Delivery uint16
+	// Progress is how much of the work is done, in thousandths plus 1; 0 where the record does not say.
+	Progress uint16
 	// JoinedBy is set when the fact is attached. It is not part of the fact's identity: of two equal facts the stronger reason stays.
 	JoinedBy Reason
 
@@ -272,7 +279,7 @@ func (f *Fact) compareRest(g *Fact) int {
 		cmp.Compare(f.ID, g.ID), cmp.Compare(f.Alias, g.Alias), cmp.Compare(f.Namespace, g.Namespace),
 		cmp.Compare(f.OperationName, g.OperationName),
 		cmp.Compare(f.Service, g.Service), cmp.Compare(f.Instance, g.Instance), cmp.Compare(f.Name, g.Name),
-		cmp.Compare(f.Delivery, g.Delivery), cmp.Compare(f.Due, g.Due), cmp.Compare(f.Type, g.Type), cmp.Compare(f.System, g.System), cmp.Compare(f.Destination, g.Destination), cmp.Compare(f.Group, g.Group),
+		cmp.Compare(f.Delivery, g.Delivery), cmp.Compare(f.Progress, g.Progress), cmp.Compare(f.Due, g.Due), cmp.Compare(f.Type, g.Type), cmp.Compare(f.System, g.System), cmp.Compare(f.Destination, g.Destination), cmp.Compare(f.Group, g.Group),
 		cmp.Compare(f.ErrorType, g.ErrorType), cmp.Compare(f.ErrorMessage, g.ErrorMessage), cmp.Compare(f.Detail, g.Detail),
 	)
 }

@@ -78,6 +78,10 @@ func (c *Consumer) repeated(i int) bool {
 
 // declared reports whether the application itself, or the rule by its destination, says that the operation ended.
 func (j *judge) declared() bool {
+	if at := j.view.CancelledAt; at != 0 && at >= j.view.DeclaredAt {
+		j.end(StateCancelled, at)
+		return true
+	}
 	switch j.view.Declared {
 	case OutcomeOK:
 		j.end(StateCompleted, j.view.DeclaredAt)
@@ -178,7 +182,7 @@ func (j *judge) processing(i, k int, a *Attempt) {
 	if j.policy.Processing <= 0 {
 		return
 	}
-	begun := a.begin()
+	begun := max(a.begin(), a.ProgressAt)
 	if a.AliveUntil != 0 && a.AliveUntil-begun < int64(j.policy.Processing) {
 		j.after(StateStuck, StuckProcessing, i, k, a.AliveAt, a.AliveUntil-a.AliveAt)
 	}

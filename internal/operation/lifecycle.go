@@ -11,7 +11,7 @@ func (r *reducer) lifecycle() {
 	for i := range r.facts {
 		f := &r.facts[i]
 		switch f.Kind {
-		case KindStarted, KindSucceeded, KindFailed:
+		case KindStarted, KindSucceeded, KindFailed, KindProgress:
 			if a := r.attemptOfLog(f); a != nil {
 				a.log(f)
 			}
@@ -92,6 +92,9 @@ func (c *Consumer) attemptAt(f *Fact) int {
 // log adds a life-cycle record to the attempt. Spans know their times better, so a record only fills gaps.
 func (a *Attempt) log(f *Fact) {
 	switch f.Kind {
+	case KindProgress:
+		a.ProgressAt = max(a.ProgressAt, f.At)
+		a.StartedAt = cmp.Or(a.StartedAt, f.At)
 	case KindStarted:
 		if a.StartedAt == 0 {
 			a.StartedAt = f.At
@@ -127,7 +130,7 @@ func richer(e, other *Error) *Error {
 func (r *reducer) notes() {
 	for i := range r.facts {
 		f := &r.facts[i]
-		if f.Kind < KindStarted || f.Kind == KindAlias || f.Kind == KindAlive {
+		if f.Kind < KindStarted || f.Kind == KindAlias || f.Kind == KindAlive || f.Kind == KindProgress {
 			continue
 		}
 		note := Note{Origin: origin(f), At: f.At, Severity: f.Severity, Body: cmp.Or(f.Detail, f.Name)}

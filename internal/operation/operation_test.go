@@ -18,7 +18,7 @@ func drawFact(t *rapid.T) Fact {
 	names := rapid.SampledFrom([]string{"", "a", "b"})
 	at := rapid.Int64Range(1, 60).Draw(t, "at") * int64(time.Second)
 	f := Fact{
-		Kind:      rapid.SampledFrom([]Kind{KindSend, KindReceive, KindProcess, KindSettle, KindTask, KindInsert, KindWork, KindStarted, KindSucceeded, KindFailed, KindLog, KindException, KindAlias, KindAlive}).Draw(t, "kind"),
+		Kind:      rapid.SampledFrom([]Kind{KindSend, KindReceive, KindProcess, KindSettle, KindTask, KindInsert, KindWork, KindStarted, KindSucceeded, KindFailed, KindLog, KindException, KindAlias, KindAlive, KindProgress, KindOperationCancelled}).Draw(t, "kind"),
 		Outcome:   rapid.SampledFrom([]Outcome{OutcomeUnset, OutcomeOK, OutcomeError}).Draw(t, "outcome"),
 		Remote:    rapid.Bool().Draw(t, "remote"),
 		JoinedBy:  rapid.SampledFrom([]Reason{ReasonCorrelationID, ReasonTrace, ReasonLink}).Draw(t, "reason"),
@@ -224,6 +224,7 @@ func TestFactsSurviveStoring(t *testing.T) {
 		f.System, f.Instance = rapid.String().Draw(t, "system"), rapid.String().Draw(t, "instance")
 		f.ErrorType, f.ErrorMessage, f.Detail = rapid.String().Draw(t, "type"), rapid.String().Draw(t, "message"), rapid.String().Draw(t, "detail")
 		f.Delivery = uint16(rapid.IntRange(0, 9).Draw(t, "delivery"))
+		f.Progress = uint16(rapid.IntRange(0, 1001).Draw(t, "progress"))
 		f.Severity = uint8(rapid.IntRange(0, 24).Draw(t, "severity"))
 		f.Consumer, f.Batch = rapid.Bool().Draw(t, "consumer"), rapid.Bool().Draw(t, "batch")
 		if f.ID == "" {

@@ -53,7 +53,7 @@ func (o *Operation) View(habits Habits) *View {
 	}()
 	facts := o.read((*scratch)[:0])
 	*scratch = facts
-	r := &reducer{facts: supersede(facts), habits: habits, view: &View{Facts: len(facts)}}
+	r := &reducer{facts: supersede(facts), habits: habits, view: &View{Facts: len(facts), Progress: -1}}
 	r.index()
 	r.sends()
 	r.consumers()
@@ -213,12 +213,21 @@ func (r *reducer) repeats() {
 	}
 }
 
+// maxProgress is all of the work, in thousandths.
+const maxProgress = 1000
+
 func (r *reducer) declare(f *Fact) {
 	switch f.Kind {
 	case KindOperationCompleted:
 		r.view.Declared, r.view.DeclaredAt = OutcomeOK, f.At
 	case KindOperationFailed:
 		r.view.Declared, r.view.DeclaredAt = OutcomeError, f.At
+	case KindOperationCancelled:
+		r.view.CancelledAt = f.At
+	case KindProgress:
+		if f.Progress > 0 {
+			r.view.Progress = float64(f.Progress-1) / maxProgress
+		}
 	}
 }
 

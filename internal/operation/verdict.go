@@ -15,16 +15,18 @@ const (
 	StateDeadLettered
 	// StateUnknown: the end may have been missed, because telemetry that would tell is known to be lacking.
 	StateUnknown
+	// StateCancelled: somebody declared the operation cancelled.
+	StateCancelled
 )
 
-var stateNames = [...]string{"in_progress", "completed", "failed", "stuck", "dead_lettered", "unknown"}
+var stateNames = [...]string{"in_progress", "completed", "failed", "stuck", "dead_lettered", "unknown", "cancelled"}
 
 // String returns the name used in the API, in events and on spans.
 func (s State) String() string { return stateNames[s] }
 
 // Final reports whether the state ends an operation, unless late evidence corrects it.
 func (s State) Final() bool {
-	return s == StateCompleted || s == StateFailed || s == StateDeadLettered
+	return s == StateCompleted || s == StateFailed || s == StateDeadLettered || s == StateCancelled
 }
 
 // Bad reports whether the state is an end that nobody wanted.

@@ -23,6 +23,10 @@ type View struct {
 	// Declared is the end that the application itself declared, OutcomeUnset without one.
 	Declared   Outcome
 	DeclaredAt int64
+	// CancelledAt is when the operation was declared cancelled, 0 if it was not.
+	CancelledAt int64
+	// Progress is how much of the operation is done by its own account, from 0 to 1; -1 where it gives none.
+	Progress float64
 	// Facts is the number of facts behind this view.
 	Facts int
 }
@@ -144,6 +148,8 @@ type Attempt struct {
 	// AliveAt is the last sign of life of an attempt that has not ended, AliveUntil when the next one is due at the latest; 0
 	// where the worker gives no such signs.
 	AliveAt, AliveUntil int64
+	// ProgressAt is when the consumer last said that it is still at it, 0 if it never did.
+	ProgressAt int64
 	// Destination is the name the consumer knows the destination by, where that differs from the producer's.
 	Destination string
 	// Inferred says that no record of this attempt exists, but what it did later does.
