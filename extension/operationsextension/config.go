@@ -36,6 +36,9 @@ type Config struct {
 	Defaults PolicyConfig `mapstructure:"defaults"`
 	// Rules are tried in order; the first that matches an operation applies.
 	Rules []RuleConfig `mapstructure:"rules"`
+	// Destinations hold for the messages of a destination, whatever operation they belong to, as far as the rule of the
+	// operation says nothing of the hop.
+	Destinations []HopConfig `mapstructure:"destinations"`
 	// Incidents group operations that are stuck, failed or were dead-lettered in the same way.
 	Incidents IncidentsConfig `mapstructure:"incidents"`
 }
@@ -54,12 +57,15 @@ type PolicyConfig struct {
 	Runbook  string `mapstructure:"runbook"`
 }
 
-// StuckConfig holds the thresholds after which an operation is stuck; 0 switches one off.
+// StuckConfig holds the thresholds after which an operation is stuck; 0 switches one off. What is left out everywhere is
+// learned from earlier operations, and until enough is known a default applies.
 type StuckConfig struct {
 	// Waiting is how long a message may wait for the first sign of consumption.
 	Waiting *time.Duration `mapstructure:"waiting"`
 	// Processing is how long one attempt may take.
 	Processing *time.Duration `mapstructure:"processing"`
+	// Stalled is how long after a hop the next one, which always follows or is declared, may take to start.
+	Stalled *time.Duration `mapstructure:"stalled"`
 	// Deadline is how long the whole operation may take.
 	Deadline *time.Duration `mapstructure:"deadline"`
 }
@@ -73,13 +79,15 @@ type RuleConfig struct {
 	Match         MatchConfig `mapstructure:"match"`
 	// CompletesOn names the destination whose successful consumption ends the operation, whatever else is open.
 	CompletesOn CompletesOnConfig `mapstructure:"completes_on"`
-	Stuck       StuckConfig       `mapstructure:"stuck"`
-	RetryWithin *time.Duration    `mapstructure:"retry_within"`
-	Settle      *time.Duration    `mapstructure:"settle"`
-	Severity    string            `mapstructure:"severity"`
-	Priority    int               `mapstructure:"priority"`
-	Owner       string            `mapstructure:"owner"`
-	Runbook     string            `mapstructure:"runbook"`
+	// Hops hold for single hops of the operations that match.
+	Hops        []HopConfig    `mapstructure:"hops"`
+	Stuck       StuckConfig    `mapstructure:"stuck"`
+	RetryWithin *time.Duration `mapstructure:"retry_within"`
+	Settle      *time.Duration `mapstructure:"settle"`
+	Severity    string         `mapstructure:"severity"`
+	Priority    int            `mapstructure:"priority"`
+	Owner       string         `mapstructure:"owner"`
+	Runbook     string         `mapstructure:"runbook"`
 }
 
 // MatchConfig are the criteria of a rule. One name of each list that is given must occur in the operation; * stands for
@@ -111,7 +119,6 @@ func createDefaultConfig() component.Config {
 		MaxOperations: e.MaxOperations, MaxFacts: e.MaxFacts, MaxWaiting: e.MaxWaiting, WaitForIdentity: e.WaitFor,
 		Retention: e.Retention, ArrivalGrace: e.ArrivalGrace, SweepInterval: 500 * time.Millisecond,
 		Defaults: PolicyConfig{
-			Stuck:       StuckConfig{Waiting: &p.Waiting, Processing: &p.Processing, Deadline: &p.Deadline},
 			RetryWithin: &p.RetryWithin, Settle: &p.Settle, Severity: p.Severity.String(), Priority: p.Priority,
 		},
 		Incidents: IncidentsConfig{Max: 10_000, ResolveFailedAfter: 5 * time.Minute},
@@ -153,7 +160,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("`sweep_interval` is %v: must be between 10ms and 1m", c.SweepInterval))
 	}
 	errs = append(errs, checkNames("dead_letter_destinations", c.DeadLetterDestinations), checkNames("retry_destinations", c.RetryDestinations))
-	errs = append(errs, c.Defaults.validate("defaults"))
+	errs = append(errs, c.Defaults.validate("defaults"), validateHops("destinations", c.Destinations))
 	return errors.Join(append(errs, c.validateRules())...)
 }
 
@@ -170,7 +177,7 @@ func (c *Config) validateRules() error {
 		}
 		seen[r.Name] = i
 		p := r.policy()
-		errs = append(errs, r.Match.validate(key+"::match"), p.validate(key))
+		errs = append(errs, r.Match.validate(key+"::match"), p.validate(key), validateHops(key+"::hops", r.Hops))
 	}
 	return errors.Join(errs...)
 }
@@ -179,6 +186,7 @@ func (p *PolicyConfig) validate(key string) error {
 	errs := []error{
 		checkDuration(key+"::stuck::waiting", p.Stuck.Waiting),
 		checkDuration(key+"::stuck::processing", p.Stuck.Processing),
+		checkDuration(key+"::stuck::stalled", p.Stuck.Stalled),
 		checkDuration(key+"::stuck::deadline", p.Stuck.Deadline),
 		checkDuration(key+"::retry_within", p.RetryWithin),
 		checkDuration(key+"::settle", p.Settle),
@@ -238,51 +246,6 @@ func (r *RuleConfig) policy() PolicyConfig {
 		Stuck: r.Stuck, RetryWithin: r.RetryWithin, Settle: r.Settle,
 		Severity: r.Severity, Priority: r.Priority, Owner: r.Owner, Runbook: r.Runbook,
 	}
-}
-
-// rules turns the configuration into the rules that operations are judged by.
-func (c *Config) rules() *operation.Rules {
-	base := c.Defaults.over(operation.DefaultPolicy())
-	rules := make([]operation.Rule, len(c.Rules))
-	for i := range c.Rules {
-		r := &c.Rules[i]
-		own := r.policy()
-		p := own.over(base)
-		p.Rule, p.OperationName, p.CompletesOn = r.Name, r.OperationName, r.CompletesOn.Destination
-		rules[i] = operation.Rule{
-			Operation: slices.Clone(r.Match.Operation), Destination: slices.Clone(r.Match.Destination),
-			Service: slices.Clone(r.Match.Service), SpanName: slices.Clone(r.Match.SpanName), Policy: p,
-		}
-	}
-	return operation.NewRules(rules, base)
-}
-
-// over lays what is given over the base.
-func (p *PolicyConfig) over(base operation.Policy) operation.Policy {
-	for _, v := range []struct {
-		from *time.Duration
-		to   *time.Duration
-	}{
-		{p.Stuck.Waiting, &base.Waiting}, {p.Stuck.Processing, &base.Processing}, {p.Stuck.Deadline, &base.Deadline},
-		{p.RetryWithin, &base.RetryWithin}, {p.Settle, &base.Settle},
-	} {
-		if v.from != nil {
-			*v.to = *v.from
-		}
-	}
-	if s, ok := operation.ParseSeverity(p.Severity); ok {
-		base.Severity = s
-	}
-	if p.Priority != 0 {
-		base.Priority = p.Priority
-	}
-	if p.Owner != "" {
-		base.Owner = p.Owner
-	}
-	if p.Runbook != "" {
-		base.Runbook = p.Runbook
-	}
-	return base
 }
 
 func (c *Config) engineSettings() engine.Settings {

@@ -39,11 +39,17 @@ func TestRulesFallBackToTheDefaults(t *testing.T) {
 	}}}
 	require.Equal(t, operation.Policy{
 		Rule: "order-fulfilment", OperationName: "fulfilment", CompletesOn: "shipments",
-		Waiting: 2 * time.Minute, Processing: 20 * time.Second, Deadline: time.Hour, RetryWithin: time.Minute, Settle: 0,
+		Waiting:    operation.Threshold{Limit: 2 * time.Minute, Source: operation.SourceRule},
+		Processing: operation.Threshold{Limit: 20 * time.Second, Source: operation.SourceDefaults},
+		Stalled:    operation.Threshold{Limit: time.Minute},
+		Deadline:   operation.Threshold{Limit: time.Hour, Source: operation.SourceDefaults}, RetryWithin: time.Minute, Settle: 0,
 		Severity: operation.SeverityCritical, Priority: 1, Owner: "team-fulfilment", Runbook: "https://runbooks.example.com/orders",
 	}, *cfg.rules().Policy(v))
 	require.Equal(t, operation.Policy{
-		Waiting: 10 * time.Second, Processing: 20 * time.Second, Deadline: time.Hour, RetryWithin: 5 * time.Second, Settle: 2 * time.Second,
+		Waiting:    operation.Threshold{Limit: 10 * time.Second, Source: operation.SourceDefaults},
+		Processing: operation.Threshold{Limit: 20 * time.Second, Source: operation.SourceDefaults},
+		Stalled:    operation.Threshold{Limit: time.Minute},
+		Deadline:   operation.Threshold{Limit: time.Hour, Source: operation.SourceDefaults}, RetryWithin: 5 * time.Second, Settle: 2 * time.Second,
 		Severity: operation.SeverityWarning, Priority: 4, Owner: "platform", Runbook: "https://runbooks.example.com/default",
 	}, *cfg.rules().Policy(&operation.View{Name: "other"}))
 }
@@ -76,10 +82,55 @@ func TestBadConfigurationIsRefusedByKeyAndValue(t *testing.T) {
 	}
 }
 
+// ruled returns the verdict on an operation whose hops are all done long ago, but for what the configuration expects.
+func ruled(cfg *Config, v *operation.View) operation.Verdict {
+	return operation.Judge(v, cfg.rules().Policy(v), &operation.Circumstances{}, int64(time.Hour))
+}
+
+func TestHopsAndDestinations(t *testing.T) {
+	cfg := load(t, "operations/hops")
+	require.NoError(t, xconfmap.Validate(cfg))
+	sent := func(destination string) *operation.View {
+		return &operation.View{Name: destination, Hops: []operation.Hop{{
+			Destination: destination, Sends: []operation.Send{{StartedAt: int64(59 * time.Minute)}},
+		}}}
+	}
+	require.Equal(t, operation.StateInProgress, ruled(cfg, sent("mails")).State, "a destination that may take longer")
+	require.Equal(t, operation.StateStuck, ruled(cfg, sent("other")).State)
+	got := ruled(cfg, sent("orders"))
+	require.Equal(t, operation.StateStuck, got.State)
+	require.Equal(t, operation.SourceHop, got.Source)
+	require.Equal(t, int64(10*time.Second), got.Threshold)
+
+	done := sent("orders")
+	done.Hops[0].State = operation.HopDone
+	done.Hops[0].Consumers = []operation.Consumer{{Group: "payments", State: operation.HopDone, Attempts: []operation.Attempt{{EndedAt: 1}}}}
+	got = ruled(cfg, done)
+	require.Equal(t, operation.StuckStalled, got.Reason)
+	require.Equal(t, "shipments", got.Awaited)
+	done.Hops[0].Destination, done.Name = "news", "news"
+	got = ruled(cfg, done)
+	require.Equal(t, operation.StuckWaiting, got.Reason)
+	require.Equal(t, "audit", got.Group)
+}
+
+func TestBadHopsAreRefused(t *testing.T) {
+	err := xconfmap.Validate(load(t, "operations/bad_hops"))
+	for _, want := range []string{
+		"`destinations[0]` matches every hop: give at least one of destination, type, group",
+		"`destinations[1]` says nothing of the hop: give at least one of stuck, then, groups",
+		"`rules[0]::hops[0]::group` is [\"payments\"]: then, groups and stuck::stalled are for all groups",
+		"`rules[0]::hops[1]::stuck::waiting` is -1s: must not be negative",
+		"`rules[0]::hops[1]::then[0]` is empty: give a name",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
 func TestTwoConfigurationsShareNothing(t *testing.T) {
 	a, b := createDefaultConfig().(*Config), createDefaultConfig().(*Config)
-	*a.Defaults.Stuck.Waiting = time.Hour
-	require.Equal(t, operation.DefaultPolicy().Waiting, *b.Defaults.Stuck.Waiting)
+	*a.Defaults.Settle = time.Hour
+	require.Equal(t, operation.DefaultPolicy().Settle, *b.Defaults.Settle)
 }
 
 // TestWhateverPassesValidationCanBeCreated: the parts below check bounds of their own and know no YAML key.

@@ -114,9 +114,9 @@ func TestRefusedParameters(t *testing.T) {
 	h := handler(example())
 	cursor := nextCursor(t, do(t, h, http.MethodGet, "/api/v1/operations?limit=1&state=stuck,failed"))
 	for _, tc := range []struct{ target, detail string }{
-		{"/api/v1/operations?state=sleeping", `query parameter "state" has the value "sleeping", but allowed are, also several with commas between them: in_progress, completed, failed, stuck, dead_lettered, unknown`},
-		{"/api/v1/operations?state=stuck,", `query parameter "state" has the value "", but allowed are, also several with commas between them: in_progress, completed, failed, stuck, dead_lettered, unknown`},
-		{"/api/v1/operations?reason=lazy", `query parameter "reason" has the value "lazy", but allowed are, also several with commas between them: waiting, processing, overdue, telemetry_gap`},
+		{"/api/v1/operations?state=sleeping", `query parameter "state" has the value "sleeping", but allowed are, also several with commas between them: in_progress, completed, failed, stuck, dead_lettered, unknown, cancelled`},
+		{"/api/v1/operations?state=stuck,", `query parameter "state" has the value "", but allowed are, also several with commas between them: in_progress, completed, failed, stuck, dead_lettered, unknown, cancelled`},
+		{"/api/v1/operations?reason=lazy", `query parameter "reason" has the value "lazy", but allowed are, also several with commas between them: waiting, processing, overdue, stalled, missed, telemetry_gap`},
 		{"/api/v1/operations?limit=0", `query parameter "limit" has the value "0", but a whole number from 1 to 1000 is allowed`},
 		{"/api/v1/operations?limit=1001", `query parameter "limit" has the value "1001", but a whole number from 1 to 1000 is allowed`},
 		{"/api/v1/operations?limit=many", `query parameter "limit" has the value "many", but a whole number from 1 to 1000 is allowed`},

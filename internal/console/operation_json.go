@@ -91,7 +91,7 @@ func (b *builder) operation() operationJSON {
 		Owner: optional(p.Owner), Rule: optional(p.Rule), Runbook: optional(p.Runbook),
 		StartedAt: timestamp(r.View.StartedAt), EndedAt: timestamp(v.EndedAt), UpdatedAt: timestamp(r.UpdatedAt),
 		Duration: b.duration(), TraceID: traceID(r.TraceID), IncidentID: optional(r.IncidentID),
-		Threshold: threshold(v, p), DecidedBy: decision(r),
+		Threshold: threshold(v), DecidedBy: decision(r),
 	}
 	slices.Sort(o.Flags)
 	o.Hops = cut(b, r.View.Hops, b.hop)
@@ -133,19 +133,16 @@ func self(v *operation.View) string {
 	return path
 }
 
-func threshold(v *operation.Verdict, p *operation.Policy) *thresholdJSON {
+func threshold(v *operation.Verdict) *thresholdJSON {
 	if v.Threshold <= 0 {
 		return nil
 	}
-	t := thresholdJSON{Name: v.Reason.String(), Seconds: seconds(v.Threshold), Source: "default"}
+	t := thresholdJSON{Name: v.Reason.String(), Seconds: seconds(v.Threshold), Source: v.Source.String()}
 	switch v.Reason {
 	case operation.StuckNone:
 		t.Name = "retry_within"
 	case operation.StuckOverdue:
 		t.Name = "deadline"
-	}
-	if p.Rule != "" {
-		t.Source = "rule"
 	}
 	return &t
 }

@@ -156,7 +156,7 @@ func example() *memory {
 
 func stuckRecord() Record {
 	policy := &operation.Policy{
-		Rule: "orders", OperationName: "order-fulfilment", Waiting: 2 * time.Minute, Severity: operation.SeverityCritical,
+		Rule: "orders", OperationName: "order-fulfilment", Waiting: operation.Threshold{Limit: 2 * time.Minute, Source: operation.SourceRule}, Severity: operation.SeverityCritical,
 		Priority: 1, Owner: "team-fulfilment", Runbook: "https://runbooks.example.com/orders",
 	}
 	checkout := operation.Origin{

@@ -38,7 +38,7 @@ func judged(facts ...operation.Fact) (*operation.View, *operation.Verdict) {
 		o.Add(&facts[i])
 	}
 	v := o.View(operation.NoHabits{})
-	verdict := operation.Judge(v, policy(), 10_000*1e9)
+	verdict := operation.Judge(v, policy(), &operation.Circumstances{}, 10_000*1e9)
 	return v, &verdict
 }
 

@@ -27,10 +27,24 @@ type Settings struct {
 	// DeadLetter and Retry tell the destinations of messages that were given up and of those that are tried again; nil: by
 	// their names alone. They must be pure.
 	DeadLetter, Retry func(destination string) bool
+	// Circumstances are what is known beyond one operation; what is nil is not known.
+	Circumstances operation.Circumstances
+	// Clocks learn and tell by how much the clocks of services disagree; nil: they are taken to agree.
+	Clocks Clocks
 	// Policy returns the policy for an operation. It is called under a lock, so it must be quick and must not call back.
 	Policy func(*operation.View) *operation.Policy
 	// Observer is told what becomes of each fact; nil: nobody is.
 	Observer Observer
+}
+
+// Clocks learn from recorded waits by how much the clocks of services disagree. They must be safe for concurrent use, quick,
+// and must not call back.
+type Clocks interface {
+	// Observe takes note of the time in nanoseconds from when one service sent a message to when another one received it,
+	// each by its own clock, at a time (nanoseconds since 1970).
+	Observe(from, to string, wait, at int64)
+	// Offset returns by how many nanoseconds the clock of `to` is behind that of `from`; false if that is not known.
+	Offset(from, to string) (int64, bool)
 }
 
 // DefaultSettings are finite bounds that suit a collector with 1 GiB of memory.

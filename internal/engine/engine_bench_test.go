@@ -92,6 +92,6 @@ func BenchmarkJudge(b *testing.B) {
 	policy := operation.DefaultPolicy()
 	b.ReportAllocs()
 	for b.Loop() {
-		operation.Judge(o.View(operation.NoHabits{}), &policy, start.UnixNano())
+		operation.Judge(o.View(operation.NoHabits{}), &policy, &operation.Circumstances{}, start.UnixNano())
 	}
 }

@@ -40,6 +40,9 @@ type entry struct {
 	// announced says that a change was returned for it, so that its end must be told too.
 	announced bool
 	dirty     bool
+	// ended is the final state it came to first (StateInProgress: none), late says that evidence led to another one since.
+	ended operation.State
+	late  bool
 	// learned says that the habits know of it.
 	learned   bool
 	due       int64

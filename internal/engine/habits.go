@@ -22,12 +22,13 @@ type habits struct {
 	counts map[flow]*multiplicity // guarded by mu
 	// deadLetter and retry are set once.
 	deadLetter, retry func(destination string) bool
+	clocks            Clocks
 }
 
 func (h *habits) init(s Settings) {
 	h.tables = make(map[string]struct{})
 	h.processes, h.senders, h.counts = make(map[string]struct{}), make(map[string]string), make(map[flow]*multiplicity)
-	h.deadLetter, h.retry = operation.DeadLetterName, operation.RetryName
+	h.deadLetter, h.retry, h.clocks = operation.DeadLetterName, operation.RetryName, s.Clocks
 	if s.DeadLetter != nil {
 		h.deadLetter = s.DeadLetter
 	}
@@ -41,6 +42,35 @@ func (h *habits) DeadLetter(destination string) bool { return h.deadLetter(desti
 
 // Retry implements [operation.Habits].
 func (h *habits) Retry(destination string) bool { return h.retry(destination) }
+
+// Behind implements [operation.Habits].
+func (h *habits) Behind(ahead, behind string) int64 {
+	if h.clocks == nil || ahead == behind {
+		return 0
+	}
+	offset, _ := h.clocks.Offset(ahead, behind)
+	return offset
+}
+
+// learnClocks takes note of the recorded waits of an operation that is over. Scheduled messages and those that were tried
+// again tell nothing of clocks.
+func (h *habits) learnClocks(v *operation.View) {
+	if h.clocks == nil {
+		return
+	}
+	for i := range min(len(v.Hops), maxLearned) {
+		hop := &v.Hops[i]
+		if hop.DueAt != 0 || len(hop.Sends) != 1 {
+			continue
+		}
+		for k := range hop.Consumers {
+			c := &hop.Consumers[k]
+			if from, to, wait, ok := hop.RecordedWait(c); ok && from != to && !c.Attempts[0].Inferred {
+				h.clocks.Observe(from, to, wait, hop.SentAt())
+			}
+		}
+	}
+}
 
 // Processes implements [operation.Habits].
 func (h *habits) Processes(service string) bool {

@@ -75,8 +75,11 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	policy := e.policy(view)
 	n.policy = policy
 	n.know(view, policy)
-	verdict := n.verdictAt(view, policy, at)
+	verdict := n.verdictAt(view, policy, &e.settings.Circumstances, at)
 	if verdict.State == operation.StateCompleted {
+		if !n.learned {
+			e.habits.learnClocks(view)
+		}
 		e.unpaired.addAgain(e.habits.learnOperation(n, view))
 	}
 	quiet := n.arrived + int64(e.settings.ArrivalGrace)
@@ -87,6 +90,10 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	s.schedule(n, verdict.Next)
 	before, first := n.verdict, !n.judged
 	n.verdict, n.judged = verdict, true
+	n.late = verdict.Flags&operation.FlagLateEvidence != 0
+	if n.ended == operation.StateInProgress && verdict.State.Final() {
+		n.ended = verdict.State
+	}
 	if first {
 		before = operation.Verdict{Hop: -1, Consumer: -1}
 	}
@@ -103,14 +110,22 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	})
 }
 
-// verdictAt judges; an operation that has settled once need not settle again because a late record came.
-func (n *entry) verdictAt(view *operation.View, policy *operation.Policy, at int64) operation.Verdict {
-	if n.verdict.State != operation.StateCompleted {
-		return operation.Judge(view, policy, at)
+// verdictAt judges. An operation that has settled once need not settle again because a late record came, nor go on to what
+// experience has learned to expect since.
+func (n *entry) verdictAt(view *operation.View, policy *operation.Policy, c *operation.Circumstances, at int64) operation.Verdict {
+	verdict := operation.Verdict{}
+	if n.verdict.State == operation.StateCompleted {
+		settled := *policy
+		settled.Settle = 0
+		verdict = operation.Judge(view, &settled, &operation.Circumstances{Telemetry: c.Telemetry}, at)
+	} else {
+		verdict = operation.Judge(view, policy, c, at)
 	}
-	settled := *policy
-	settled.Settle = 0
-	return operation.Judge(view, &settled, at)
+	other := n.ended != operation.StateInProgress && verdict.State != n.ended && verdict.State != operation.StateInProgress
+	if n.late || other {
+		verdict.Flags |= operation.FlagLateEvidence
+	}
+	return verdict
 }
 
 // emptied deals with an operation all of whose facts turned out to belong elsewhere.

@@ -18,6 +18,7 @@ const (
 	NameFailed       = "async.operation.failed"
 	NameDeadLettered = "async.operation.dead_lettered"
 	NameRecovered    = "async.operation.recovered"
+	NameCancelled    = "async.operation.cancelled"
 	NameDuplicated   = "async.operation.duplicated"
 
 	NameIncidentOpened   = namePrefixIncident + "opened"
@@ -41,6 +42,8 @@ const (
 	attrOperationSince          = "async.operation.since"
 	attrOperationStartedAt      = "async.operation.started_at"
 	attrOperationThreshold      = "async.operation.threshold"
+	attrOperationThresholdFrom  = "async.operation.threshold.source"
+	attrOperationAwaited        = "async.operation.awaited"
 	attrOperationTraceID        = "async.operation.trace_id"
 	attrOperationSourceTraceIDs = "async.operation.source_trace_ids"
 	attrOperationSeverity       = "async.operation.severity"

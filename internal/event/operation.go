@@ -24,7 +24,7 @@ type Operation struct {
 }
 
 // AppendTo appends the events that follow from the change and returns how many: an operation that got stuck, failed or
-// was dead-lettered, or otherwise than before; one that was and is so no more; one whose message turns out to have been
+// was dead-lettered, or otherwise than before, or was cancelled; one that was and is so no more; one whose message turns out to have been
 // processed twice. A completion is no event, and neither is that an operation left memory.
 func (o Operation) AppendTo(records plog.LogRecordSlice) int {
 	before := records.Len()
@@ -52,6 +52,8 @@ func (o Operation) name() string {
 		return NameFailed
 	case c.Verdict.State == operation.StateDeadLettered:
 		return NameDeadLettered
+	case c.Verdict.State == operation.StateCancelled:
+		return NameCancelled
 	case c.Before.State.Troubled() && c.Verdict.State != operation.StateUnknown:
 		return NameRecovered
 	}
@@ -71,7 +73,7 @@ func (o Operation) append(records plog.LogRecordSlice, name string) {
 		fallback := operation.DefaultPolicy()
 		policy = &fallback
 	}
-	setSeverity(record, policy.Severity, name == NameRecovered)
+	setSeverity(record, policy.Severity, name == NameRecovered || name == NameCancelled)
 
 	w := writer{record.Attributes()}
 	w.EnsureCapacity(32)
@@ -109,6 +111,10 @@ func (o Operation) judge(w writer) {
 	w.PutInt(attrOperationRevision, int64(c.Revision))
 	w.time(attrOperationSince, c.Verdict.Since)
 	w.seconds(attrOperationThreshold, c.Verdict.Threshold)
+	if c.Verdict.Threshold != 0 {
+		w.text(attrOperationThresholdFrom, c.Verdict.Source.String())
+	}
+	w.text(attrOperationAwaited, c.Verdict.Awaited)
 	key, troubled := incident.KeyOf(c)
 	if !troubled {
 		return
@@ -124,6 +130,8 @@ func (o Operation) summary(name string) string {
 	c := o.Change
 	who := fmt.Sprintf("operation %q (%s)", c.View.ID, incident.NameOf(c))
 	switch name {
+	case NameCancelled:
+		return who + " was cancelled"
 	case NameRecovered:
 		return fmt.Sprintf("%s recovered from %s: %s", who, c.Before.State, c.Verdict.State)
 	case NameDuplicated:
@@ -136,6 +144,12 @@ func (o Operation) summary(name string) string {
 	hop := incident.HopOf(c)
 	if hop.Destination != "" {
 		what += fmt.Sprintf(" at %q", hop.Destination)
+	}
+	if c.Verdict.Group != "" {
+		what += fmt.Sprintf(", not consumed by %q", c.Verdict.Group)
+	}
+	if c.Verdict.Awaited != "" {
+		what += fmt.Sprintf(", not gone on to %q", c.Verdict.Awaited)
 	}
 	if c.Verdict.Since != 0 {
 		what += " since " + time.Unix(0, c.Verdict.Since).UTC().Format(time.RFC3339)

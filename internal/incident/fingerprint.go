@@ -61,6 +61,7 @@ func KeyOf(c *operation.Change) (Key, bool) {
 	if at := deadletter.Deciding(c.View, &c.Verdict); at.Hop >= 0 {
 		hop := &c.View.Hops[at.Hop]
 		key.Destination = clip(hop.Destination, maxName)
+		key.Group = clip(c.Verdict.Group, maxName)
 		if at.Consumer >= 0 {
 			key.Group = clip(hop.Consumers[at.Consumer].Group, maxName)
 		}

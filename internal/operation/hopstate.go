@@ -6,14 +6,14 @@ import (
 )
 
 // settle puts the attempts in order and says how far the hop and its groups have come.
-func (h *hopBuild) settle() {
+func (h *hopBuild) settle(habits Habits) {
 	slices.SortStableFunc(h.Sends, func(a, b Send) int { return cmp.Compare(a.StartedAt, b.StartedAt) })
 	for i := range h.Consumers {
 		c := &h.Consumers[i]
 		c.pulled(h.SentAt())
 		slices.SortStableFunc(c.Attempts, func(a, b Attempt) int { return cmp.Compare(a.begin(), b.begin()) })
 		c.State = c.state(h.Sends)
-		c.wait(&h.Hop)
+		c.wait(&h.Hop, habits)
 	}
 	slices.SortStableFunc(h.Consumers, func(a, b Consumer) int {
 		return cmp.Or(cmp.Compare(a.Attempts[0].begin(), b.Attempts[0].begin()), cmp.Compare(a.Group, b.Group))
@@ -92,13 +92,25 @@ func (c *Consumer) failures() int {
 	return n
 }
 
-func (c *Consumer) wait(h *Hop) {
-	sent, first := h.SentAt(), c.Attempts[0].ReceivedAt
-	if sent == 0 || first == 0 {
+// wait computes the wait, as far as the clocks of both sides are known to agree.
+func (c *Consumer) wait(h *Hop, habits Habits) {
+	from, to, recorded, ok := h.RecordedWait(c)
+	if !ok {
 		return
 	}
-	c.Skewed = first < sent
-	c.WaitedNanos = max(0, first-max(sent, h.DueAt))
+	behind := habits.Behind(from, to)
+	c.Skewed = recorded < 0 || behind != 0
+	c.WaitedNanos = max(0, recorded+behind-max(0, h.DueAt-h.SentAt()))
+}
+
+// RecordedWait returns the time in nanoseconds from sending to the first sign of consumption as it was recorded, negative
+// where the clocks disagree, and the services that recorded it; false if either end is unknown.
+func (h *Hop) RecordedWait(c *Consumer) (from, to string, nanos int64, ok bool) {
+	sent, first := h.SentAt(), &c.Attempts[0]
+	if sent == 0 || first.ReceivedAt == 0 {
+		return "", "", 0, false
+	}
+	return h.Sends[0].Service, cmp.Or(first.Service, c.Service), first.ReceivedAt - sent, true
 }
 
 // state: a message that could not be sent failed; in a dead-letter destination it stays what it is until somebody

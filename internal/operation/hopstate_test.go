@@ -16,10 +16,10 @@ func TestDueTimes(t *testing.T) {
 	line := func(service string, at float64) Fact { return due(record(KindLog, service, 9, at), 100) }
 	waiting := []string{"orders: waiting, 1 sent"}
 	requireRulings(t, []ruling{
-		{name: "not stuck before it is due", facts: []Fact{due(send(1, "orders", 1, 1.1), 100)}, hops: waiting, now: 159, next: 160},
-		{name: "stuck the threshold after it was due", facts: []Fact{due(send(1, "orders", 1, 1.1), 100)}, hops: waiting, now: 160, state: StateStuck, reason: StuckWaiting, since: 100},
-		{name: "told by a line of the producer", facts: []Fact{send(1, "orders", 1, 1.1), line("api", 2.9)}, hops: waiting, now: 159, next: 160},
-		{name: "told by a line before the send", facts: []Fact{send(1, "orders", 3, 3.1), line("api", 1.1)}, hops: waiting, now: 159, next: 160},
+		{name: "not stuck before it is due", flags: FlagDelayed, facts: []Fact{due(send(1, "orders", 1, 1.1), 100)}, hops: waiting, now: 159, next: 160},
+		{name: "stuck the threshold after it was due", flags: FlagDelayed, facts: []Fact{due(send(1, "orders", 1, 1.1), 100)}, hops: waiting, now: 160, state: StateStuck, reason: StuckWaiting, since: 100},
+		{name: "told by a line of the producer", flags: FlagDelayed, facts: []Fact{send(1, "orders", 1, 1.1), line("api", 2.9)}, hops: waiting, now: 159, next: 160},
+		{name: "told by a line before the send", flags: FlagDelayed, facts: []Fact{send(1, "orders", 3, 3.1), line("api", 1.1)}, hops: waiting, now: 159, next: 160},
 		{name: "a line of another time speaks of something else", facts: []Fact{send(1, "orders", 1, 1.1), line("api", 3.1)}, hops: waiting, now: 61, state: StateStuck, reason: StuckWaiting, since: 1},
 		{
 			name: "a line of another service speaks of something else", facts: []Fact{send(1, "orders", 1, 1.1), by(line("other", 1.2), "other"), span(KindWork, "other", 9, 0, 1, 2)},
@@ -30,11 +30,11 @@ func TestDueTimes(t *testing.T) {
 			hops: waiting, now: 61, state: StateStuck, reason: StuckWaiting, since: 1,
 		},
 		{
-			name: "a line speaks of the nearest send, not of the last", now: 62, state: StateStuck, reason: StuckWaiting, since: 2,
+			name: "a line speaks of the nearest send, not of the last", flags: FlagDelayed, now: 62, state: StateStuck, reason: StuckWaiting, since: 2,
 			facts: []Fact{send(1, "orders", 1, 1.1), send(2, "mails", 2, 2.1), line("api", 1.2)}, hops: []string{"orders: waiting, 1 sent", "mails: waiting, 1 sent"},
 		},
 		{
-			name: "a line speaks of the nearest send", now: 61, state: StateStuck, reason: StuckWaiting, since: 1,
+			name: "a line speaks of the nearest send", flags: FlagDelayed, now: 61, state: StateStuck, reason: StuckWaiting, since: 1,
 			facts: []Fact{send(1, "orders", 1, 1.1), send(2, "mails", 2, 2.1), line("api", 2.2)}, hops: []string{"orders: waiting, 1 sent", "mails: waiting, 1 sent"},
 		},
 	})
@@ -77,14 +77,15 @@ func TestSignsOfLife(t *testing.T) {
 	beating := slices.Concat(begun, []Fact{heartbeat(2, 12, 42), heartbeat(2, 22, 52)})
 	open := []string{"orders: processing, 1 sent | worker: open"}
 	never, soon := testPolicy(), testPolicy()
-	never.Processing = 0
-	soon.Processing = sec20
+	never.Processing.Limit = 0
+	soon.Processing.Limit = sec20
 	requireRulings(t, []ruling{
 		{name: "none are given", facts: begun, hops: open, now: 301, next: 302},
 		{name: "none are given, for too long", facts: begun, hops: open, now: 302, state: StateStuck, reason: StuckProcessing, since: 2},
 		{name: "the next one may come", facts: beating, hops: open, now: 51, next: 52},
 		{name: "the next one did not come", facts: beating, hops: open, now: 52, state: StateStuck, reason: StuckProcessing, since: 22},
-		{name: "alive, and too slow all the same", facts: beating, hops: open, policy: soon, now: 22, state: StateStuck, reason: StuckProcessing, since: 2},
+		{name: "alive, and so not too slow", facts: beating, hops: open, policy: soon, now: 41, next: 42},
+		{name: "not alive for as long as it may take", facts: beating, hops: open, policy: soon, now: 42, state: StateStuck, reason: StuckProcessing, since: 22},
 		{name: "processing may take for ever", facts: beating, hops: open, policy: never, now: 1e6, state: StateInProgress},
 		{
 			name: "signs of a span that ended count for nothing", now: 62, state: StateCompleted,
@@ -180,17 +181,17 @@ func TestPresumptions(t *testing.T) {
 
 	presumed := view(send(1, "orders", 1, 1.1))
 	presumed.Hops[0].PresumeConsumed(sec(4))
-	verdict := Judge(presumed, &p, sec(61))
+	verdict := Judge(presumed, &p, &Circumstances{}, sec(61))
 	require.Equal(t, StateCompleted, verdict.State)
 	require.Equal(t, sec(4), verdict.EndedAt)
 	require.Zero(t, verdict.Flags)
 
 	doubtful := view(send(1, "orders", 1, 1.1))
 	doubtful.Hops[0].Uncertain = true
-	verdict = Judge(doubtful, &p, sec(60))
+	verdict = Judge(doubtful, &p, &Circumstances{}, sec(60))
 	require.Equal(t, StateInProgress, verdict.State)
 	require.Equal(t, sec(61), verdict.Next)
-	verdict = Judge(doubtful, &p, sec(61))
+	verdict = Judge(doubtful, &p, &Circumstances{}, sec(61))
 	require.Equal(t, StateUnknown, verdict.State)
 	require.Equal(t, StuckTelemetryGap, verdict.Reason)
 	require.Equal(t, 0, verdict.Hop)
@@ -211,14 +212,14 @@ func TestPresumptions(t *testing.T) {
 			for i := range v.Hops {
 				v.Hops[i].Uncertain = v.Hops[i].Destination == "orders"
 			}
-			verdict := Judge(v, &p, sec(100))
+			verdict := Judge(v, &p, &Circumstances{}, sec(100))
 			require.Equal(t, tc.state.String(), verdict.State.String())
 			require.Equal(t, tc.reason.String(), verdict.Reason.String())
 			require.Equal(t, tc.hop, verdict.Hop)
 		})
 	}
-	p.Waiting = 0
-	require.Equal(t, StateInProgress, Judge(doubtful, &p, sec(1e6)).State, "a message may wait for ever")
+	p.Waiting.Limit = 0
+	require.Equal(t, StateInProgress, Judge(doubtful, &p, &Circumstances{}, sec(1e6)).State, "a message may wait for ever")
 }
 
 func TestAttemptsAreCountedByTheirQueueToo(t *testing.T) {

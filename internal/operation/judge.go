@@ -1,11 +1,16 @@
 package operation
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
 
 // Judge says what has become of an operation by the time now (nanoseconds since 1970). It is a pure function: the same
-// view, policy and time give the same verdict, wherever and in whatever order the facts came.
-func Judge(v *View, p *Policy, now int64) Verdict {
-	j := judge{view: v, policy: p, now: now, verdict: Verdict{Hop: -1, Consumer: -1}}
+// view, policy, circumstances and time give the same verdict, wherever and in whatever order the facts came.
+func Judge(v *View, p *Policy, c *Circumstances, now int64) Verdict {
+	j := judge{view: v, policy: p, circumstances: c, now: now, verdict: Verdict{Hop: -1, Consumer: -1}}
 	j.flags()
 	if j.declared() {
 		return j.verdict
@@ -17,10 +22,11 @@ func Judge(v *View, p *Policy, now int64) Verdict {
 }
 
 type judge struct {
-	view    *View
-	policy  *Policy
-	now     int64
-	verdict Verdict
+	view          *View
+	policy        *Policy
+	circumstances *Circumstances
+	now           int64
+	verdict       Verdict
 	// open says that some hop is not done.
 	open bool
 }
@@ -28,11 +34,15 @@ type judge struct {
 // flags sets what stands beside the state.
 func (j *judge) flags() {
 	for i := range j.view.Hops {
-		if j.view.Hops[i].repeated {
+		h := &j.view.Hops[i]
+		if h.repeated {
 			j.verdict.Flags |= FlagDuplicated
 		}
-		for k := range j.view.Hops[i].Consumers {
-			j.verdict.Flags |= j.view.Hops[i].Consumers[k].flags()
+		if h.DueAt > h.SentAt() && h.SentAt() != 0 {
+			j.verdict.Flags |= FlagDelayed
+		}
+		for k := range h.Consumers {
+			j.verdict.Flags |= h.Consumers[k].flags()
 		}
 	}
 }
@@ -127,101 +137,180 @@ func (j *judge) hops() {
 			continue
 		}
 		for k := range h.Consumers {
-			j.consumer(i, k, &h.Consumers[k])
+			j.consumer(i, k, h)
 		}
+		j.absent(i, h)
+		j.successors(i, h)
 	}
 }
 
 func (j *judge) unconsumed(i int, h *Hop) {
 	j.open = true
+	at := condition{hop: i, consumer: -1}
 	switch h.State {
 	case HopFailed:
-		j.after(StateFailed, StuckNone, i, -1, h.Sends[len(h.Sends)-1].SentAt(), int64(j.policy.RetryWithin))
+		at.state, at.since = StateFailed, h.Sends[len(h.Sends)-1].SentAt()
+		j.after(at, Threshold{Limit: j.policy.RetryWithin})
 		return
 	case HopDeadLettered:
-		j.after(StateDeadLettered, StuckNone, i, -1, h.SentAt(), 0)
+		at.state, at.since = StateDeadLettered, h.SentAt()
+		j.after(at, Threshold{})
 		return
 	}
-	sent := max(h.SentAt(), h.DueAt)
-	switch {
-	case h.SentAt() == 0:
-	case h.Uncertain:
-		j.after(StateUnknown, StuckTelemetryGap, i, -1, sent, int64(j.policy.Waiting))
-	default:
-		j.after(StateStuck, StuckWaiting, i, -1, sent, int64(j.policy.Waiting))
+	if h.SentAt() == 0 {
+		return
+	}
+	at.state, at.reason, at.since = StateStuck, StuckWaiting, max(h.SentAt(), h.DueAt)
+	if h.Uncertain {
+		at.state, at.reason = StateUnknown, StuckTelemetryGap
+	}
+	j.awaiting(at, h, j.threshold(StageWaiting, h, "", ""))
+}
+
+// absent judges the groups that always consume and showed no sign of it, though others did.
+func (j *judge) absent(i int, h *Hop) {
+	if h.SentAt() == 0 || h.State == HopDeadLettered {
+		return
+	}
+	j.usualGroups(h, func(group, service string) {
+		for k := range h.Consumers {
+			if h.Consumers[k].goesBy(group) {
+				return
+			}
+		}
+		j.open = true
+		at := condition{state: StateStuck, reason: StuckWaiting, hop: i, consumer: -1, since: max(h.SentAt(), h.DueAt), group: group}
+		j.lacking(at, j.threshold(StageWaiting, h, group, ""), service)
+	})
+}
+
+// goesBy reports whether the group has that name. One without a name has that of its service.
+func (c *Consumer) goesBy(name string) bool { return c.Group == name || c.Service == name }
+
+// usualGroups calls see for each group that consumes every message of the hop's destination.
+func (j *judge) usualGroups(h *Hop, see func(group, service string)) {
+	if declared, ok := j.policy.groups(h); ok {
+		for _, group := range declared {
+			see(group, group)
+		}
+		return
+	}
+	if j.circumstances.Experience == nil {
+		return
+	}
+	var room [4]UsualGroup
+	for _, g := range j.circumstances.Experience.Groups(h.Destination, room[:0]) {
+		see(g.Group, g.Service)
 	}
 }
 
-func (j *judge) consumer(i, k int, c *Consumer) {
+// successors judges what always follows a hop that is done.
+func (j *judge) successors(i int, h *Hop) {
+	if h.State != HopDone {
+		return
+	}
+	begun, ended := h.begunAt(), h.endedAt()
+	if declared := j.policy.then(h); declared != nil {
+		if len(declared.Then) > 0 && !j.followed(begun, declared.then.match) {
+			j.stalled(i, h, ended, strings.Join(declared.Then, ", "), j.threshold(StageFollowing, h, "", ""))
+		}
+		return
+	}
+	if j.circumstances.Experience == nil {
+		return
+	}
+	var room [4]Successor
+	for _, s := range j.circumstances.Experience.Successors(j.view.Name, h.Destination, h.Type, room[:0]) {
+		if !j.followed(begun, func(name string) bool { return name == s.Destination }) {
+			limit := j.policy.declared(StageFollowing, h, "")
+			if !limit.Declared() {
+				limit = Threshold{Limit: time.Duration(s.Usual.Threshold), Source: SourceLearned, Usual: s.Usual}
+			}
+			j.stalled(i, h, ended, s.Destination, limit)
+		}
+	}
+}
+
+// followed reports whether a message was sent to a destination that matches, or came from there, after the given time.
+func (j *judge) followed(since int64, match func(string) bool) bool {
+	for i := range j.view.Hops {
+		h := &j.view.Hops[i]
+		if cmp.Or(h.SentAt(), h.begunAt()) < since {
+			continue
+		}
+		found := false
+		h.destinations(func(name string) bool {
+			found = match(name)
+			return !found
+		})
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *judge) stalled(i int, h *Hop, since int64, awaited string, limit Threshold) {
+	j.open = true
+	at := condition{state: StateStuck, reason: StuckStalled, hop: i, consumer: -1, since: since, awaited: awaited}
+	j.lacking(at, limit, h.Consumers[0].Service)
+}
+
+func (j *judge) consumer(i, k int, h *Hop) {
+	c := &h.Consumers[k]
 	last := &c.Attempts[len(c.Attempts)-1]
 	if c.State != HopDone {
 		j.open = true
 	}
+	at := condition{hop: i, consumer: k, since: last.EndedAt}
+	within := Threshold{Limit: j.policy.RetryWithin}
 	switch c.State {
 	case HopWaiting:
-		j.after(StateStuck, StuckWaiting, i, k, c.waitsSince, int64(j.policy.Waiting))
+		at.state, at.reason, at.since = StateStuck, StuckWaiting, c.waitsSince
+		j.lacking(at, j.threshold(StageWaiting, h, c.Group, ""), c.Service)
 	case HopProcessing:
-		j.processing(i, k, last)
+		j.processing(at, h, last)
 	case HopFailed:
-		within := int64(j.policy.RetryWithin)
 		if last.Disposition == DispositionFinal {
-			within = 0
+			within.Limit = 0
 		}
-		j.after(StateFailed, StuckNone, i, k, last.EndedAt, within)
+		at.state = StateFailed
+		j.after(at, within)
 	case HopDeadLettered:
-		within := int64(j.policy.RetryWithin)
 		if last.Disposition == DispositionDeadLetter {
-			within = 0
+			within.Limit = 0
 		}
-		j.after(StateDeadLettered, StuckNone, i, k, last.EndedAt, within)
+		at.state = StateDeadLettered
+		j.after(at, within)
 	}
 }
 
-// processing judges an attempt that has not ended: by how long it takes, and by the sign of life that did not come.
-func (j *judge) processing(i, k int, a *Attempt) {
-	if j.policy.Processing <= 0 {
+// processing judges an attempt that has not ended: by how long ago it began, or last told of progress or that it is alive,
+// and by the sign of life that did not come when it was due.
+func (j *judge) processing(at condition, h *Hop, a *Attempt) {
+	c := &h.Consumers[at.consumer]
+	limit := j.threshold(StageProcessing, h, c.Group, "")
+	if limit.Limit <= 0 {
 		return
 	}
-	begun := max(a.begin(), a.ProgressAt)
-	if a.AliveUntil != 0 && a.AliveUntil-begun < int64(j.policy.Processing) {
-		j.after(StateStuck, StuckProcessing, i, k, a.AliveAt, a.AliveUntil-a.AliveAt)
+	begun := max(a.begin(), a.ProgressAt, a.AliveAt)
+	at.state, at.reason = StateStuck, StuckProcessing
+	if a.AliveUntil != 0 && a.AliveUntil > begun && a.AliveUntil-begun < int64(limit.Limit) {
+		alive := at
+		alive.since = a.AliveAt
+		j.lacking(alive, Threshold{Limit: time.Duration(a.AliveUntil - a.AliveAt), Source: SourceHeartbeat}, c.Service)
 	}
-	j.after(StateStuck, StuckProcessing, i, k, begun, int64(j.policy.Processing))
-}
-
-// after gives the verdict if the threshold has passed since then, or notes when it will. A stuck threshold of 0 means
-// for ever, a retry threshold of 0 means at once.
-func (j *judge) after(s State, reason StuckReason, hop, consumer int, since, threshold int64) {
-	if (s == StateStuck || s == StateUnknown) && threshold <= 0 {
-		return
-	}
-	if due := since + threshold; due > j.now {
-		j.wake(due)
-		return
-	}
-	v := &j.verdict
-	if v.State.Bad() && (!s.Bad() || v.Since <= since) {
-		return
-	}
-	if v.State == StateStuck && (s == StateUnknown || (s == StateStuck && v.Since <= since)) {
-		return
-	}
-	if v.State == StateUnknown && s == StateUnknown && v.Since <= since {
-		return
-	}
-	v.State, v.Reason, v.Hop, v.Consumer, v.Since, v.Threshold = s, reason, hop, consumer, since, threshold
-	v.EndedAt = 0
-	if s.Bad() {
-		v.EndedAt = since
-	}
+	at.since = begun
+	j.lacking(at, limit, c.Service)
 }
 
 // deadline judges the operation as a whole.
 func (j *judge) deadline() {
-	if !j.open || j.policy.Deadline <= 0 || j.verdict.State != StateInProgress {
+	if !j.open || j.policy.Deadline.Limit <= 0 || j.verdict.State != StateInProgress {
 		return
 	}
-	j.after(StateStuck, StuckOverdue, -1, -1, j.view.StartedAt, int64(j.policy.Deadline))
+	at := condition{state: StateStuck, reason: StuckOverdue, hop: -1, consumer: -1, since: j.view.StartedAt}
+	j.after(at, j.policy.Deadline)
 }
 
 // conclude completes an operation of which nothing is open and nothing new came for the settle time.
@@ -229,11 +318,29 @@ func (j *judge) conclude() {
 	if j.open || j.verdict.State != StateInProgress {
 		return
 	}
+	if j.policy.CompletesOn != "" && len(j.view.Hops) > 0 {
+		// Everything is done, and yet it did not come to its declared end.
+		i := len(j.view.Hops) - 1
+		h := &j.view.Hops[i]
+		j.stalled(i, h, j.lastEnd(), j.policy.CompletesOn, j.threshold(StageFollowing, h, "", j.policy.CompletesOn))
+		return
+	}
 	if due := j.view.LastAt + int64(j.policy.Settle); due > j.now {
 		j.wake(due)
 		return
 	}
 	j.end(StateCompleted, j.lastEnd())
+}
+
+// begunAt is the first sign of consumption, 0 without one.
+func (h *Hop) begunAt() int64 {
+	var begun int64
+	for i := range h.Consumers {
+		if at := h.Consumers[i].Attempts[0].begin(); begun == 0 || at < begun {
+			begun = at
+		}
+	}
+	return begun
 }
 
 // lastEnd is the end of the last piece of work; log lines written afterwards do not prolong the operation.

@@ -74,9 +74,9 @@ func apart(f Fact, trace, link byte) Fact {
 
 func TestJudge(t *testing.T) {
 	policy := DefaultPolicy()
-	policy.Waiting, policy.Processing, policy.RetryWithin, policy.Settle = 60*time.Second, 300*time.Second, 30*time.Second, 10*time.Second
+	policy.Waiting.Limit, policy.Processing.Limit, policy.RetryWithin, policy.Settle = 60*time.Second, 300*time.Second, 30*time.Second, 10*time.Second
 	overdue := policy
-	overdue.Deadline = 20 * time.Second
+	overdue.Deadline.Limit = 20 * time.Second
 	shipments := policy
 	shipments.CompletesOn = "shipments"
 	for _, tc := range []struct {
@@ -280,14 +280,14 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p, h := tc.policy, tc.habits
-			if p == (Policy{}) {
+			if p.Priority == 0 {
 				p = policy
 			}
 			if h == nil {
 				h = NoHabits{}
 			}
 			v := build(tc.facts).View(h)
-			verdict := Judge(v, &p, sec(tc.now))
+			verdict := Judge(v, &p, &Circumstances{}, sec(tc.now))
 			require.Equal(t, tc.state.String(), verdict.State.String())
 			require.Equal(t, tc.reason.String(), verdict.Reason.String())
 			require.Equal(t, tc.flags.Names(), verdict.Flags.Names())

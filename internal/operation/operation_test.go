@@ -70,7 +70,7 @@ func requireSame(t require.TestingT, want, got *Operation) {
 		v, w := want.View(h), got.View(h)
 		require.Equal(t, v, w)
 		for _, now := range []time.Duration{0, 10 * time.Second, time.Minute, time.Hour} {
-			require.Equal(t, Judge(v, &p, int64(now)), Judge(w, &p, int64(now)))
+			require.Equal(t, Judge(v, &p, &Circumstances{}, int64(now)), Judge(w, &p, &Circumstances{}, int64(now)))
 		}
 	}
 }
@@ -154,7 +154,7 @@ func TestViewsAreSound(t *testing.T) {
 			}
 		}
 		p := DefaultPolicy()
-		verdict := Judge(v, &p, int64(time.Hour))
+		verdict := Judge(v, &p, &Circumstances{}, int64(time.Hour))
 		require.Less(t, verdict.Hop, len(v.Hops))
 		if o.Len() > 0 {
 			require.NotEqual(t, StateInProgress, verdict.State, "every default threshold has passed after an hour")
@@ -167,15 +167,15 @@ func TestNextIsWhenTheVerdictChanges(t *testing.T) {
 		v := build(drawFacts(t)).View(rapid.SampledFrom([]Habits{NoHabits{}, allProcess{}, someHabits}).Draw(t, "habits"))
 		presume(t, v)
 		p := DefaultPolicy()
-		p.Deadline = 2 * time.Minute
+		p.Deadline.Limit = 2 * time.Minute
 		now := rapid.Int64Range(0, 200).Draw(t, "now") * int64(time.Second)
-		verdict := Judge(v, &p, now)
+		verdict := Judge(v, &p, &Circumstances{}, now)
 		if verdict.Next == 0 {
-			require.Equal(t, verdict, Judge(v, &p, now+int64(24*time.Hour)))
+			require.Equal(t, verdict, Judge(v, &p, &Circumstances{}, now+int64(24*time.Hour)))
 			return
 		}
 		require.Greater(t, verdict.Next, now)
-		require.True(t, verdict.SameOutcome(Judge(v, &p, verdict.Next-1)))
+		require.True(t, verdict.SameOutcome(Judge(v, &p, &Circumstances{}, verdict.Next-1)))
 	})
 }
 
@@ -201,9 +201,9 @@ func TestTimeNeverUndoesCompleted(t *testing.T) {
 		presume(t, v)
 		p := DefaultPolicy()
 		now := rapid.Int64Range(0, 400).Draw(t, "now") * int64(time.Second)
-		verdict := Judge(v, &p, now)
+		verdict := Judge(v, &p, &Circumstances{}, now)
 		if verdict.State == StateCompleted {
-			require.Equal(t, verdict, Judge(v, &p, now+rapid.Int64Range(0, 1<<50).Draw(t, "later")))
+			require.Equal(t, verdict, Judge(v, &p, &Circumstances{}, now+rapid.Int64Range(0, 1<<50).Draw(t, "later")))
 		}
 	})
 }

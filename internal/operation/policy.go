@@ -7,18 +7,23 @@ type Policy struct {
 	// Rule is the name of the declared rule that matched, "" for the defaults.
 	Rule string
 	// Waiting is how long a message may wait for the first sign of consumption; 0 = for ever.
-	Waiting time.Duration
+	Waiting Threshold
 	// Processing is how long one attempt may take; 0 = for ever.
-	Processing time.Duration
+	Processing Threshold
+	// Stalled is how long after a hop the one that always follows may take to start; 0 = for ever.
+	Stalled Threshold
 	// Deadline is how long the whole operation may take; 0 = for ever.
-	Deadline time.Duration
+	Deadline Threshold
 	// RetryWithin is how long after a failed attempt a further attempt is still expected; then the operation has failed.
 	RetryWithin time.Duration
 	// Settle is how long after the last activity of an operation whose hops are all done nothing new may come, before it
 	// counts as completed.
 	Settle time.Duration
-	// CompletesOn names the destination whose successful consumption declares the operation completed; "" = none.
+	// CompletesOn names the destination whose successful consumption declares the operation completed; "" = none. An
+	// operation all of whose hops are done without having come there is stalled.
 	CompletesOn string
+	// Hops are declared for single hops: for each threshold and expectation, the first one that matches and has it applies.
+	Hops []HopPolicy
 	// Labels of the operation for outputs.
 	OperationName string
 	Severity      Severity
@@ -26,6 +31,48 @@ type Policy struct {
 	Owner         string
 	Runbook       string
 }
+
+// Threshold is a bound for a time, and where it comes from.
+type Threshold struct {
+	Limit  time.Duration
+	Source ThresholdSource
+	// Usual is what a learned one rests on.
+	Usual Usual
+}
+
+// Declared reports whether somebody chose it.
+func (t Threshold) Declared() bool { return t.Source != SourceDefault && t.Source != SourceLearned }
+
+// ThresholdSource tells where a threshold comes from.
+type ThresholdSource uint8
+
+// The sources, the least specific first.
+const (
+	// SourceDefault: nobody said anything, and nothing is known from experience.
+	SourceDefault ThresholdSource = iota
+	// SourceLearned: what was usual for earlier operations.
+	SourceLearned
+	// SourceDefaults: the configuration, for all operations.
+	SourceDefaults
+	// SourceRule: the rule that matched the operation.
+	SourceRule
+	// SourceDestination: the configuration, for all messages of the destination.
+	SourceDestination
+	// SourceHop: the rule that matched the operation, for this hop.
+	SourceHop
+	// SourceHeartbeat: the worker itself said when its next sign of life is due.
+	SourceHeartbeat
+	// SourceSchedule: the schedule by which the operation is expected.
+	SourceSchedule
+)
+
+var thresholdSourceNames = [...]string{"default", "learned", "defaults", "rule", "destination", "hop", "heartbeat", "schedule"}
+
+// String returns the name used in the API and in events.
+func (s ThresholdSource) String() string { return thresholdSourceNames[s] }
+
+// ThresholdSourceNames returns the names of all sources.
+func ThresholdSourceNames() []string { return append([]string(nil), thresholdSourceNames[:]...) }
 
 // Severity is how bad it is when an operation that a rule matches gets stuck or fails.
 type Severity uint8
@@ -59,8 +106,9 @@ func SeverityNames() []string { return append([]string(nil), severityNames[:]...
 // DefaultPolicy is what applies when no rule matches, so that an empty configuration works.
 func DefaultPolicy() Policy {
 	return Policy{
-		Waiting:     60 * time.Second,
-		Processing:  5 * time.Minute,
+		Waiting:     Threshold{Limit: 60 * time.Second},
+		Processing:  Threshold{Limit: 5 * time.Minute},
+		Stalled:     Threshold{Limit: 60 * time.Second},
 		RetryWithin: 30 * time.Second,
 		Settle:      10 * time.Second,
 		Severity:    SeverityError,

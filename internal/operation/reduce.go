@@ -21,6 +21,9 @@ type Habits interface {
 	DeadLetter(destination string) bool
 	// Retry reports whether the destination is one by which messages are tried again.
 	Retry(destination string) bool
+	// Behind returns by how many nanoseconds the clock of one service is known to be behind that of another one; negative if
+	// it is ahead, 0 if nothing is known.
+	Behind(ahead, behind string) int64
 }
 
 // NoHabits knows nothing but usual names: a receive span alone then counts as the whole consumption.
@@ -40,6 +43,9 @@ func (NoHabits) DeadLetter(destination string) bool { return DeadLetterName(dest
 
 // Retry implements [Habits].
 func (NoHabits) Retry(destination string) bool { return RetryName(destination) }
+
+// Behind implements [Habits].
+func (NoHabits) Behind(string, string) int64 { return 0 }
 
 // Processes implements [Habits].
 func (NoHabits) Processes(string) bool { return false }
@@ -180,7 +186,7 @@ func (r *reducer) finish() {
 		h := &r.hops[i]
 		// A producer may only know what kind of job it enqueued.
 		h.Destination = cmp.Or(h.Destination, h.Type)
-		h.settle()
+		h.settle(r.habits)
 	}
 	slices.SortStableFunc(r.hops, func(a, b hopBuild) int { return cmp.Compare(a.first, b.first) })
 	for i := range r.hops {

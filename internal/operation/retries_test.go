@@ -28,7 +28,7 @@ type ruling struct {
 
 // testPolicy waits 60 s for a consumer, 300 s for its end, 30 s for a retry and 10 s for anything new.
 func testPolicy() Policy {
-	return Policy{Waiting: 60 * time.Second, Processing: 300 * time.Second, RetryWithin: 30 * time.Second, Settle: 10 * time.Second}
+	return Policy{Waiting: Threshold{Limit: 60 * time.Second}, Processing: Threshold{Limit: 300 * time.Second}, RetryWithin: 30 * time.Second, Settle: 10 * time.Second}
 }
 
 func requireRulings(t *testing.T, rulings []ruling) {
@@ -36,7 +36,7 @@ func requireRulings(t *testing.T, rulings []ruling) {
 	for _, tc := range rulings {
 		t.Run(tc.name, func(t *testing.T) {
 			p, h := tc.policy, tc.habits
-			if p == (Policy{}) {
+			if p.Settle == 0 {
 				p = testPolicy()
 			}
 			if h == nil {
@@ -46,7 +46,7 @@ func requireRulings(t *testing.T, rulings []ruling) {
 			for seed := range uint64(8) {
 				v := build(facts).View(h)
 				require.Equal(t, tc.hops, sketches(v))
-				verdict := Judge(v, &p, sec(tc.now))
+				verdict := Judge(v, &p, &Circumstances{}, sec(tc.now))
 				require.Equal(t, tc.state.String(), verdict.State.String())
 				require.Equal(t, tc.reason.String(), verdict.Reason.String())
 				require.Equal(t, tc.flags.Names(), verdict.Flags.Names())
@@ -304,6 +304,8 @@ func inTrace(f Fact, trace byte) Fact {
 // knowing has the habits that its fields name.
 type knowing struct {
 	processes, sender, table, once, dead, again string
+	// offsets are by how much the second service is behind the first.
+	offsets map[[2]string]int64
 }
 
 func (h *knowing) Processes(service string) bool { return h.processes != "" && service == h.processes }
@@ -318,7 +320,8 @@ func (h *knowing) Once(destination, messageType string) bool {
 
 func (h *knowing) DeadLetter(destination string) bool { return h.dead != "" && destination == h.dead }
 
-func (h *knowing) Retry(destination string) bool { return h.again != "" && destination == h.again }
+func (h *knowing) Behind(ahead, behind string) int64 { return h.offsets[[2]string{ahead, behind}] }
+func (h *knowing) Retry(destination string) bool     { return h.again != "" && destination == h.again }
 
 func TestWrappersAreMereWork(t *testing.T) {
 	wrapper, inner := send(1, "shop", 1, 2), under(send(2, "mails", 1.2, 1.4), 1)

@@ -56,16 +56,13 @@ func (c *compiledRule) matches(v *View) bool {
 // destinations calls see for the destinations of all hops until it returns false.
 func (v *View) destinations(see func(string) bool) {
 	for i := range v.Hops {
-		h := &v.Hops[i]
-		if !see(h.Destination) {
+		going := true
+		v.Hops[i].destinations(func(name string) bool {
+			going = see(name)
+			return going
+		})
+		if !going {
 			return
-		}
-		for k := range h.Consumers {
-			for _, a := range h.Consumers[k].Attempts {
-				if a.Destination != h.Destination && !see(a.Destination) {
-					return
-				}
-			}
 		}
 	}
 }

@@ -60,11 +60,15 @@ const (
 	StuckProcessing
 	// StuckOverdue: the whole operation is past its deadline.
 	StuckOverdue
+	// StuckStalled: a hop ended well and the one that always follows it did not start.
+	StuckStalled
+	// StuckMissed: an expected operation did not start.
+	StuckMissed
 	// StuckTelemetryGap is the reason of StateUnknown: telemetry is lacking.
 	StuckTelemetryGap
 )
 
-var stuckReasonNames = [...]string{"", "waiting", "processing", "overdue", "telemetry_gap"}
+var stuckReasonNames = [...]string{"", "waiting", "processing", "overdue", "stalled", "missed", "telemetry_gap"}
 
 // String returns the name used in the API, in events and on spans.
 func (r StuckReason) String() string { return stuckReasonNames[r] }
@@ -83,9 +87,13 @@ const (
 	FlagDuplicated
 	// FlagSkewed: a negative wait was seen, so the clocks of two services disagree.
 	FlagSkewed
+	// FlagDelayed: a message was scheduled for later.
+	FlagDelayed
+	// FlagLateEvidence: what came after the end changed the verdict.
+	FlagLateEvidence
 )
 
-var flagNames = [...]string{"retried", "duplicated", "skewed"}
+var flagNames = [...]string{"retried", "duplicated", "skewed", "delayed", "late_evidence"}
 
 // Names returns the names of the flags that are set, in a fixed order; never nil.
 func (f Flags) Names() []string {
@@ -109,18 +117,25 @@ type Verdict struct {
 	// Hop is the index in View.Hops of the hop that decides a stuck or failed verdict (the first one in order of time), -1 without one.
 	// Consumer is the index of the consumer group within it, -1 without one.
 	Hop, Consumer int
+	// Group is the consumer group that is awaited and showed no sign at all; "" without one. Awaited is the destination that
+	// should have followed a hop that stalled.
+	Group, Awaited string
 	// Since is when the deciding condition began (the message was sent, processing began, the last attempt failed), in
 	// nanoseconds since 1970; 0 without one.
 	Since int64
-	// Threshold is the time in nanoseconds after Since that made the verdict, 0 without one.
+	// Threshold is the time in nanoseconds after Since that made the verdict, 0 without one; Source tells where it comes from,
+	// and Usual what it rests on if it was learned.
 	Threshold int64
+	Source    ThresholdSource
+	Usual     Usual
 	// EndedAt is when a final operation ended, 0 while it has not.
 	EndedAt int64
 	// Next is when the verdict can change without new evidence, 0 if it cannot.
 	Next int64
 }
 
-// SameOutcome reports whether two verdicts say the same to a reader: state, reason, flags and deciding hop.
+// SameOutcome reports whether two verdicts say the same to a reader: state, reason, flags, deciding hop, and who or what is awaited.
 func (v Verdict) SameOutcome(w Verdict) bool {
-	return v.State == w.State && v.Reason == w.Reason && v.Flags == w.Flags && v.Hop == w.Hop && v.Consumer == w.Consumer
+	return v.State == w.State && v.Reason == w.Reason && v.Flags == w.Flags && v.Hop == w.Hop && v.Consumer == w.Consumer &&
+		v.Group == w.Group && v.Awaited == w.Awaited
 }

@@ -104,7 +104,7 @@ func changeUnder(p *operation.Policy, facts []operation.Fact, now float64) *oper
 		o.Add(&facts[i])
 	}
 	c := &operation.Change{View: o.View(habits{processes: true}), Policy: p, New: true, Revision: 1, At: sec(now)}
-	c.Verdict = operation.Judge(c.View, c.Policy, c.At)
+	c.Verdict = operation.Judge(c.View, c.Policy, &operation.Circumstances{}, c.At)
 	if c.Verdict.State.Final() {
 		c.FinalRevision = 1
 	}

@@ -82,7 +82,7 @@ func TestTraceOfEachStory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := policy()
 			if name == "stuck-overdue" {
-				p.Deadline = 20 * time.Second
+				p.Deadline.Limit = 20 * time.Second
 			}
 			traces, _ := Trace(changeUnder(&p, tc.facts, tc.now), DefaultSettings())
 			got := render(traces)

@@ -26,10 +26,12 @@ func (b *builder) writeRoot(traces ptrace.Traces, all []draft, id operation.Span
 	span.SetStartTimestamp(pcommon.Timestamp(start))
 	span.SetEndTimestamp(pcommon.Timestamp(end))
 	text, errorType := b.describe()
-	if text == "" {
-		span.Status().SetCode(ptrace.StatusCodeOk)
-	} else {
+	switch {
+	case text != "":
 		setError(span.Status(), text)
+	case b.verdict.State != operation.StateCancelled:
+		// What was cancelled ended neither well nor badly.
+		span.Status().SetCode(ptrace.StatusCodeOk)
 	}
 	b.writeRootLinks(span, all)
 	b.putRoot(span.Attributes(), errorType)

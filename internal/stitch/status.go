@@ -50,12 +50,19 @@ func (b *builder) obstacle() string {
 	hop, group := b.decidingHop()
 	switch b.verdict.Reason {
 	case operation.StuckWaiting:
+		if hop != nil && b.verdict.Group != "" {
+			return "waiting in " + place(hop) + " for " + clip(b.verdict.Group, maxPlace) + " for " + since
+		}
 		if hop != nil {
 			return "waiting in " + place(hop) + " for " + since
 		}
 	case operation.StuckProcessing:
 		if hop != nil && group != nil {
 			return "processing " + place(hop) + " in " + clip(cmp.Or(group.Service, group.Group, unknownService), maxPlace) + " for " + since
+		}
+	case operation.StuckStalled:
+		if hop != nil {
+			return "stalled after " + place(hop) + ", not gone on to " + clip(b.verdict.Awaited, maxPlace) + " for " + since
 		}
 	case operation.StuckOverdue:
 		return "overdue, open for " + since + " with a deadline of " + lasting(b.verdict.Threshold)

@@ -104,7 +104,7 @@ func TestALineTellsTheDelayOfAMessage(t *testing.T) {
 			p := newPipelineOf(t, lines)
 			p.send(time.Now())
 			p.says("api", "info", "reminder for order o-1 scheduled", delay)
-			<-time.After(operation.DefaultPolicy().Waiting + time.Minute)
+			<-time.After(operation.DefaultPolicy().Waiting.Limit + time.Minute)
 			want := operation.StateStuck
 			if delay != nil {
 				want = operation.StateInProgress

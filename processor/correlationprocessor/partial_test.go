@@ -165,7 +165,7 @@ func TestAWorkerThatDiesLeavesItsHeartbeats(t *testing.T) {
 				require.Equal(t, began.UnixNano(), attempt.StartedAt)
 				require.Empty(t, alive.View.Notes, "a heartbeat is no log line of the operation")
 
-				<-time.After(operation.DefaultPolicy().Processing)
+				<-time.After(operation.DefaultPolicy().Processing.Limit)
 				dead := p.operation("o-1")
 				require.Equal(t, operation.StateStuck, dead.Verdict.State)
 				require.Equal(t, operation.StuckProcessing, dead.Verdict.Reason)
@@ -238,7 +238,7 @@ func TestALateStopRecovers(t *testing.T) {
 		began := time.Now()
 		p.send(began)
 		p.span(pendingOf(processing(began, began)))
-		<-time.After(operation.DefaultPolicy().Processing + 2*time.Second)
+		<-time.After(operation.DefaultPolicy().Processing.Limit + 2*time.Second)
 		require.Equal(t, operation.StuckProcessing, p.operation("o-1").Verdict.Reason)
 		p.partial("stop", "proto", processing(began, time.Now()))
 		<-time.After(time.Minute)

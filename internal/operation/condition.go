@@ -1,0 +1,104 @@
+package operation
+
+import "time"
+
+const (
+	// unknownAgain is how often it is looked whether telemetry that was lacking has come after all.
+	unknownAgain = 15 * time.Second
+	// stuckAgain is how long after its threshold a stuck verdict is looked at once more: that a service is silent shows only
+	// after a while.
+	stuckAgain = time.Minute
+)
+
+// condition is something that makes a verdict if it lasts longer than a threshold.
+type condition struct {
+	state         State
+	reason        StuckReason
+	hop, consumer int
+	since         int64
+	group         string
+	awaited       string
+}
+
+// threshold returns the threshold for a stage of a hop.
+func (j *judge) threshold(kind StageKind, h *Hop, group, next string) Threshold {
+	return j.circumstances.Threshold(j.policy, j.view, kind, h, group, next)
+}
+
+// awaiting judges a message that nobody consumes. Whoever usually does may have done so unseen.
+func (j *judge) awaiting(at condition, h *Hop, limit Threshold) {
+	if j.circumstances.Telemetry == nil || at.since+int64(limit.Limit) > j.now {
+		j.after(at, limit)
+		return
+	}
+	var room [4]string
+	services := room[:0]
+	if j.circumstances.Experience != nil {
+		services = j.circumstances.Experience.Consumers(h.Destination, services)
+	}
+	if len(services) == 0 {
+		services = append(services, "")
+	}
+	j.lacking(at, limit, services...)
+}
+
+// lacking gives the verdict if the threshold has passed, but an unknown one if telemetry of one of the services that would tell
+// otherwise is lacking from before then.
+func (j *judge) lacking(at condition, limit Threshold, services ...string) {
+	due := at.since + int64(limit.Limit)
+	telemetry := j.circumstances.Telemetry
+	if telemetry == nil || limit.Limit <= 0 || due > j.now || at.state != StateStuck {
+		j.after(at, limit)
+		return
+	}
+	for _, service := range services {
+		if telemetry.Lacks(service, at.since, due) {
+			at.state, at.reason = StateUnknown, StuckTelemetryGap
+			j.after(at, limit)
+			j.wake(j.now + int64(unknownAgain))
+			return
+		}
+	}
+	j.after(at, limit)
+	if again := due + int64(stuckAgain); again > j.now {
+		j.wake(again)
+	}
+}
+
+// after gives the verdict if the threshold has passed since then, or notes when it will. A stuck threshold of 0 means
+// for ever, a retry threshold of 0 means at once.
+func (j *judge) after(at condition, limit Threshold) {
+	if (at.state == StateStuck || at.state == StateUnknown) && limit.Limit <= 0 {
+		return
+	}
+	if due := at.since + int64(limit.Limit); due > j.now {
+		j.wake(due)
+		return
+	}
+	v := &j.verdict
+	if !at.outranks(v) {
+		return
+	}
+	v.State, v.Reason, v.Hop, v.Consumer, v.Since = at.state, at.reason, at.hop, at.consumer, at.since
+	v.Group, v.Awaited = at.group, at.awaited
+	v.Threshold, v.Source, v.Usual = int64(limit.Limit), limit.Source, limit.Usual
+	v.EndedAt = 0
+	if at.state.Bad() {
+		v.EndedAt = at.since
+	}
+}
+
+// outranks reports whether the condition decides rather than what was found before: a bad end before what is stuck, that
+// before what is unknown, and of two the earlier one.
+func (c *condition) outranks(v *Verdict) bool {
+	earlier := v.Since > c.since
+	switch {
+	case v.State.Bad():
+		return c.state.Bad() && earlier
+	case v.State == StateStuck:
+		return c.state.Bad() || (c.state == StateStuck && earlier)
+	case v.State == StateUnknown:
+		return c.state != StateUnknown || earlier
+	}
+	return true
+}
