@@ -78,8 +78,8 @@ const (
 	flagDuplicated = "duplicated"
 	flagDelayed    = "delayed"
 	// flagLate tells of how the telemetry arrived, of which the truth knows nothing.
-	flagLate = "late_evidence"
-	resultError    = "error"
+	flagLate    = "late_evidence"
+	resultError = "error"
 )
 
 // expectations say which verdict each outcome deserves.
