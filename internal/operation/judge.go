@@ -266,8 +266,9 @@ func (j *judge) consumer(i, k int, h *Hop) {
 	within := Threshold{Limit: j.policy.RetryWithin}
 	switch c.State {
 	case HopWaiting:
+		// How long retries are put off is not what was learned of first attempts.
 		at.state, at.reason, at.since = StateStuck, StuckWaiting, c.waitsSince
-		j.lacking(at, j.threshold(StageWaiting, h, c.Group, ""), c.Service)
+		j.lacking(at, j.policy.declared(StageWaiting, h, c.Group), c.Service)
 	case HopProcessing:
 		j.processing(at, h, last)
 	case HopFailed:
