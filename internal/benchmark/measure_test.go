@@ -2,6 +2,7 @@ package benchmark
 
 import (
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -105,6 +106,12 @@ func compare(b *testing.B, requests []request, keys ...string) {
 	allocations, bytes := allocated(b, in, requests)
 	b.ReportMetric(allocations, "allocs-ours/record")
 	b.ReportMetric(bytes, "B-ours/record")
+}
+
+// median sorts the times.
+func median(of []time.Duration) time.Duration {
+	slices.Sort(of)
+	return of[len(of)/2]
 }
 
 // best is the shortest time so far, 0 before the first.

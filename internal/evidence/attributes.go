@@ -3,7 +3,6 @@ package evidence
 import (
 	"math"
 	"math/bits"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -114,98 +113,6 @@ var names = [fieldCount][]string{
 // impliedSystems are the messaging systems that an attribute of their own gives away.
 var impliedSystems = map[string]string{"bullmq.queue.name": "bullmq", "asynq.queue": "asynq", "celery.task_name": "celery", "nservicebus.message_id": "nservicebus"}
 
-// table finds the meaning of an attribute by its name: a hash over length, first and last byte leads to the few names that
-// share it, so that most attributes are turned away by one look and the rest cost a comparison.
-type table struct {
-	slots [tableSlots][]namedMeaning
-}
-
-// tableSlots is a power of two.
-const tableSlots = 1024
-
-type namedMeaning struct {
-	key string
-	meaning
-}
-
-type meaning struct {
-	field field
-	// rank tells names of one field apart, the best is 0.
-	rank uint8
-	// correlation is the rank among the correlation keys plus 1, 0 for none; a key may be both.
-	correlation uint16
-	namespace   bool
-	// system is the messaging system that the attribute gives away.
-	system string
-	// flag is the name of an attribute that says yes or no about how a span ended.
-	flag string
-}
-
-// newTable returns the table for the records of a library, nil for those of all others.
-func newTable(cfg Config, lib *Library) *table {
-	entries := make(map[string]meaning)
-	if lib != nil {
-		for name, keys := range lib.Attributes {
-			f := attributeFields[name]
-			for i, key := range keys {
-				entries[key] = meaning{field: f, rank: uint8(i)}
-			}
-		}
-	}
-	for f, keys := range names {
-		first := 0
-		if lib != nil {
-			first = len(lib.Attributes[fieldNames[f]])
-		}
-		for rank, key := range keys {
-			if _, taken := entries[key]; !taken {
-				entries[key] = meaning{field: field(f), rank: uint8(first + rank)}
-			}
-		}
-	}
-	for rank, key := range cfg.CorrelationKeys {
-		if lib != nil && slices.Contains(lib.IgnoreKeys, key) {
-			continue
-		}
-		m := entries[key]
-		if m.correlation == 0 {
-			m.correlation = uint16(rank) + 1
-		}
-		entries[key] = m
-	}
-	if cfg.NamespaceKey != "" {
-		m := entries[cfg.NamespaceKey]
-		m.namespace = true
-		entries[cfg.NamespaceKey] = m
-	}
-	t := &table{}
-	for key, m := range entries {
-		m.system = impliedSystems[key]
-		if m.field == fieldState || m.field == fieldDisposition {
-			m.flag = key
-		}
-		t.slots[slot(key)] = append(t.slots[slot(key)], namedMeaning{key, m})
-	}
-	return t
-}
-
-func slot(key string) int {
-	return (len(key)*37 + int(key[0])*5 + int(key[len(key)-1])) & (tableSlots - 1)
-}
-
-func (t *table) find(key string) (*meaning, bool) {
-	if key == "" {
-		return nil, false
-	}
-	candidates := t.slots[slot(key)]
-	for i := range candidates {
-		if candidates[i].key == key {
-			return &candidates[i].meaning, true
-		}
-	}
-	return nil, false
-}
-
 // attributeValues are the meaningful values of one record.
 type attributeValues struct {
 	text [fieldCount]string
@@ -247,7 +154,7 @@ func (x *Extractor) read(b *Batch, attributes pcommon.Map, a *attributeValues) {
 	}
 	keys := b.profile.keys
 	for key, value := range attributes.All() {
-		if m, ok := keys.find(key); ok {
+		if m := keys.find(key); m != nil {
 			x.take(b, m, value, a)
 		} else if namesTask(key) {
 			x.take(b, &taskID, value, a)
@@ -256,7 +163,7 @@ func (x *Extractor) read(b *Batch, attributes pcommon.Map, a *attributeValues) {
 }
 
 // taskID is the meaning of attributes that name a task or job in a way that no convention lists.
-var taskID = meaning{field: fieldTask}
+var taskID = meaning{field: fieldTask, meant: true, plain: true}
 
 // namesTask reports whether an attribute carries the ID of a task or job by its name: task_id, app.task.id, jobId.
 func namesTask(key string) bool {
@@ -264,11 +171,19 @@ func namesTask(key string) bool {
 	if n < len("job_id") || key[n-1] != 'd' || (key[n-2] != 'i' && key[n-2] != 'I') {
 		return false
 	}
-	word := strings.TrimRight(key[:n-2], "._-")
+	for n -= len("id"); n > 0 && (key[n-1] == '.' || key[n-1] == '_' || key[n-1] == '-'); {
+		n--
+	}
+	word := key[:n]
 	return strings.HasSuffix(word, "task") || strings.HasSuffix(word, "job") || strings.HasSuffix(word, "Task") || strings.HasSuffix(word, "Job")
 }
 
+// take reads the value of an attribute.
 func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attributeValues) {
+	if m.plain && value.Type() == pcommon.ValueTypeStr {
+		a.offer(b, m, value.Str())
+		return
+	}
 	text, ok := textOf(value)
 	if m.flag != "" && value.Type() == pcommon.ValueTypeBool {
 		text, ok = m.flag+"="+strconv.FormatBool(value.Bool()), true
@@ -296,11 +211,21 @@ func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attribute
 		a.used = true
 		a.ids.namespace = b.cut(text, maxName)
 	}
-	if m.field == fieldNone || (a.ranks[m.field] != 0 && a.ranks[m.field] <= m.rank) {
+	if m.field != fieldNone {
+		a.offer(b, m, text)
+	}
+}
+
+// offer takes the text of a field unless a better name gave one.
+func (a *attributeValues) offer(b *Batch, m *meaning, text string) {
+	if known := a.ranks[m.field]; known != 0 && known <= m.rank {
 		return
 	}
+	if len(text) > maxName {
+		text = b.cut(text, limits[m.field])
+	}
 	a.set |= 1 << m.field
-	a.text[m.field], a.ranks[m.field] = b.cut(text, limits[m.field]), m.rank+1
+	a.text[m.field], a.ranks[m.field] = text, m.rank+1
 }
 
 // maxTypes bounds the messages that one span can list by their types.
@@ -322,7 +247,7 @@ func (b *Batch) list(m *meaning, values pcommon.Slice, a *attributeValues) (stri
 	return textOf(values.At(0))
 }
 
-// limits are the greatest lengths of texts in bytes.
+// limits are the greatest lengths of texts in bytes, all of them at least maxName.
 var limits = func() (l [fieldCount]int) {
 	for i := range l {
 		l[i] = maxName

@@ -14,15 +14,18 @@ func (x *Extractor) fields(b *Batch, fields pcommon.Map, a *attributeValues, l *
 	if b.profile == nil {
 		b.profile = x.profiles.base
 	}
-	keys := b.profile.keys
+	keys := b.profile.fields
 	for key, value := range fields.All() {
-		if m, ok := keys.find(key); ok {
+		m := keys.find(key)
+		if m == nil || !m.meant {
+			if namesTask(key) {
+				x.take(b, &taskID, value, a)
+			}
+		} else {
 			x.take(b, m, value, a)
-		} else if namesTask(key) {
-			x.take(b, &taskID, value, a)
 		}
-		if w := findWord(key); w != nil {
-			l.take(w, value)
+		if m != nil && m.word != wordNone {
+			l.take(m, value)
 		}
 	}
 }
@@ -70,11 +73,12 @@ func (x *Extractor) jsonBody(b *Batch, s string, a *attributeValues, l *line) {
 }
 
 func (x *Extractor) jsonField(b *Batch, key, raw string, a *attributeValues, l *line) {
-	m, meant := b.profile.keys.find(key)
-	if !meant && namesTask(key) {
-		m, meant = &taskID, true
+	w := b.profile.fields.find(key)
+	m := w
+	if (m == nil || !m.meant) && namesTask(key) {
+		m = &taskID
 	}
-	if meant {
+	if m != nil && m.meant {
 		value := pcommon.NewValueEmpty()
 		switch raw[0] {
 		case '{', '[', 'n':
@@ -86,13 +90,13 @@ func (x *Extractor) jsonField(b *Batch, key, raw string, a *attributeValues, l *
 		}
 		x.take(b, m, value, a)
 	}
-	if w := findWord(key); w != nil {
+	if w != nil && w.word != wordNone {
 		l.takeJSON(w, raw)
 	}
 }
 
 // takeJSON reads a field of a JSON object by its value as it is written.
-func (l *line) takeJSON(w *namedWord, raw string) {
+func (l *line) takeJSON(w *meaning, raw string) {
 	switch raw[0] {
 	case '"':
 		l.takeText(w, jsonText(raw))

@@ -52,8 +52,10 @@ func DefaultCorrelationKeys() []string {
 
 // Extractor draws facts. It is immutable and safe for concurrent use.
 type Extractor struct {
-	profiles    profiles
+	profiles profiles
+	// junk are the values that name no operation, longest the length of the longest one.
 	junk        map[string]struct{}
+	longest     int
 	logs        logPatterns
 	expressions Expressions
 	// spanRank and logRank are the ranks of the first IDs that expressions find.
@@ -83,10 +85,14 @@ func NewExtractor(cfg Config) (*Extractor, error) {
 	if last > maxRank {
 		return nil, fmt.Errorf("%d correlation keys, patterns and expressions that find IDs: at most %d are allowed", last, maxRank)
 	}
-	return &Extractor{
+	x := &Extractor{
 		profiles: ps, junk: junkSet(cfg.JunkIDs), logs: logs, expressions: cfg.Expressions,
 		spanRank: uint8(rank), logRank: uint8(rank + cfg.Expressions.SpanIDs),
-	}, nil
+	}
+	for id := range x.junk {
+		x.longest = max(x.longest, len(id))
+	}
+	return x, nil
 }
 
 // Ref tells which record a fact was drawn from, by the indices in the batch of telemetry.

@@ -24,17 +24,33 @@ const longestJunk = 64
 
 // id returns a correlation ID without surrounding space; false if it names nothing or cannot be printed.
 func (x *Extractor) id(s string) (string, bool) {
-	s = strings.TrimSpace(s)
-	if len(s) > maxID || !utf8.ValidString(s) || strings.IndexFunc(s, unicode.IsControl) >= 0 || strings.Trim(s, "0-") == "" {
+	if s = strings.TrimSpace(s); s == "" || len(s) > maxID {
 		return "", false
 	}
-	if _, junk := x.junk[s]; junk {
-		return "", false
-	}
-	if len(s) <= longestJunk && strings.IndexFunc(s, unicode.IsUpper) >= 0 {
-		if _, junk := x.junk[strings.ToLower(s)]; junk {
+	zeros, upper := true, false
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= utf8.RuneSelf:
+			return s, utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0 && !x.isJunk(s, true)
+		case c < ' ' || c == 0x7f:
 			return "", false
+		case c >= 'A' && c <= 'Z':
+			upper = true
 		}
+		zeros = zeros && (c == '0' || c == '-')
 	}
-	return s, true
+	return s, !zeros && (len(s) > x.longest || !x.isJunk(s, upper))
+}
+
+// isJunk reports whether an ID is one of those that name nothing. Where some letters may be capitals they do not matter.
+func (x *Extractor) isJunk(s string, upper bool) bool {
+	if _, junk := x.junk[s]; junk {
+		return true
+	}
+	if !upper || len(s) > longestJunk {
+		return false
+	}
+	_, junk := x.junk[strings.ToLower(s)]
+	return junk
 }

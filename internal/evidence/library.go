@@ -31,6 +31,9 @@ type Library struct {
 	Outcomes, Events, Statuses map[string]string
 }
 
+// maxNamesOfField bounds the names that a library has for one field.
+const maxNamesOfField = 100
+
 // attributeFields are the fields that a library can have its own names for.
 var attributeFields = map[string]field{
 	"system": fieldSystem, "operation": fieldOperation, "destination": fieldDestination, "consumer_group": fieldGroup,
@@ -185,39 +188,49 @@ func DefaultLibraries() []Library {
 
 // profile is a library made ready.
 type profile struct {
-	keys       *table
-	system     string
-	operations map[string]operation.Kind
+	// keys are the attributes of spans, fields those of log records and the fields of their bodies.
+	keys, fields *lookup[meaning]
+	system       string
+	operations   *lookup[operation.Kind]
 	// outcomes are by state and settlement, events by span event, statuses by status description.
-	outcomes, events, statuses map[string]effect
+	outcomes, events, statuses *lookup[effect]
 	// named says that spans are told by their names.
 	named bool
 }
 
 func newProfile(cfg Config, lib *Library) *profile {
 	p := &profile{
-		keys: newTable(cfg, lib), operations: map[string]operation.Kind{},
-		outcomes: map[string]effect{}, events: map[string]effect{}, statuses: map[string]effect{},
+		keys: newMeanings(cfg, lib, false), fields: newMeanings(cfg, lib, true), named: lib != nil && len(lib.Operations) > 0,
+	}
+	operations := map[string]operation.Kind{}
+	var effectsOf [3]map[string]effect
+	for i := range effectsOf {
+		effectsOf[i] = map[string]effect{}
 	}
 	for _, l := range [...]*Library{&conventions, lib} {
 		if l == nil {
 			continue
 		}
-		for word, name := range l.Operations {
-			p.operations[word] = spanKinds[name]
-		}
-		for _, words := range [...]struct {
-			names map[string]string
-			to    map[string]effect
-		}{{l.Outcomes, p.outcomes}, {l.Events, p.events}, {l.Statuses, p.statuses}} {
-			for word, name := range words.names {
-				words.to[word] = effects[name]
+		maps.Copy(operations, kindsOf(l.Operations))
+		for i, words := range [...]map[string]string{l.Outcomes, l.Events, l.Statuses} {
+			for word, name := range words {
+				effectsOf[i][word] = effects[name]
 			}
 		}
 		p.system = l.System
 	}
-	p.named = lib != nil && len(lib.Operations) > 0
+	p.operations = newLookup(operations)
+	p.outcomes, p.events, p.statuses = newLookup(effectsOf[0]), newLookup(effectsOf[1]), newLookup(effectsOf[2])
 	return p
+}
+
+// kindsOf returns what the words state that are given by name.
+func kindsOf(words map[string]string) map[string]operation.Kind {
+	kinds := make(map[string]operation.Kind, len(words))
+	for word, name := range words {
+		kinds[word] = spanKinds[name]
+	}
+	return kinds
 }
 
 // profiles finds the profile of an instrumentation scope.
@@ -275,6 +288,9 @@ func (l *Library) Validate() error {
 		if _, ok := attributeFields[name]; !ok {
 			errs = append(errs, fmt.Errorf("`attributes::%s`: no such field; there are %s", name, strings.Join(AttributeFields(), ", ")))
 		}
+		if n := len(l.Attributes[name]); n > maxNamesOfField {
+			errs = append(errs, fmt.Errorf("`attributes::%s` has %d names: at most %d are allowed", name, n, maxNamesOfField))
+		}
 		if slices.Contains(l.Attributes[name], "") {
 			errs = append(errs, fmt.Errorf("`attributes::%s` has an empty name: name an attribute", name))
 		}
@@ -289,6 +305,9 @@ func (l *Library) Validate() error {
 func unknownWords(key string, words map[string]string, known []string) []error {
 	var errs []error
 	for _, word := range slices.Sorted(maps.Keys(words)) {
+		if word == "" {
+			errs = append(errs, fmt.Errorf("`%s` has an empty name: name a word", key))
+		}
 		if !slices.Contains(known, words[word]) {
 			errs = append(errs, fmt.Errorf("`%s::%s` is %q: must be one of %s", key, word, words[word], strings.Join(known, ", ")))
 		}

@@ -563,32 +563,32 @@ func TestEveryFieldCanHaveAnotherName(t *testing.T) {
 		require.NotEmpty(t, fieldNames[f], name)
 		lib := Library{Scope: "s", Attributes: map[string][]string{name: {"own." + name}}}
 		p := newProfile(Config{}, &lib)
-		m, ok := p.keys.find("own." + name)
-		require.True(t, ok, name)
+		m := p.keys.find("own." + name)
+		require.NotNil(t, m, name)
 		require.Equal(t, f, m.field, name)
 		require.Zero(t, m.rank)
 		if len(names[f]) == 0 {
 			continue
 		}
-		usual, ok := p.keys.find(names[f][0])
-		require.True(t, ok, name)
+		usual := p.keys.find(names[f][0])
+		require.NotNil(t, usual, name)
 		require.EqualValues(t, 1, usual.rank, "%s: its own name comes first", name)
 	}
 }
 
 // TestTheWorstDispositionCounts: whatever words a span uses, in whatever order, and whatever else it says.
 func TestTheWorstDispositionCounts(t *testing.T) {
-	words := OutcomeNames()
+	words, meanings := OutcomeNames(), newLookup(effects)
 	rapid.Check(t, func(t *rapid.T) {
 		f := operation.Fact{End: 5}
 		worst := operation.DispositionUnknown
 		for range rapid.IntRange(1, 4).Draw(t, "words") {
 			word := rapid.SampledFrom(words).Draw(t, "word")
 			worst = max(worst, effects[word].disposition)
-			say(&f, effects, word)
+			say(&f, meanings, word)
 		}
-		say(&f, effects, "no such word")
-		say(&f, effects, "")
+		say(&f, meanings, "no such word")
+		say(&f, meanings, "")
 		require.Equal(t, worst, f.Disposition)
 	})
 }

@@ -81,37 +81,8 @@ var words = [wordCount][]string{
 	wordErrorVerbose: {"errorVerbose"},
 }
 
-type namedWord struct {
-	key  string
-	word word
-	rank uint8
-}
-
-// wordTable finds a word by its name as [table] does the meaning of an attribute.
-var wordTable = func() (t [tableSlots][]namedWord) {
-	for w, keys := range words {
-		for rank, key := range keys {
-			t[slot(key)] = append(t[slot(key)], namedWord{key, word(w), uint8(rank)})
-		}
-	}
-	return t
-}()
-
-func findWord(key string) *namedWord {
-	if key == "" {
-		return nil
-	}
-	candidates := wordTable[slot(key)]
-	for i := range candidates {
-		if candidates[i].key == key {
-			return &candidates[i]
-		}
-	}
-	return nil
-}
-
 // take reads a field.
-func (l *line) take(w *namedWord, value pcommon.Value) {
+func (l *line) take(w *meaning, value pcommon.Value) {
 	switch value.Type() {
 	case pcommon.ValueTypeStr:
 		l.takeText(w, value.Str())
@@ -124,12 +95,12 @@ func (l *line) take(w *namedWord, value pcommon.Value) {
 	}
 }
 
-func (l *line) takeText(w *namedWord, text string) {
+func (l *line) takeText(w *meaning, text string) {
 	l.used = true
 	switch w.word {
 	case wordText:
-		if l.textRank == 0 || w.rank < l.textRank-1 {
-			l.text, l.textRank = text, w.rank+1
+		if l.textRank == 0 || w.wordRank < l.textRank-1 {
+			l.text, l.textRank = text, w.wordRank+1
 		}
 	case wordLevel:
 		if l.level == 0 {
@@ -150,7 +121,7 @@ func (l *line) takeText(w *namedWord, text string) {
 	}
 }
 
-func (l *line) takeNumber(w *namedWord, n int64) {
+func (l *line) takeNumber(w *meaning, n int64) {
 	if l.level != 0 {
 		return
 	}
@@ -162,7 +133,7 @@ func (l *line) takeNumber(w *namedWord, n int64) {
 	}
 }
 
-func (l *line) takeNested(w *namedWord, value pcommon.Value) {
+func (l *line) takeNested(w *meaning, value pcommon.Value) {
 	switch w.word {
 	case wordError:
 		l.used = true
@@ -174,11 +145,11 @@ func (l *line) takeNested(w *namedWord, value pcommon.Value) {
 }
 
 // rank is that of the name, after all names of attributes for a field of the body.
-func (l *line) rank(w *namedWord) uint8 {
+func (l *line) rank(w *meaning) uint8 {
 	if l.inBody {
-		return w.rank + bodyRank
+		return w.wordRank + bodyRank
 	}
-	return w.rank
+	return w.wordRank
 }
 
 const bodyRank = 100

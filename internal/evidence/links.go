@@ -20,8 +20,9 @@ func (b *Batch) outcome(f *operation.Fact, a *attributeValues, span ptrace.Span)
 		f.Outcome = operation.OutcomeError
 		f.ErrorMessage = b.cut(span.Status().Message(), maxMessage)
 	}
-	for _, word := range [...]string{a.text[fieldState], a.text[fieldDisposition]} {
-		say(f, b.profile.outcomes, word)
+	if a.set&(1<<fieldState|1<<fieldDisposition) != 0 {
+		say(f, b.profile.outcomes, a.text[fieldState])
+		say(f, b.profile.outcomes, a.text[fieldDisposition])
 	}
 	if f.Kind == operation.KindSettle {
 		say(f, b.profile.outcomes, a.text[fieldOperation])
@@ -32,7 +33,7 @@ func (b *Batch) outcome(f *operation.Fact, a *attributeValues, span ptrace.Span)
 	for _, event := range span.Events().All() {
 		say(f, b.profile.events, event.Name())
 	}
-	if f.Consumer || f.Kind == operation.KindProcess {
+	if a.set&(1<<fieldDelivery|1<<fieldRetries) != 0 && (f.Consumer || f.Kind == operation.KindProcess) {
 		f.Delivery = delivery(a)
 	}
 	if f.Outcome == operation.OutcomeError {
@@ -48,12 +49,9 @@ func (b *Batch) outcome(f *operation.Fact, a *attributeValues, span ptrace.Span)
 }
 
 // say applies what a word means to the library.
-func say(f *operation.Fact, meanings map[string]effect, word string) {
-	if word == "" {
-		return
-	}
-	e, known := meanings[word]
-	if !known {
+func say(f *operation.Fact, meanings *lookup[effect], word string) {
+	e := meanings.find(word)
+	if e == nil {
 		return
 	}
 	if e.outcome != operation.OutcomeUnset {

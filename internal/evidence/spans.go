@@ -95,7 +95,7 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 // carries a correlation ID, or is the entry into a service, is at least work; any other is no evidence.
 // A row that is inserted into a table may be a message.
 func (b *Batch) kindOf(span ptrace.Span, a *attributeValues) (operation.Kind, string) {
-	if kind := b.profile.operations[a.text[fieldOperation]]; kind != operation.KindUnknown {
+	if kind := b.profile.states(a.text[fieldOperation]); kind != operation.KindUnknown {
 		if span.Kind() == ptrace.SpanKindProducer && (kind == operation.KindReceive || kind == operation.KindProcess) {
 			// Who produces does not consume, whatever word it uses (Watermill's publisher says "process").
 			kind = operation.KindSend
@@ -103,7 +103,7 @@ func (b *Batch) kindOf(span ptrace.Span, a *attributeValues) (operation.Kind, st
 		return kind, ""
 	}
 	if b.profile.named {
-		if kind := b.profile.operations[span.Name()]; kind != operation.KindUnknown {
+		if kind := b.profile.states(span.Name()); kind != operation.KindUnknown {
 			return kind, ""
 		}
 	}
@@ -127,7 +127,7 @@ func (b *Batch) kindOf(span ptrace.Span, a *attributeValues) (operation.Kind, st
 		}
 	}
 	if sql := a.text[fieldQuery]; sql != "" {
-		if kind, table := statement(sql); kind != operation.KindUnknown {
+		if kind, table := statement(sql, a.text[fieldDatabase]); kind != operation.KindUnknown {
 			return kind, table
 		}
 	}
@@ -139,6 +139,14 @@ func (b *Batch) kindOf(span ptrace.Span, a *attributeValues) (operation.Kind, st
 		return operation.KindWork, ""
 	}
 	return operation.KindUnknown, ""
+}
+
+// states says what a word for an operation says that a span states.
+func (p *profile) states(word string) operation.Kind {
+	if kind := p.operations.find(word); kind != nil {
+		return *kind
+	}
+	return operation.KindUnknown
 }
 
 // tasks fills in what only tasks and rows have.
@@ -220,15 +228,23 @@ func queueOf(spanName, destination string) string {
 	}
 	queue := ""
 	switch {
-	case conventions.Operations[first] == "process":
+	case processWord(first):
 		queue = last
-	case conventions.Operations[last] == "process":
+	case processWord(last):
 		queue = first
 	}
 	if queue == destination {
 		return ""
 	}
 	return queue
+}
+
+// conventionalKinds are what the words of the conventions state.
+var conventionalKinds = newLookup(kindsOf(conventions.Operations))
+
+func processWord(word string) bool {
+	kind := conventionalKinds.find(word)
+	return kind != nil && *kind == operation.KindProcess
 }
 
 // dueTime reads when a scheduled message is due, in nanoseconds since 1970: RFC 3339, or a number of seconds, milliseconds
@@ -276,9 +292,9 @@ const aboutMessages = 1<<fieldSystem | 1<<fieldDestination
 func (p *profile) byName(name string) operation.Kind {
 	first, last := ends(name)
 	if last == "" {
-		return p.operations[first]
+		return p.states(first)
 	}
-	before, after := p.operations[first], p.operations[last]
+	before, after := p.states(first), p.states(last)
 	if before != operation.KindUnknown && after != operation.KindUnknown && before != after {
 		return operation.KindUnknown
 	}

@@ -8,15 +8,16 @@ import (
 
 // statement says what a SQL statement means to a queue that is a table: a row that is inserted is a message that is sent,
 // if somebody takes rows of that table with SKIP LOCKED, the clause by which several workers share one. (PostgreSQL,
-// MySQL, Oracle; SQL Server says READPAST.) It returns KindUnknown for any other statement.
-func statement(sql string) (operation.Kind, string) {
+// MySQL, Oracle; SQL Server says READPAST.) It returns KindUnknown for any other statement. The database is that of the
+// conventions, "" if it is not known.
+func statement(sql, database string) (operation.Kind, string) {
 	if sql != "" && (isSpace(sql[0]) || sql[0] == '(') {
 		sql = strings.TrimLeft(sql, " \t\r\n(")
 	}
 	if table, ok := following(sql, "insert into"); ok {
 		return operation.KindInsert, table
 	}
-	if !sharesRows(sql) {
+	if !sharesRows(sql, database) {
 		return picked(sql)
 	}
 	for _, verb := range [...]string{"update", "delete from"} {
@@ -35,7 +36,7 @@ func statement(sql string) (operation.Kind, string) {
 // picked tells an update of a few rows that it picks itself, which takes them from a queue as well where a database has no
 // such clause (SQLite, older ones): UPDATE t ... WHERE id = (SELECT id FROM t ... LIMIT 1).
 func picked(sql string) (operation.Kind, string) {
-	if len(sql) < len("update") || !strings.EqualFold(sql[:len("update")], "update") {
+	if len(sql) < len("update") || sql[0]|0x20 != 'u' || !strings.EqualFold(sql[:len("update")], "update") {
 		return operation.KindUnknown, ""
 	}
 	tail := sql[max(0, len(sql)-clauseWithin):]
@@ -54,7 +55,7 @@ func picked(sql string) (operation.Kind, string) {
 // following returns the name of the table after the words that a statement begins with: without its schema and quotes, in
 // lower case, as databases compare it.
 func following(sql, words string) (string, bool) {
-	if len(sql) <= len(words) || !strings.EqualFold(sql[:len(words)], words) || !isSpace(sql[len(words)]) {
+	if len(sql) <= len(words) || sql[0]|0x20 != words[0] || !strings.EqualFold(sql[:len(words)], words) || !isSpace(sql[len(words)]) {
 		return "", false
 	}
 	rest := strings.TrimLeft(sql[len(words):], " \t\r\n")
@@ -81,11 +82,21 @@ func following(sql, words string) (string, bool) {
 const clauseWithin = 256
 
 // sharesRows reports whether a statement has the clause by which several workers take rows of one table. It is written in
-// capitals or in small letters; to look for mixtures would cost every query.
-func sharesRows(sql string) bool {
+// capitals or in small letters; to look for mixtures would cost every query. Of each word its rarest letter is looked for
+// first.
+func sharesRows(sql, database string) bool {
 	sql = sql[max(0, len(sql)-clauseWithin):]
-	return strings.Contains(sql, "SKIP LOCKED") || strings.Contains(sql, "skip locked") ||
-		strings.Contains(sql, "READPAST") || strings.Contains(sql, "readpast")
+	if strings.IndexByte(sql, 'K') >= 0 && strings.Contains(sql, "SKIP LOCKED") {
+		return true
+	}
+	if strings.IndexByte(sql, 'k') >= 0 && strings.Contains(sql, "skip locked") {
+		return true
+	}
+	switch database {
+	case "postgresql", "mysql", "mariadb", "sqlite", "oracle", "oracle.db", "cockroachdb":
+		return false
+	}
+	return strings.Contains(sql, "READPAST") || strings.Contains(sql, "readpast")
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

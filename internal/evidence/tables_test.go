@@ -31,9 +31,22 @@ func TestStatement(t *testing.T) {
 		{"", operation.KindUnknown, ""},
 		{"update task set status='done' where id=$1", operation.KindUnknown, ""},
 	} {
-		kind, table := statement(tc.sql)
+		kind, table := statement(tc.sql, "")
 		require.Equal(t, tc.kind, kind, tc.sql)
 		require.Equal(t, tc.table, table, tc.sql)
+	}
+}
+
+func TestHintsOfSQLServerAreReadWhereTheyCanBe(t *testing.T) {
+	const sql = "select top (1) * from queue with (updlock, readpast)"
+	for database, kind := range map[string]operation.Kind{
+		"microsoft.sql_server": operation.KindPoll, "mssql": operation.KindPoll, "": operation.KindPoll, "other_sql": operation.KindPoll,
+		"postgresql": operation.KindUnknown, "mysql": operation.KindUnknown,
+	} {
+		got, _ := statement(sql, database)
+		require.Equal(t, kind, got, database)
+		got, _ = statement("select * from jobs for update skip locked", database)
+		require.Equal(t, operation.KindPoll, got, database)
 	}
 }
 
@@ -41,7 +54,7 @@ func FuzzStatement(f *testing.F) {
 	f.Add("insert into task(order_id) values ($1)")
 	f.Add("update task set a=1 where id in (select id from task for update skip locked)")
 	f.Fuzz(func(t *testing.T, sql string) {
-		kind, table := statement(sql)
+		kind, table := statement(sql, "mssql")
 		require.Equal(t, kind == operation.KindUnknown, table == "")
 		require.LessOrEqual(t, len(table), 4*maxName)
 		require.NotContains(t, table, " ")
