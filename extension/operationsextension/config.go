@@ -41,6 +41,8 @@ type Config struct {
 	Destinations []HopConfig `mapstructure:"destinations"`
 	// Incidents group operations that are stuck, failed or were dead-lettered in the same way.
 	Incidents IncidentsConfig `mapstructure:"incidents"`
+	// TelemetryGaps say when it is not known what happened, because telemetry is lacking.
+	TelemetryGaps TelemetryGapsConfig `mapstructure:"telemetry_gaps"`
 }
 
 // PolicyConfig is how operations are judged. What is left out falls back to the defaults.
@@ -121,7 +123,8 @@ func createDefaultConfig() component.Config {
 		Defaults: PolicyConfig{
 			RetryWithin: &p.RetryWithin, Settle: &p.Settle, Severity: p.Severity.String(), Priority: p.Priority,
 		},
-		Incidents: IncidentsConfig{Max: 10_000, ResolveFailedAfter: 5 * time.Minute},
+		Incidents:     IncidentsConfig{Max: 10_000, ResolveFailedAfter: 5 * time.Minute},
+		TelemetryGaps: defaultTelemetryGaps(),
 	}
 }
 
@@ -160,7 +163,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("`sweep_interval` is %v: must be between 10ms and 1m", c.SweepInterval))
 	}
 	errs = append(errs, checkNames("dead_letter_destinations", c.DeadLetterDestinations), checkNames("retry_destinations", c.RetryDestinations))
-	errs = append(errs, c.Defaults.validate("defaults"), validateHops("destinations", c.Destinations))
+	errs = append(errs, c.Defaults.validate("defaults"), validateHops("destinations", c.Destinations), c.TelemetryGaps.validate())
 	return errors.Join(append(errs, c.validateRules())...)
 }
 

@@ -4,19 +4,22 @@ import (
 	"context"
 	"sync"
 
+	"github.com/throughline/throughline/internal/event"
 	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
 )
 
-// Output is what one sweep found: the changes of verdict and what became of incidents. It must not be modified.
+// Output is what one sweep found: the changes of verdict, what became of incidents, and where telemetry is lacking. It must not be modified.
 type Output struct {
 	Changes []operation.Change
 	// InIncident tells, for each change, the ID of the incident that the operation is in since, or was in before; "" without one.
 	InIncident []string
 	Incidents  []incident.Event
+	// Gaps are the gaps in telemetry that began or are over.
+	Gaps []event.Gap
 }
 
-func (o *Output) size() int { return len(o.Changes) + len(o.Incidents) }
+func (o *Output) size() int { return len(o.Changes) + len(o.Incidents) + len(o.Gaps) }
 
 // maxQueued bounds the changes and events that wait for one subscriber.
 const maxQueued = 100_000

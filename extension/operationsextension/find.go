@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -20,6 +21,9 @@ type Operations interface {
 	// Try does the same for a dry run: the facts meet those of other dry runs only, and nothing follows from them but their
 	// part of the coverage report.
 	Try(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment
+	// Arrived takes note that telemetry of a service arrived. newest is when the newest span of it ended, or the newest record
+	// was written, 0 if unknown; both times are nanoseconds since 1970. The name is not retained.
+	Arrived(service string, signal gap.Signal, newest, now int64)
 	// Traces tells, for each trace that belongs to one operation with a correlation ID, which one that is. It fills the
 	// values of the map.
 	Traces(traces map[operation.TraceID]engine.Assignment)

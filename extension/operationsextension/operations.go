@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,7 @@ type operations struct {
 	ledger    *coverage.Ledger
 	trial     *trial
 	incidents *incident.Tracker
+	gaps      *gaps
 	meter     *measure.Meter
 	feed      *feed
 	startedAt time.Time
@@ -60,8 +62,12 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	if o.meter, err = measure.New(measure.Settings{Start: o.startedAt, MaxSeries: measure.DefaultMaxSeries}); err != nil {
 		return nil, err
 	}
+	if o.gaps, err = newGaps(cfg); err != nil {
+		return nil, err
+	}
 	watched := cfg.engineSettings()
 	watched.Observer = watch{o.ledger}
+	watched.Circumstances.Telemetry = o.gaps.telemetry()
 	if o.engine, err = engine.New(watched); err != nil {
 		return nil, err
 	}
@@ -162,6 +168,7 @@ func (o *operations) sweep(now time.Time) {
 	defer o.sweeping.Unlock()
 	began := time.Now()
 	var out Output
+	o.guard(stepListen, func() { out.Gaps = o.gaps.sweep(now) })
 	o.guard(stepJudge, func() { out.Changes = o.engine.Sweep(now) })
 	for i := range out.Changes {
 		o.guard(stepMeasure, func() { o.meter.Observe(&out.Changes[i]) })
@@ -169,7 +176,8 @@ func (o *operations) sweep(now time.Time) {
 	out.InIncident = make([]string, len(out.Changes))
 	o.guard(stepGroup, func() {
 		o.incidentsOf(&out)
-		out.Incidents = append(o.incidents.Observe(now, out.Changes), o.incidents.Sweep(now)...)
+		out.Incidents = slices.Concat(
+			o.incidents.ObserveGaps(now, incidentGaps(out.Gaps)), o.incidents.Observe(now, out.Changes), o.incidents.Sweep(now))
 		o.incidentsOf(&out)
 	})
 	o.feed.publish(out)
@@ -179,6 +187,7 @@ func (o *operations) sweep(now time.Time) {
 
 // The steps of a sweep, as the metric of failures names them.
 const (
+	stepListen  = "listen"
 	stepJudge   = "judge"
 	stepMeasure = "measure"
 	stepGroup   = "group"
@@ -227,5 +236,6 @@ func (o *operations) Metrics(now time.Time) pmetric.Metrics {
 			gauges.Add(snapshot.Name, snapshot.View, snapshot.Verdict)
 		}
 	}
+	o.gaps.measure(gauges, now)
 	return o.meter.Collect(now, gauges)
 }

@@ -54,6 +54,7 @@ func (s source) Stats(ctx context.Context) (console.Stats, error) {
 	c := s.o.config
 	dropped := stats.Drops
 	dropped["outputs"] = s.o.outputsDropped.Load()
+	dropped["telemetry_service"] = s.o.gaps.stats().Refused
 	maps.Copy(dropped, s.o.incidentDrops())
 	return console.Stats{
 		StartedAt:          s.o.startedAt.UnixNano(),

@@ -18,6 +18,8 @@ const (
 	NameFailed = "AsyncOperationsFailed"
 	// NameDeadLettered is the alert of operations whose messages were given up by their queues.
 	NameDeadLettered = "AsyncOperationsDeadLettered"
+	// NameTelemetryGap is the alert of telemetry that is lacking.
+	NameTelemetryGap = "AsyncTelemetryGap"
 )
 
 // Labels of every alert that is about an incident: what its fingerprint is made of. Empty ones are left out.
@@ -30,6 +32,7 @@ const (
 	LabelDestination = "destination"
 	LabelGroup       = "consumer_group"
 	LabelErrorType   = "error_type"
+	LabelService     = "service"
 )
 
 // Words for the routing, where a backend wants it as labels.
@@ -43,7 +46,7 @@ const (
 func ReservedLabels() []string {
 	return []string{
 		"alertname", LabelIncident, LabelNamespace, LabelOperation, LabelKind, LabelReason, LabelDestination, LabelGroup,
-		LabelErrorType, LabelSeverity, LabelPriority, LabelOwner,
+		LabelErrorType, LabelService, LabelSeverity, LabelPriority, LabelOwner,
 	}
 }
 
@@ -73,6 +76,8 @@ func (f Framing) Of(e *incident.Event) Alert {
 		a.Name = NameFailed
 	case operation.StateDeadLettered:
 		a.Name = NameDeadLettered
+	case operation.StateUnknown:
+		a.Name = NameTelemetryGap
 	}
 	if i.State == incident.StateResolved {
 		a.Status, a.EndsAt = StatusResolved, moment(i.ResolvedAt, e.At)
@@ -100,6 +105,7 @@ func (f Framing) labels(i *incident.Incident) map[string]string {
 	put(labels, LabelDestination, i.Destination)
 	put(labels, LabelGroup, i.Group)
 	put(labels, LabelErrorType, i.ErrorType)
+	put(labels, LabelService, i.Service)
 	return labels
 }
 

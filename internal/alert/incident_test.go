@@ -93,3 +93,12 @@ func TestStuckIncidentsHaveAReason(t *testing.T) {
 	require.Equal(t, "waiting", a.Labels["reason"])
 	require.NotContains(t, a.Labels, "error_type")
 }
+
+func TestAlertOfAGap(t *testing.T) {
+	e := event()
+	e.Incident.Key, e.Incident.Hop.Index, e.Incident.Error = incident.GapKey("worker"), -1, nil
+	a := Framing{}.Of(&e)
+	require.Equal(t, "AsyncTelemetryGap", a.Name)
+	require.Equal(t, map[string]string{"incident_id": "abc", "kind": "unknown", "reason": "telemetry_gap", "service": "worker"}, a.Labels)
+	require.Equal(t, `telemetry of "worker" is lacking: 2 operations unknown`, a.Annotations["summary"])
+}

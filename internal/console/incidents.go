@@ -26,6 +26,7 @@ type incidentJSON struct {
 	Destination *string           `json:"destination"`
 	Group       *string           `json:"group"`
 	ErrorType   *string           `json:"error_type"`
+	Service     *string           `json:"service"`
 	Active      int64             `json:"active_operations"`
 	Total       int64             `json:"total_operations"`
 	Lost        int64             `json:"lost_operations"`
@@ -67,7 +68,7 @@ func (b *builder) incident(i *incident.Incident) incidentJSON {
 		ID: i.ID, State: i.State.String(), Kind: i.Kind.String(), Reason: optional(i.Reason.String()),
 		Severity: i.Severity.String(), Priority: i.Priority, Owner: optional(i.Owner), Runbook: optional(i.Runbook),
 		Namespace: i.Namespace, Operation: i.OperationName,
-		Destination: optional(i.Destination), Group: optional(i.Group), ErrorType: optional(i.ErrorType),
+		Destination: optional(i.Destination), Group: optional(i.Group), ErrorType: optional(i.ErrorType), Service: optional(i.Service),
 		Active: i.Active, Total: i.Total, Lost: i.Lost,
 		FirstSeen: timestamp(i.FirstSeen), LastSeen: timestamp(i.LastSeen),
 		OpenedAt: timestamp(i.OpenedAt), UpdatedAt: timestamp(i.UpdatedAt), ResolvedAt: timestamp(i.ResolvedAt),

@@ -197,8 +197,9 @@ func (r *reader) identity(i *incident.Incident) {
 
 func (r *reader) key(k *incident.Key) {
 	k.Kind = named(r, attrIncidentKind, operation.ParseState)
-	if r.err == nil && !k.Kind.Troubled() {
-		r.fail(attrIncidentKind, "is %q: must be %q, %q or %q", k.Kind, operation.StateStuck, operation.StateFailed, operation.StateDeadLettered)
+	if r.err == nil && !k.Kind.Troubled() && k.Kind != operation.StateUnknown {
+		r.fail(attrIncidentKind, "is %q: must be %q, %q, %q or %q", k.Kind,
+			operation.StateStuck, operation.StateFailed, operation.StateDeadLettered, operation.StateUnknown)
 	}
 	k.Reason = named(r, attrIncidentReason, parseReason)
 	k.Namespace = r.text(attrOperationNamespace)
@@ -206,6 +207,7 @@ func (r *reader) key(k *incident.Key) {
 	k.Destination = r.text(attrDestination)
 	k.Group = r.text(attrGroup)
 	k.ErrorType = r.text(attrErrorType)
+	k.Service = r.text(attrGapService)
 }
 
 func parseReason(name string) (operation.StuckReason, bool) {

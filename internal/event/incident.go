@@ -43,6 +43,7 @@ func (w writer) key(k *incident.Key) {
 	w.text(attrDestination, k.Destination)
 	w.text(attrGroup, k.Group)
 	w.text(attrErrorType, k.ErrorType)
+	w.text(attrGapService, k.Service)
 }
 
 func (w writer) urgency(i *incident.Incident) {

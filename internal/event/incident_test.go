@@ -126,7 +126,7 @@ func TestDecodeRefusesWhatIsNone(t *testing.T) {
 		"type":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.revision", "7") }, `"async.incident.revision" is a Str: must be a Int`},
 		"negative":         {func(r plog.LogRecord) { r.Attributes().PutInt("async.incident.operations.active", -1) }, "is -1: must not be negative"},
 		"state":            {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.state", "resolved") }, `is "resolved" in an event named "async.incident.opened"`},
-		"kind":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.kind", "completed") }, `must be "stuck", "failed" or "dead_lettered"`},
+		"kind":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.kind", "completed") }, `must be "stuck", "failed", "dead_lettered" or "unknown"`},
 		"unknown cause":    {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.cause", "boredom") }, "not a value this version knows"},
 		"missing severity": {func(r plog.LogRecord) { r.Attributes().Remove("async.incident.severity") }, `"async.incident.severity" is ""`},
 		"time":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.opened_at", "noon") }, `"async.incident.opened_at" is "noon"`},

@@ -21,6 +21,9 @@ const (
 	NameCancelled    = "async.operation.cancelled"
 	NameDuplicated   = "async.operation.duplicated"
 
+	NameGap     = "async.telemetry.gap"
+	NameGapOver = "async.telemetry.gap_over"
+
 	NameIncidentOpened   = namePrefixIncident + "opened"
 	NameIncidentUpdated  = namePrefixIncident + "updated"
 	NameIncidentResolved = namePrefixIncident + "resolved"
@@ -79,6 +82,17 @@ const (
 	attrIncidentReopened     = "async.incident.reopened"
 	attrIncidentQuiet        = "async.incident.quiet"
 	attrIncidentErrorAt      = "async.incident.error_at"
+)
+
+// Attributes of a gap in telemetry; the service is on incidents too.
+const (
+	attrGapService = "async.gap.service"
+	attrGapKind    = "async.gap.kind"
+	attrGapSignals = "async.gap.signals"
+	attrGapFrom    = "async.gap.from"
+	attrGapUntil   = "async.gap.until"
+	attrGapFilled  = "async.gap.filled"
+	attrGapGone    = "async.gap.gone"
 )
 
 // Attributes of the hop and the error, for both. The destination and group of an incident are part of its identity; those

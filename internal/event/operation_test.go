@@ -167,6 +167,10 @@ func TestEveryAttributeIsDocumented(t *testing.T) {
 	c := operation.Change{View: stuckView(), Before: processing, Verdict: failed}
 	require.Equal(t, 1, Operation{Change: &c}.AppendTo(records))
 	require.Equal(t, 1, Operation{Change: deadLetter()}.AppendTo(records))
+	g := lackingTraces()
+	g.AppendTo(records)
+	g.Until = 2_000_000_000
+	g.AppendTo(records)
 	for _, record := range records.All() {
 		for name := range record.Attributes().All() {
 			require.Contains(t, string(document), "| `"+name+"` |", "attribute of %s", record.EventName())

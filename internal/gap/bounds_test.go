@@ -132,7 +132,7 @@ func TestSettings(t *testing.T) {
 	require.EqualError(t, err, strings.Join([]string{
 		"quantile is 0: must be above 0 and below 1", "factor is NaN: must be between 1 and 1000", "floor is 0s: must be at least 1s",
 		"hold is -1ns: must not be negative", "MinWatched is 0s: must be above 0", "memory is 0s: must be above 0",
-		"relearn is 0s: must be above 0", "retention is 0s: must be above 0", "MinSamples is 0: must be at least 1",
+		"absence is 0s: must be above 0", "relearn is 0s: must be above 0", "retention is 0s: must be above 0", "MinSamples is 0: must be at least 1",
 		"MaxServices is 0: must be at least 1", "MaxGaps is 0: must be at least 1",
 	}, "\n"))
 }

@@ -394,11 +394,15 @@ func TestAllTogetherIsOneGap(t *testing.T) {
 	w.run(10 * minute)
 	w.requireTold(t, "  silent 594... 0.0")
 	require.True(t, w.covers("service7", 10*minute, 20*minute))
+	require.True(t, w.covers("", 10*minute, 20*minute), "whoever it is")
+	require.True(t, w.covers("never heard of", 10*minute, 20*minute))
+	require.False(t, w.covers("", 0, 9*minute), "before the gap")
 	for _, s := range w.senders {
 		s.dead = s.service == "service13" || s.service == "service14"
 	}
 	w.run(10 * second)
 	w.requireTold(t, "  silent 594...1199 0.0")
+	require.False(t, w.covers("", 10*minute, 20*minute), "what anybody else does is heard of again")
 	w.run(2 * minute)
 	w.requireTold(t, "service13 traces silent 595... 0.0", "service14 traces silent 599... 0.0")
 	gaps := w.Gaps(w.now, 100)

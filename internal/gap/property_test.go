@@ -165,7 +165,7 @@ func TestPropertyWhatIsLackingIsNotFilled(t *testing.T) {
 		require.True(t, f.lacks(epoch+before, epoch+before+size, until))
 		middle := epoch + before + size/2
 		require.True(t, f.lacks(middle, middle, until))
-		require.InDelta(t, float64(before+after)/float64(before+size+after), f.share(until), float64(3*f.unit)/float64(until-epoch))
+		require.InDelta(t, float64(before+after)/float64(before+size+after), f.share(until), float64(3*f.unit)/float64(until-epoch)+1e-9)
 	})
 }
 

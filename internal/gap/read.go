@@ -7,7 +7,8 @@ import (
 )
 
 // Covers reports whether a gap of the service, or of the collector, lies between two times, so that something that happened
-// then may have been missed. What came late is not missed; a service that is idle has no gap. until is mostly now.
+// then may have been missed. What came late is not missed; a service that is idle has no gap. One that is not known (by the
+// name "", as well) lacks telemetry while all that are known are silent. until is mostly now.
 func (m *Monitor) Covers(service string, from, until int64) bool {
 	_, ok := m.Find(service, from, until)
 	return ok
@@ -32,7 +33,13 @@ func (m *Monitor) Find(service string, from, until int64) (Gap, bool) {
 		}
 	}
 	if from < m.downUntil {
-		return m.findDown(v, from, until)
+		if g, ok := m.findDown(v, from, until); ok {
+			return g, true
+		}
+	}
+	if e := m.everybody; v == nil && e != nil && until >= e.from {
+		// Whoever it is, nobody is heard of.
+		return e.describe("", m.schedule.asked), true
 	}
 	return Gap{}, false
 }

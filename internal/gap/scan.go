@@ -36,14 +36,14 @@ type fleet struct {
 
 // Silent returns the gaps that began (Until is 0) and those that ended since it was asked last; each beginning and each end
 // once. A gap whose beginning was not told, because it was over soon, or was idleness, or is part of one of all services, has
-// no end to be told. It is to be called about once a second: if it was not for [Settings.Floor], the collector was not running.
+// no end to be told. It is to be called about once a second: if it was not for [Settings.Absence], the collector was not running.
 // While nothing is due it costs next to nothing.
 func (m *Monitor) Silent(now int64) []Gap {
 	now = min(max(now, 1), maxTime)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := &m.schedule
-	if c.asked != 0 && now-c.asked > int64(m.settings.Floor) {
+	if c.asked != 0 && now-c.asked > int64(m.settings.Absence) {
 		m.down(c.asked, now)
 	}
 	if now < c.asked {

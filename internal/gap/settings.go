@@ -20,6 +20,8 @@ type Settings struct {
 	Memory time.Duration
 	// Hold is how long a gap of one service is not told of yet, because others may turn out to be silent too. It counts at once.
 	Hold time.Duration
+	// Absence is how long nobody may ask [Monitor.Silent] until the collector is taken for not having run.
+	Absence time.Duration
 	// Relearn is how long a service may send nothing but old telemetry until that is taken for a clock that was set back.
 	Relearn time.Duration
 	// MaxServices bounds the services; further ones are counted, have no gaps of their own and are not heard of in any other way.
@@ -40,6 +42,7 @@ func DefaultSettings() Settings {
 		MinWatched:  2 * time.Minute,
 		Memory:      12 * time.Hour,
 		Hold:        10 * time.Second,
+		Absence:     30 * time.Second,
 		Relearn:     time.Hour,
 		MaxServices: 10_000,
 		MaxGaps:     16,
@@ -65,7 +68,7 @@ func (s Settings) Validate() error {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"MinWatched", s.MinWatched}, {"memory", s.Memory}, {"relearn", s.Relearn}, {"retention", s.Retention}} {
+	}{{"MinWatched", s.MinWatched}, {"memory", s.Memory}, {"absence", s.Absence}, {"relearn", s.Relearn}, {"retention", s.Retention}} {
 		if d.value <= 0 {
 			errs = append(errs, fmt.Errorf("%s is %s: must be above 0", d.name, d.value))
 		}

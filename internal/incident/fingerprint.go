@@ -19,7 +19,8 @@ const fingerprintDomain = "throughline.incident.v1"
 // Key is what operations of one incident have in common (fingerprint, version 1).
 type Key struct {
 	Namespace string
-	// Kind is operation.StateStuck, operation.StateFailed or operation.StateDeadLettered, Reason why it is stuck.
+	// Kind is operation.StateStuck, operation.StateFailed or operation.StateDeadLettered, or operation.StateUnknown of a gap;
+	// Reason is why it is stuck or unknown.
 	Kind   operation.State
 	Reason operation.StuckReason
 	// OperationName is the operation's name, Destination and Group the hop that decides the verdict; "" where the operation
@@ -28,6 +29,8 @@ type Key struct {
 	OperationName, Destination, Group string
 	// ErrorType is the type of the error for failures, "" if the evidence names none and for what is stuck.
 	ErrorType string
+	// Service is the one whose telemetry is lacking, of a gap; "" for everybody's, and for all other kinds.
+	Service string
 }
 
 // ID returns the incident's ID: 32 hexadecimal digits, the same for equal keys in every process.
@@ -43,6 +46,11 @@ func (k Key) ID() string {
 		// Lengths go in front, so that no two different lists of fields become the same bytes.
 		buf = binary.AppendUvarint(buf, uint64(len(field)))
 		buf = append(buf, field...)
+	}
+	if k.Service != "" {
+		// A field more than other kinds have, so that their IDs are what they were before there were gaps.
+		buf = binary.AppendUvarint(buf, uint64(len(k.Service)))
+		buf = append(buf, k.Service...)
 	}
 	sum := sha256.Sum256(buf)
 	return hex.EncodeToString(sum[:16])

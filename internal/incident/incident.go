@@ -44,7 +44,7 @@ type Incident struct {
 	Owner, Runbook string
 
 	// Active is the number of operations affected now, Total how many joined since the incident is known (one that left
-	// and came back counts again). Lost are those of this opening that left the collector's memory while still stuck: it
+	// and came back counts again). Lost are those of this opening that left the collector's memory while still stuck or unknown: it
 	// is not known what became of them.
 	Active, Total, Lost int64
 	// Hop is the first failing hop of the first operation of this opening; its dead-letter destination is that of the first

@@ -27,7 +27,7 @@ func (t *Tracker) find(c *operation.Change) (memberKey, *record) {
 	if r := t.members[key]; r != nil {
 		return key, r
 	}
-	if !c.Before.State.Troubled() {
+	if !c.Before.State.Troubled() && c.Before.State != operation.StateUnknown {
 		return key, nil
 	}
 	for former := range t.formerKeys(c.View) {

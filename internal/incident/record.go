@@ -17,6 +17,8 @@ type record struct {
 	Incident
 
 	members map[memberKey]operation.Severity
+	// gap is the policy by which telemetry that is lacking is told of, nil unless it is.
+	gap *operation.Policy
 	// severities counts the members by severity, policies is the latest policy that gave it.
 	severities [severityCount]int
 	policies   [severityCount]*operation.Policy
@@ -82,6 +84,10 @@ func (r *record) grade(c *operation.Change) operation.Severity {
 		fallback := operation.DefaultPolicy()
 		policy = &fallback
 	}
+	return r.rate(policy)
+}
+
+func (r *record) rate(policy *operation.Policy) operation.Severity {
 	s := min(policy.Severity, operation.SeverityCritical)
 	r.severities[s]++
 	r.policies[s] = policy

@@ -9,6 +9,9 @@ import (
 
 // Summary says in one line what is wrong and where, or that it is over.
 func (i *Incident) Summary() string {
+	if i.Kind == operation.StateUnknown {
+		return i.gapSummary()
+	}
 	var b strings.Builder
 	if i.State == StateResolved {
 		b.WriteString("resolved: ")
@@ -30,6 +33,20 @@ func (i *Incident) Summary() string {
 		fmt.Fprintf(&b, ", sent to %q", i.Hop.DeadLetter)
 	}
 	return b.String()
+}
+
+func (i *Incident) gapSummary() string {
+	whose := "all services"
+	if i.Service != "" {
+		whose = fmt.Sprintf("%q", i.Service)
+	}
+	switch {
+	case i.State == StateResolved:
+		return "resolved: telemetry of " + whose + " was lacking"
+	case i.Active == 0:
+		return "telemetry of " + whose + " is lacking"
+	}
+	return fmt.Sprintf("telemetry of %s is lacking: %d %s unknown", whose, i.Active, plural(i.Active, "operation"))
 }
 
 func (i *Incident) condition() string {

@@ -14,7 +14,7 @@ import (
 // Tracker keeps the incidents. It is safe for concurrent use.
 //
 // Two things hold after every call: the Active of an incident is the number of its members, and an incident is resolved
-// exactly when it has none.
+// exactly when it has none, and no gap.
 type Tracker struct {
 	settings Settings     // immutable after New
 	seed     maphash.Seed // immutable after New
@@ -60,6 +60,10 @@ func (t *Tracker) Observe(now time.Time, changes []operation.Change) []Event {
 			}
 		}
 	}
+	return t.tellTouched(at)
+}
+
+func (t *Tracker) tellTouched(at int64) []Event {
 	var events []Event
 	for i, r := range t.touched {
 		t.touched[i], r.touched = nil, false
@@ -82,7 +86,7 @@ func (t *Tracker) Sweep(now time.Time) []Event {
 			continue
 		}
 		if r.Kind.Bad() && at-r.joinedAt >= int64(t.settings.ResolveAfter) {
-			t.release(r)
+			t.release(r, CauseQuiet)
 			r.refresh(at)
 		}
 		events = t.tell(r, at, events)
@@ -93,7 +97,7 @@ func (t *Tracker) Sweep(now time.Time) []Event {
 
 func (t *Tracker) observe(c *operation.Change, now int64) {
 	key, present := t.find(c)
-	group, ok := KeyOf(c)
+	group, ok := t.keyOf(c)
 	if !ok {
 		if present != nil {
 			t.leave(key, present, c.Gone)
@@ -127,28 +131,39 @@ func (t *Tracker) join(key memberKey, id string, group Key, c *operation.Change,
 		t.stats.Overflow++
 		return
 	}
-	r := t.incidents[id]
+	r := t.record(id, group)
 	if r == nil {
-		if !t.room() {
-			t.stats.Overflow++
-			return
-		}
-		r = &record{
-			Incident: Incident{Key: group, ID: id, Version: FingerprintVersion, State: StateResolved},
-			members:  make(map[memberKey]operation.Severity, 1),
-		}
-		t.incidents[id] = r
+		t.stats.Overflow++
+		return
 	}
 	if r.State == StateResolved {
-		if r.place != nil {
-			t.resolved.Remove(r.place)
-			r.place = nil
-		}
+		t.unlist(r)
 		r.open(c, now)
 	}
 	r.join(key, c, now, t.settings.SampleSize)
 	t.members[key] = r
 	t.touch(r)
+}
+
+// record returns the incident with the key, which is made if there is room for it, or nil.
+func (t *Tracker) record(id string, key Key) *record {
+	r := t.incidents[id]
+	if r == nil && t.room() {
+		r = &record{
+			Incident: Incident{Key: key, ID: id, Version: FingerprintVersion, State: StateResolved},
+			members:  make(map[memberKey]operation.Severity, 1),
+		}
+		t.incidents[id] = r
+	}
+	return r
+}
+
+// unlist takes an incident that is opened again out of the list of resolved ones.
+func (t *Tracker) unlist(r *record) {
+	if r.place != nil {
+		t.resolved.Remove(r.place)
+		r.place = nil
+	}
 }
 
 // room makes room for one more incident if it can.
@@ -170,7 +185,7 @@ func (t *Tracker) leave(key memberKey, r *record, gone bool) {
 	delete(t.members, key)
 	r.ending = CauseRecovered
 	switch {
-	case gone && r.Kind == operation.StateStuck:
+	case gone && !r.Kind.Bad():
 		r.Lost++
 	case gone:
 		// It failed, that is known; it is only too long ago to be remembered.
@@ -180,12 +195,12 @@ func (t *Tracker) leave(key memberKey, r *record, gone bool) {
 }
 
 // release lets all members go.
-func (t *Tracker) release(r *record) {
+func (t *Tracker) release(r *record, why Cause) {
 	for key := range r.members {
 		r.leave(key)
 		delete(t.members, key)
 	}
-	r.ending = CauseQuiet
+	r.ending = why
 }
 
 func (t *Tracker) touch(r *record) {
@@ -207,7 +222,7 @@ func (t *Tracker) tell(r *record, now int64, events []Event) []Event {
 		}
 		events = append(events, r.event(EventOpened, cause, t.next(now), now))
 	}
-	if len(r.members) == 0 {
+	if len(r.members) == 0 && r.gap == nil {
 		return append(events, t.resolve(r, now))
 	}
 	if cause, ok := t.news(r, now); ok {
@@ -243,6 +258,9 @@ func (t *Tracker) news(r *record, now int64) (Cause, bool) {
 	case since >= int64(t.settings.RefreshInterval):
 		return CauseRefresh, true
 	case since < int64(t.settings.UpdateInterval):
+		return 0, false
+	}
+	if r.Active == r.toldActive {
 		return 0, false
 	}
 	return CauseCount, r.Active >= 2*r.toldActive || 2*r.Active <= r.toldActive

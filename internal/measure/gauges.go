@@ -3,6 +3,7 @@ package measure
 import (
 	"cmp"
 
+	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/stitch"
 )
@@ -10,7 +11,7 @@ import (
 // Gauges is a look at everything that is open: fill one with [Gauges.Add] for each collection and hand it to
 // [Meter.Collect]. It is not safe for concurrent use.
 type Gauges struct {
-	active, stuck, queues, processing series[level]
+	active, stuck, queues, processing, gaps series[level]
 }
 
 // level is how much of something there is, and since when its oldest piece, in nanoseconds since 1970 (0: unknown).
@@ -35,6 +36,7 @@ func (m *Meter) NewGauges() *Gauges {
 	n := gaugeRoom * m.settings.MaxSeries
 	return &Gauges{
 		active: newSeries[level](n), stuck: newSeries[level](n), queues: newSeries[level](n), processing: newSeries[level](n),
+		gaps: newSeries[level](n),
 	}
 }
 
@@ -66,6 +68,11 @@ func (g *Gauges) Add(name string, v *operation.View, verdict operation.Verdict) 
 			g.processing.at(queueKey(h, c.Group)).add(1, cmp.Or(a.StartedAt, a.ReceivedAt))
 		}
 	}
+}
+
+// AddGap counts one gap that lasts, of a service or, for "", of all.
+func (g *Gauges) AddGap(service string, kind gap.Kind) {
+	g.gaps.at(makeKey(service, kind.String())).add(1, 0)
 }
 
 // queueKey names a queue as seen by a consumer group, "" for none: which groups will consume a message is not known

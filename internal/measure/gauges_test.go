@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -119,4 +120,22 @@ func TestGaugesAreBoundedWhileTheyAreFilled(t *testing.T) {
 	values := active(m.Collect(at(1), g))
 	require.Len(t, values, 3)
 	require.Equal(t, int64(998), values["{overflow=true}"])
+}
+
+func TestGaugesOfGaps(t *testing.T) {
+	m := newMeter(t, DefaultMaxSeries)
+	g := m.NewGauges()
+	g.AddGap("worker", gap.KindSilent)
+	g.AddGap("", gap.KindSilent)
+	g.AddGap("mailer", gap.KindLate)
+	requireLines(t, m.Collect(at(30), g),
+		"async.telemetry.gaps{kind=silent} 1",
+		"async.telemetry.gaps{kind=late,service=mailer} 1",
+		"async.telemetry.gaps{kind=silent,service=worker} 1",
+	)
+	requireLines(t, m.Collect(at(40), m.NewGauges()),
+		"async.telemetry.gaps{kind=silent} 0",
+		"async.telemetry.gaps{kind=late,service=mailer} 0",
+		"async.telemetry.gaps{kind=silent,service=worker} 0",
+	)
 }

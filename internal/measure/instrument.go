@@ -18,6 +18,8 @@ const (
 	attrSystem      = "messaging.system"
 	attrDestination = "messaging.destination.name"
 	attrGroup       = "messaging.consumer.group.name"
+	attrService     = "service.name"
+	attrGapKind     = "async.gap.kind"
 	// attrOverflow marks the series of what the bound left no room for (OpenTelemetry metrics SDK).
 	attrOverflow = "otel.metric.overflow"
 )
@@ -82,6 +84,12 @@ var (
 		[]string{attrSystem, attrDestination, attrGroup},
 	}
 )
+
+// telemetryGaps is the gauge of telemetry that is lacking.
+var telemetryGaps = instrument{
+	"async.telemetry.gaps", "{gap}", "Gaps in the telemetry of services that last: operations that depend on them are unknown.",
+	[]string{attrService, attrGapKind},
+}
 
 // metric appends an empty metric with the instrument's description.
 func (i *instrument) metric(to pmetric.MetricSlice) pmetric.Metric {

@@ -96,6 +96,7 @@ func (m *Meter) Collect(now time.Time, gauges *Gauges) pmetric.Metrics {
 		m.counts(&w, &queueDepth, &gauges.queues)
 		m.ages(&w, &queueOldest, &gauges.queues)
 		m.counts(&w, &processActive, &gauges.processing)
+		m.counts(&w, &telemetryGaps, &gauges.gaps)
 	}
 	return metrics
 }

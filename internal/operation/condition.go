@@ -18,6 +18,7 @@ type condition struct {
 	since         int64
 	group         string
 	awaited       string
+	silent        string
 }
 
 // threshold returns the threshold for a stage of a hop.
@@ -53,7 +54,7 @@ func (j *judge) lacking(at condition, limit Threshold, services ...string) {
 	}
 	for _, service := range services {
 		if telemetry.Lacks(service, at.since, due) {
-			at.state, at.reason = StateUnknown, StuckTelemetryGap
+			at.state, at.reason, at.silent = StateUnknown, StuckTelemetryGap, service
 			j.after(at, limit)
 			j.wake(j.now + int64(unknownAgain))
 			return
@@ -80,7 +81,7 @@ func (j *judge) after(at condition, limit Threshold) {
 		return
 	}
 	v.State, v.Reason, v.Hop, v.Consumer, v.Since = at.state, at.reason, at.hop, at.consumer, at.since
-	v.Group, v.Awaited = at.group, at.awaited
+	v.Group, v.Awaited, v.Silent = at.group, at.awaited, at.silent
 	v.Threshold, v.Source, v.Usual = int64(limit.Limit), limit.Source, limit.Usual
 	v.EndedAt = 0
 	if at.state.Bad() {

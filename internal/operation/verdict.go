@@ -120,6 +120,8 @@ type Verdict struct {
 	// Group is the consumer group that is awaited and showed no sign at all; "" without one. Awaited is the destination that
 	// should have followed a hop that stalled.
 	Group, Awaited string
+	// Silent is the service whose telemetry is lacking, of an unknown verdict; "" if it is that of everybody, or nobody's.
+	Silent string
 	// Since is when the deciding condition began (the message was sent, processing began, the last attempt failed), in
 	// nanoseconds since 1970; 0 without one.
 	Since int64

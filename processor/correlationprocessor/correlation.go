@@ -90,6 +90,7 @@ func (c *correlation) traces(ctx context.Context, td ptrace.Traces) (ptrace.Trac
 }
 
 func (c *correlation) readTraces(ctx context.Context, b *batch, td ptrace.Traces) {
+	c.arrivedTraces(td)
 	c.extractor.Traces(&b.Batch, td)
 	c.apply(ctx, b)
 	if c.config.stamps() {
@@ -103,6 +104,7 @@ func (c *correlation) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error)
 }
 
 func (c *correlation) readLogs(ctx context.Context, b *batch, ld plog.Logs) {
+	c.arrivedLogs(ld)
 	c.extractor.Logs(&b.Batch, ld)
 	c.apply(ctx, b)
 	if c.config.stamps() {

@@ -2,6 +2,7 @@ package correlationprocessor
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/throughline/throughline/extension/operationsextension"
 	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/stitch"
 )
@@ -30,6 +32,11 @@ type fakeOperations struct {
 	component.ShutdownFunc
 	engine, trial             *engine.Engine
 	applyBroken, tracesBroken bool
+	// listens says that arrivals are to be kept.
+	listens bool
+
+	mu       sync.Mutex
+	arrivals []arrival // guarded by mu
 }
 
 func (f *fakeOperations) Apply(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment {
@@ -48,6 +55,22 @@ func (f *fakeOperations) Traces(traces map[operation.TraceID]engine.Assignment) 
 
 func (f *fakeOperations) Try(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment {
 	return f.trial.Apply(now, facts, out)
+}
+
+// arrival is what the processor told of telemetry that came.
+type arrival struct {
+	service string
+	signal  gap.Signal
+	newest  int64
+}
+
+func (f *fakeOperations) Arrived(service string, signal gap.Signal, newest, _ int64) {
+	if !f.listens {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.arrivals = append(f.arrivals, arrival{strings.Clone(service), signal, newest})
 }
 
 func (f *fakeOperations) Subscribe() *operationsextension.Subscription { return nil }

@@ -25,9 +25,12 @@ func createLogs(_ context.Context, set receiver.Settings, cfg component.Config, 
 	return d, nil
 }
 
-// logs emits the events of the operations and then those of the incidents.
+// logs emits the events of gaps in telemetry, of the operations and then of the incidents.
 func (d *delivery) logs(ctx context.Context, output operationsextension.Output, next consumer.Logs) {
 	b := eventBatch{d: d, next: next}
+	for i := range output.Gaps {
+		b.add(ctx, func(records plog.LogRecordSlice) { output.Gaps[i].AppendTo(records) })
+	}
 	for i := range output.Changes {
 		c := &output.Changes[i]
 		b.add(ctx, func(records plog.LogRecordSlice) {

@@ -25,24 +25,27 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                      metric.Meter
-	mu                         sync.Mutex
-	registrations              []metric.Registration
-	CorrelationMissing         metric.Int64ObservableCounter
-	CorrelationRecords         metric.Int64ObservableCounter
-	CorrelationRecordsWaiting  metric.Int64ObservableGauge
-	OperationsActive           metric.Int64ObservableGauge
-	OperationsDropped          metric.Int64ObservableCounter
-	OperationsFacts            metric.Int64ObservableCounter
-	OperationsFactsAttached    metric.Int64ObservableCounter
-	OperationsFactsWaiting     metric.Int64ObservableGauge
-	OperationsFailures         metric.Int64Counter
-	OperationsFinished         metric.Int64ObservableGauge
-	OperationsIncidentsDropped metric.Int64ObservableCounter
-	OperationsIncidentsOpen    metric.Int64ObservableGauge
-	OperationsOutputsDropped   metric.Int64Counter
-	OperationsSeriesOverflowed metric.Int64ObservableCounter
-	OperationsSweepDuration    metric.Float64Histogram
+	meter                       metric.Meter
+	mu                          sync.Mutex
+	registrations               []metric.Registration
+	CorrelationMissing          metric.Int64ObservableCounter
+	CorrelationRecords          metric.Int64ObservableCounter
+	CorrelationRecordsWaiting   metric.Int64ObservableGauge
+	OperationsActive            metric.Int64ObservableGauge
+	OperationsDropped           metric.Int64ObservableCounter
+	OperationsFacts             metric.Int64ObservableCounter
+	OperationsFactsAttached     metric.Int64ObservableCounter
+	OperationsFactsWaiting      metric.Int64ObservableGauge
+	OperationsFailures          metric.Int64Counter
+	OperationsFinished          metric.Int64ObservableGauge
+	OperationsIncidentsDropped  metric.Int64ObservableCounter
+	OperationsIncidentsOpen     metric.Int64ObservableGauge
+	OperationsOutputsDropped    metric.Int64Counter
+	OperationsSeriesOverflowed  metric.Int64ObservableCounter
+	OperationsSweepDuration     metric.Float64Histogram
+	OperationsTelemetryGaps     metric.Int64ObservableCounter
+	OperationsTelemetryRefused  metric.Int64ObservableCounter
+	OperationsTelemetryServices metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -236,6 +239,51 @@ func (builder *TelemetryBuilder) RegisterOperationsSeriesOverflowedCallback(cb m
 	return nil
 }
 
+// RegisterOperationsTelemetryGapsCallback sets callback for observable OperationsTelemetryGaps metric.
+func (builder *TelemetryBuilder) RegisterOperationsTelemetryGapsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsTelemetryGaps, obs: o})
+		return nil
+	}, builder.OperationsTelemetryGaps)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsTelemetryRefusedCallback sets callback for observable OperationsTelemetryRefused metric.
+func (builder *TelemetryBuilder) RegisterOperationsTelemetryRefusedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsTelemetryRefused, obs: o})
+		return nil
+	}, builder.OperationsTelemetryRefused)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsTelemetryServicesCallback sets callback for observable OperationsTelemetryServices metric.
+func (builder *TelemetryBuilder) RegisterOperationsTelemetryServicesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsTelemetryServices, obs: o})
+		return nil
+	}, builder.OperationsTelemetryServices)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 type observerInt64 struct {
 	embedded.Int64Observer
 	inst metric.Int64Observable
@@ -353,6 +401,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithDescription("How long it took to look at what is new or due. [Alpha]"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries([]float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsTelemetryGaps, err = builder.meter.Int64ObservableCounter(
+		"otelcol_operations_telemetry_gaps",
+		metric.WithDescription("Gaps in telemetry that were told of, by kind (silent or late ones, and times in which the collector was down). [Alpha]"),
+		metric.WithUnit("{gap}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsTelemetryRefused, err = builder.meter.Int64ObservableCounter(
+		"otelcol_operations_telemetry_refused",
+		metric.WithDescription("Arrivals of telemetry of services that are not watched because there is no room. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsTelemetryServices, err = builder.meter.Int64ObservableGauge(
+		"otelcol_operations_telemetry_services",
+		metric.WithDescription("Services whose telemetry is watched, by how they are heard of. [Alpha]"),
+		metric.WithUnit("{service}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs
