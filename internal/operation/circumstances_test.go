@@ -134,7 +134,7 @@ func TestMissingGroup(t *testing.T) {
 	p := testPolicy()
 	usual := &Circumstances{Experience: &veteran{
 		groups: map[string][]UsualGroup{"orders": {{Group: "worker", Service: "worker"}, {Group: "audit", Service: "auditor"}}},
-		usual:  map[Stage]Usual{{Kind: StageWaiting, Operation: "orders", Destination: "orders", Group: "audit"}: {Threshold: sec(30)}},
+		usual:  map[Stage]Usual{{Kind: StageWaiting, Destination: "orders", Group: "audit"}: {Threshold: sec(30)}},
 	}}
 	missing.threshold, missing.source = 30, SourceLearned
 	require.Equal(t, missing, decide(consumed, &p, usual, 31))
@@ -147,8 +147,8 @@ func TestMissingGroup(t *testing.T) {
 func TestLearnedThresholds(t *testing.T) {
 	usual := Usual{Threshold: sec(31), Value: sec(10), Quantile: 0.999, Samples: 300}
 	known := &Circumstances{Experience: &veteran{usual: map[Stage]Usual{
-		{Kind: StageWaiting, Operation: "orders", Destination: "orders"}:                     usual,
-		{Kind: StageProcessing, Operation: "orders", Destination: "orders", Group: "worker"}: usual,
+		{Kind: StageWaiting, Destination: "orders"}:                     usual,
+		{Kind: StageProcessing, Destination: "orders", Group: "worker"}: usual,
 	}}}
 	p := testPolicy()
 	learned := decided{state: StateStuck, reason: StuckWaiting, since: 1, threshold: 31, source: SourceLearned}

@@ -58,6 +58,15 @@ type Experience interface {
 	Consumers(destination string, dst []string) []string
 }
 
+// LearnedAs returns the name under which experience is gathered and asked for: that of the operation, but "" for one that nobody
+// gave an ID, which may be a part of another one.
+func (v *View) LearnedAs() string {
+	if v.Implicit {
+		return ""
+	}
+	return v.Name
+}
+
 // Telemetry tells where telemetry is lacking. It must be safe for concurrent use, quick, and must not call back.
 type Telemetry interface {
 	// Lacks reports whether something that the service did between two times (nanoseconds since 1970) may have been missed,

@@ -86,7 +86,7 @@ func (c *Circumstances) Threshold(p *Policy, v *View, kind StageKind, h *Hop, gr
 	if t.Declared() || c.Experience == nil {
 		return t
 	}
-	stage := Stage{Kind: kind, Operation: v.Name, Destination: h.Destination, Type: h.Type, Group: group, Next: next}
+	stage := Stage{Kind: kind, Operation: v.LearnedAs(), Destination: h.Destination, Type: h.Type, Group: group, Next: next}
 	if usual, ok := c.Experience.Usual(stage); ok {
 		return Threshold{Limit: time.Duration(usual.Threshold), Source: SourceLearned, Usual: usual}
 	}

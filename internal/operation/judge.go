@@ -220,7 +220,7 @@ func (j *judge) successors(i int, h *Hop) {
 		return
 	}
 	var room [4]Successor
-	for _, s := range j.circumstances.Experience.Successors(j.view.Name, h.Destination, h.Type, room[:0]) {
+	for _, s := range j.circumstances.Experience.Successors(j.view.LearnedAs(), h.Destination, h.Type, room[:0]) {
 		if !j.followed(begun, func(name string) bool { return name == s.Destination }) {
 			limit := j.policy.declared(StageFollowing, h, "")
 			if !limit.Declared() {

@@ -62,7 +62,7 @@ func (b *builder) putMessage(m pcommon.Map, d *draft) {
 		destination = d.attempt.Destination
 	}
 	b.putText(m, "messaging.destination.name", destination)
-	if IsTemporary(destination) {
+	if operation.TemporaryName(destination) {
 		m.PutBool("messaging.destination.temporary", true)
 	}
 	if deadletter.Is(h) {

@@ -1,0 +1,132 @@
+package learn
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/throughline/throughline/internal/operation"
+)
+
+// place is what is known of a destination, whatever operations its messages belong to.
+type place struct {
+	link[place]
+	destination string
+	// aside says that its messages teach nothing: they were given up or are tried again.
+	aside     bool
+	groups    []groupHabit
+	consumers []consumer
+}
+
+// groupHabit tells whether a group consumes every message.
+type groupHabit struct {
+	group, service string
+	habit
+}
+
+// consumer is a service that was seen to consume.
+type consumer struct {
+	service string
+	seen    int64
+}
+
+// place returns what is known of a destination, nil if its name says that it is another one each time.
+func (b *Book) place(destination string) *place {
+	p := b.destinations[destination]
+	if p == nil {
+		if destination == "" {
+			return nil
+		}
+		if changing(destination) {
+			b.stats.Refused++
+			return nil
+		}
+		p = b.addPlace(strings.Clone(destination))
+	}
+	b.places.touch(p)
+	return p
+}
+
+func (b *Book) addPlace(destination string) *place {
+	p := &place{destination: destination, aside: b.settings.DeadLetter(destination) || b.settings.Retry(destination)}
+	b.destinations[destination] = p
+	return p
+}
+
+// consumed takes note of who consumed a message.
+func (b *Book) consumed(p *place, h *operation.Hop) {
+	for i := range h.Consumers {
+		c := &h.Consumers[i]
+		if c.Group == "" {
+			// Somebody consumed it unseen.
+			return
+		}
+		p.service(c.Service, b.now)
+	}
+	for i := range p.groups {
+		p.groups[i].holds(consumes(h, p.groups[i].group), b.now, &b.settings)
+	}
+	for i := range h.Consumers {
+		p.group(&h.Consumers[i], b)
+	}
+}
+
+// consumes reports whether a group, or the service of that name, consumed the message.
+func consumes(h *operation.Hop, group string) bool {
+	return slices.ContainsFunc(h.Consumers, func(c operation.Consumer) bool { return c.Group == group || c.Service == group })
+}
+
+// group takes note of a group that was not known yet.
+func (p *place) group(c *operation.Consumer, b *Book) {
+	for i := range p.groups {
+		if g := &p.groups[i]; g.group == c.Group {
+			if g.service != c.Service && len(c.Service) <= maxName {
+				g.service = strings.Clone(c.Service)
+			}
+			return
+		}
+	}
+	if changing(c.Group) || len(c.Service) > maxName {
+		return
+	}
+	if len(p.groups) >= maxGroups {
+		p.groups = slices.Delete(p.groups, weakest(p.groups), weakest(p.groups)+1)
+	}
+	g := groupHabit{group: strings.Clone(c.Group), service: strings.Clone(c.Service)}
+	g.holds(true, b.now, &b.settings)
+	p.groups = append(p.groups, g)
+}
+
+// weakest returns the index of the group that is the least of a habit.
+func weakest(groups []groupHabit) int {
+	w := 0
+	for i := range groups {
+		if g := &groups[i]; g.row < groups[w].row || (g.row == groups[w].row && g.seen < groups[w].seen) {
+			w = i
+		}
+	}
+	return w
+}
+
+// service takes note of a service that consumes.
+func (p *place) service(name string, now int64) {
+	if name == "" {
+		return
+	}
+	oldest := 0
+	for i := range p.consumers {
+		if p.consumers[i].service == name {
+			p.consumers[i].seen = now
+			return
+		}
+		if p.consumers[i].seen < p.consumers[oldest].seen {
+			oldest = i
+		}
+	}
+	if len(name) > maxName {
+		return
+	}
+	if len(p.consumers) >= maxConsumers {
+		p.consumers = slices.Delete(p.consumers, oldest, oldest+1)
+	}
+	p.consumers = append(p.consumers, consumer{strings.Clone(name), now})
+}
