@@ -13,6 +13,9 @@ COMPONENTS := $(sort $(dir $(wildcard processor/*/metadata.yaml receiver/*/metad
 # How long each fuzz target runs, and how often each benchmark is repeated.
 FUZZTIME ?= 20s
 COUNT ?= 1
+# How many operations `make bench-scale` holds open, and further flags for it (bin/scale -help).
+OPEN ?= 1000000
+SCALE_FLAGS ?=
 # A result file of an earlier `make bench` to compare with.
 BASE ?=
 
@@ -55,6 +58,11 @@ bench: ## Run the benchmarks; COUNT=10 BASE=old.out compares with an earlier run
 	@packages=$$(git grep -lE '^func Benchmark' -- '*_test.go' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
 	$(GO) test -run '^$$' -bench . -benchmem -count=$(COUNT) $$packages | tee bench.out
 	$(if $(BASE),$(TOOL) benchstat $(BASE) bench.out)
+
+.PHONY: bench-scale
+bench-scale: ## Measure with OPEN (1,000,000) open operations: a table, and a picture in .run/scale
+	$(GO) build -trimpath -o $(BIN)/ ./cmd/throughline ./test/scale
+	$(BIN)/scale -bin $(BIN) -out .run/scale -open $(OPEN) $(SCALE_FLAGS)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
