@@ -71,6 +71,10 @@ func (*fakeOperations) Health(context.Context, console.HealthQuery) (console.Hea
 	return console.Health{}, nil
 }
 
+func (*fakeOperations) Clocks(context.Context, int) (console.Clocks, error) {
+	return console.Clocks{}, nil
+}
+
 func (*fakeOperations) Incident(context.Context, string) (incident.Incident, error) {
 	return incident.Incident{}, console.ErrNotFound
 }

@@ -43,6 +43,8 @@ type Config struct {
 	Incidents IncidentsConfig `mapstructure:"incidents"`
 	// TelemetryGaps say when it is not known what happened, because telemetry is lacking.
 	TelemetryGaps TelemetryGapsConfig `mapstructure:"telemetry_gaps"`
+	// ClockSkew says whether waits are corrected by what is known of the clocks of services.
+	ClockSkew ClockSkewConfig `mapstructure:"clock_skew"`
 }
 
 // PolicyConfig is how operations are judged. What is left out falls back to the defaults.
@@ -125,6 +127,7 @@ func createDefaultConfig() component.Config {
 		},
 		Incidents:     IncidentsConfig{Max: 10_000, ResolveFailedAfter: 5 * time.Minute},
 		TelemetryGaps: defaultTelemetryGaps(),
+		ClockSkew:     ClockSkewConfig{Enabled: true},
 	}
 }
 

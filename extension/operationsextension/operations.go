@@ -41,6 +41,7 @@ type operations struct {
 	trial     *trial
 	incidents *incident.Tracker
 	gaps      *gaps
+	clocks    clocks
 	meter     *measure.Meter
 	feed      *feed
 	startedAt time.Time
@@ -65,7 +66,11 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	if o.gaps, err = newGaps(cfg); err != nil {
 		return nil, err
 	}
+	if o.clocks, err = newClocks(cfg); err != nil {
+		return nil, err
+	}
 	watched := cfg.engineSettings()
+	watched.Clocks = o.clocks.engine()
 	watched.Observer = watch{o.ledger}
 	watched.Circumstances.Telemetry = o.gaps.telemetry()
 	if o.engine, err = engine.New(watched); err != nil {
@@ -237,5 +242,6 @@ func (o *operations) Metrics(now time.Time) pmetric.Metrics {
 		}
 	}
 	o.gaps.measure(gauges, now)
+	o.clocks.measure(gauges)
 	return o.meter.Collect(now, gauges)
 }

@@ -54,6 +54,7 @@ func (s source) Stats(ctx context.Context) (console.Stats, error) {
 	c := s.o.config
 	dropped := stats.Drops
 	dropped["outputs"] = s.o.outputsDropped.Load()
+	dropped["clock_wait"] = s.o.clocks.stats().Refused
 	dropped["telemetry_service"] = s.o.gaps.stats().Refused
 	maps.Copy(dropped, s.o.incidentDrops())
 	return console.Stats{

@@ -15,6 +15,8 @@ func (o *operations) observe() error {
 		t.RegisterCorrelationMissingCallback(o.observeMissing),
 		t.RegisterCorrelationRecordsCallback(o.observeRecords),
 		t.RegisterCorrelationRecordsWaitingCallback(o.observeWaiting),
+		t.RegisterOperationsClockPairsCallback(gaugeOf(func() int { return o.clocks.stats().Pairs })),
+		t.RegisterOperationsClockWaitsCallback(countsOf("result", o.clocks.waits)),
 		t.RegisterOperationsTelemetryGapsCallback(countsOf("kind", o.gaps.told)),
 		t.RegisterOperationsTelemetryRefusedCallback(gaugeOf(func() int { return int(o.gaps.stats().Refused) })),
 		t.RegisterOperationsTelemetryServicesCallback(countsOf("state", o.gaps.services)),

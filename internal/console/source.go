@@ -18,6 +18,7 @@ type Source interface {
 	OperationSource
 	IncidentSource
 	CoverageSource
+	ClockSource
 	// Stats returns the counts since the start.
 	Stats(ctx context.Context) (Stats, error)
 }

@@ -26,6 +26,7 @@ type memory struct {
 	grouped []incident.Incident
 	counts  Stats
 	covered Coverage
+	ticking Clocks
 	// err is returned by every method if it is set, and before is called first by every method.
 	err    error
 	before func()
@@ -257,3 +258,9 @@ type fixed struct {
 }
 
 func (f fixed) Operations(context.Context, Query) (Page, error) { return f.page, nil }
+
+func (m *memory) Clocks(ctx context.Context, limit int) (Clocks, error) {
+	c := m.ticking
+	c.Pairs = c.Pairs[:min(limit, len(c.Pairs))]
+	return c, m.enter(ctx)
+}

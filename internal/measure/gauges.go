@@ -2,6 +2,7 @@ package measure
 
 import (
 	"cmp"
+	"time"
 
 	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/operation"
@@ -11,7 +12,7 @@ import (
 // Gauges is a look at everything that is open: fill one with [Gauges.Add] for each collection and hand it to
 // [Meter.Collect]. It is not safe for concurrent use.
 type Gauges struct {
-	active, stuck, queues, processing, gaps series[level]
+	active, stuck, queues, processing, gaps, clocks series[level]
 }
 
 // level is how much of something there is, and since when its oldest piece, in nanoseconds since 1970 (0: unknown).
@@ -36,7 +37,7 @@ func (m *Meter) NewGauges() *Gauges {
 	n := gaugeRoom * m.settings.MaxSeries
 	return &Gauges{
 		active: newSeries[level](n), stuck: newSeries[level](n), queues: newSeries[level](n), processing: newSeries[level](n),
-		gaps: newSeries[level](n),
+		gaps: newSeries[level](n), clocks: newSeries[level](n),
 	}
 }
 
@@ -73,6 +74,15 @@ func (g *Gauges) Add(name string, v *operation.View, verdict operation.Verdict) 
 // AddGap counts one gap that lasts, of a service or, for "", of all.
 func (g *Gauges) AddGap(service string, kind gap.Kind) {
 	g.gaps.at(makeKey(service, kind.String())).add(1, 0)
+}
+
+// AddClocks takes in that the clock of one service is behind that of another one by so many nanoseconds. Whichever of the two
+// is behind, it is the same series.
+func (g *Gauges) AddClocks(ahead, behind string, nanos int64) {
+	if ahead > behind {
+		ahead, behind, nanos = behind, ahead, -nanos
+	}
+	g.clocks.at(makeKey(ahead, behind)).add(nanos, 0)
 }
 
 // queueKey names a queue as seen by a consumer group, "" for none: which groups will consume a message is not known
@@ -136,5 +146,16 @@ func (m *Meter) ages(w *writer, i *instrument, levels *series[level]) {
 	points := i.metric(w.to).SetEmptyGauge().DataPoints()
 	for _, k := range keys {
 		w.instant(points.AppendEmpty(), i, k).SetDoubleValue(w.age(values[k].oldest))
+	}
+}
+
+func (m *Meter) offsets(w *writer, i *instrument, levels *series[level]) {
+	keys, values := m.fold(i, levels)
+	if len(keys) == 0 {
+		return
+	}
+	points := i.metric(w.to).SetEmptyGauge().DataPoints()
+	for _, k := range keys {
+		w.instant(points.AppendEmpty(), i, k).SetDoubleValue(time.Duration(values[k].count).Seconds())
 	}
 }

@@ -139,3 +139,14 @@ func TestGaugesOfGaps(t *testing.T) {
 		"async.telemetry.gaps{kind=silent,service=worker} 0",
 	)
 }
+
+func TestGaugesOfClocks(t *testing.T) {
+	m := newMeter(t, DefaultMaxSeries)
+	g := m.NewGauges()
+	g.AddClocks("api", "worker", 1_500_000_000)
+	g.AddClocks("worker", "mailer", 250_000_000)
+	requireLines(t, m.Collect(at(30), g), "async.clock.offset{from=api,to=worker} 1.5", "async.clock.offset{from=mailer,to=worker} -0.25")
+	g = m.NewGauges()
+	g.AddClocks("worker", "api", 1_000_000_000)
+	requireLines(t, m.Collect(at(40), g), "async.clock.offset{from=api,to=worker} -1", "async.clock.offset{from=mailer,to=worker} 0")
+}

@@ -20,6 +20,8 @@ const (
 	attrGroup       = "messaging.consumer.group.name"
 	attrService     = "service.name"
 	attrGapKind     = "async.gap.kind"
+	attrClockFrom   = "async.clock.from"
+	attrClockTo     = "async.clock.to"
 	// attrOverflow marks the series of what the bound left no room for (OpenTelemetry metrics SDK).
 	attrOverflow = "otel.metric.overflow"
 )
@@ -89,6 +91,12 @@ var (
 var telemetryGaps = instrument{
 	"async.telemetry.gaps", "{gap}", "Gaps in the telemetry of services that last: operations that depend on them are unknown.",
 	[]string{attrService, attrGapKind},
+}
+
+// clockOffset is the gauge of clocks that disagree.
+var clockOffset = instrument{
+	"async.clock.offset", "s", "By how much the clock of one service is behind that of another one, at least; negative where it is ahead.",
+	[]string{attrClockFrom, attrClockTo},
 }
 
 // metric appends an empty metric with the instrument's description.

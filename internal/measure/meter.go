@@ -97,6 +97,7 @@ func (m *Meter) Collect(now time.Time, gauges *Gauges) pmetric.Metrics {
 		m.ages(&w, &queueOldest, &gauges.queues)
 		m.counts(&w, &processActive, &gauges.processing)
 		m.counts(&w, &telemetryGaps, &gauges.gaps)
+		m.offsets(&w, &clockOffset, &gauges.clocks)
 	}
 	return metrics
 }

@@ -119,6 +119,9 @@ func (p *pair) settle(s *Settings) {
 		}
 	}
 	p.behind = forth - back
+	if max(p.behind, -p.behind) < int64(s.Least) {
+		p.behind = 0
+	}
 }
 
 // capped reduces what one direction claims to what the other one allows.

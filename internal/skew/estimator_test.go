@@ -229,6 +229,21 @@ func TestSettings(t *testing.T) {
 	require.EqualError(t, err, "MaxPairs is 0: must be at least 1\nmoment is 2h0m0s: must be between 1ms and MaxAge, 1h0m0s")
 	_, err = New(Settings{MaxPairs: 1, MaxAge: time.Hour})
 	require.EqualError(t, err, "moment is 0s: must be between 1ms and MaxAge, 1h0m0s")
+	_, err = New(Settings{MaxPairs: 1, Moment: time.Second, MaxAge: time.Hour, Least: -1})
+	require.EqualError(t, err, "least is -1ns: must not be negative")
+}
+
+func TestRoundingIsNoSkew(t *testing.T) {
+	e := newEstimator(t)
+	for i := range int64(10) {
+		e.Observe("shop", "worker", -int64(900*time.Microsecond), epoch+i*second)
+		e.Observe("shop", "mailer", -int64(2*time.Millisecond), epoch+i*second)
+	}
+	_, ok := e.Offset("shop", "worker")
+	require.False(t, ok, "times of whole milliseconds")
+	offset, ok := e.Offset("shop", "mailer")
+	require.True(t, ok)
+	require.Equal(t, int64(2*time.Millisecond), offset)
 }
 
 func TestConcurrentUse(t *testing.T) {

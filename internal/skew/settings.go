@@ -16,11 +16,13 @@ type Settings struct {
 	Moment time.Duration
 	// MaxAge is how far, in event time, a sample may be from the latest one and still count: clocks get fixed.
 	MaxAge time.Duration
+	// Least is the least offset that counts: clients round times to the millisecond, and that is no disagreement of clocks.
+	Least time.Duration
 }
 
 // DefaultSettings suit up to 10,000 pairs in at most 12 MB.
 func DefaultSettings() Settings {
-	return Settings{MaxPairs: 10_000, Moment: time.Second, MaxAge: time.Hour}
+	return Settings{MaxPairs: 10_000, Moment: time.Second, MaxAge: time.Hour, Least: 2 * time.Millisecond}
 }
 
 // Validate reports which setting is out of bounds.
@@ -31,6 +33,9 @@ func (s Settings) Validate() error {
 	}
 	if s.Moment < time.Millisecond || s.Moment > s.MaxAge {
 		errs = append(errs, fmt.Errorf("moment is %s: must be between 1ms and MaxAge, %s", s.Moment, s.MaxAge))
+	}
+	if s.Least < 0 {
+		errs = append(errs, fmt.Errorf("least is %s: must not be negative", s.Least))
 	}
 	return errors.Join(errs...)
 }

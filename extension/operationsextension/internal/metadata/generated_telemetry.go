@@ -32,6 +32,8 @@ type TelemetryBuilder struct {
 	CorrelationRecords          metric.Int64ObservableCounter
 	CorrelationRecordsWaiting   metric.Int64ObservableGauge
 	OperationsActive            metric.Int64ObservableGauge
+	OperationsClockPairs        metric.Int64ObservableGauge
+	OperationsClockWaits        metric.Int64ObservableCounter
 	OperationsDropped           metric.Int64ObservableCounter
 	OperationsFacts             metric.Int64ObservableCounter
 	OperationsFactsAttached     metric.Int64ObservableCounter
@@ -110,6 +112,36 @@ func (builder *TelemetryBuilder) RegisterOperationsActiveCallback(cb metric.Int6
 		cb(ctx, &observerInt64{inst: builder.OperationsActive, obs: o})
 		return nil
 	}, builder.OperationsActive)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsClockPairsCallback sets callback for observable OperationsClockPairs metric.
+func (builder *TelemetryBuilder) RegisterOperationsClockPairsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsClockPairs, obs: o})
+		return nil
+	}, builder.OperationsClockPairs)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsClockWaitsCallback sets callback for observable OperationsClockWaits metric.
+func (builder *TelemetryBuilder) RegisterOperationsClockWaitsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsClockWaits, obs: o})
+		return nil
+	}, builder.OperationsClockWaits)
 	if err != nil {
 		return err
 	}
@@ -334,6 +366,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_operations_active",
 		metric.WithDescription("Operations held that are not finished. [Alpha]"),
 		metric.WithUnit("{operation}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsClockPairs, err = builder.meter.Int64ObservableGauge(
+		"otelcol_operations_clock_pairs",
+		metric.WithDescription("Pairs of services whose clocks are compared. [Alpha]"),
+		metric.WithUnit("{pair}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsClockWaits, err = builder.meter.Int64ObservableCounter(
+		"otelcol_operations_clock_waits",
+		metric.WithDescription("Waits of messages between two services by which clocks are compared, by what came of it (negative ones are among those observed). [Alpha]"),
+		metric.WithUnit("{wait}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OperationsDropped, err = builder.meter.Int64ObservableCounter(
