@@ -34,7 +34,7 @@ func generate(abort, stop context.Context, o options.Options, stdout, stderr io.
 		fmt.Fprintf(stderr, "asyncgen: seed %d\n", o.Seed)
 	}
 	p := plan.New(plan.Settings{
-		Seed: o.Seed, Operations: o.Operations, Hops: o.Hops, Mix: o.Mix, TimeScale: o.TimeScale, RecoverAfter: o.Recover,
+		Seed: o.Seed, Operations: o.Operations, Hops: o.Hops, Mix: o.Mix, TimeScale: o.TimeScale, RecoverAfter: o.Recover, Long: o.Long,
 	})
 	conn, err := telemetry.Dial(stop, telemetry.Connection{Endpoint: o.Endpoint, Insecure: o.Insecure, CAFile: o.CAFile, Timeout: o.ConnectTimeout})
 	if err != nil {
@@ -43,7 +43,8 @@ func generate(abort, stop context.Context, o options.Options, stdout, stderr io.
 	defer func() { _ = conn.Close() }()
 	complaints := &errorPrinter{out: stderr}
 	otel.SetErrorHandler(complaints)
-	providers, err := telemetry.New(abort, conn, identities(p))
+	gap := gapOf(o, time.Now())
+	providers, err := telemetry.New(abort, conn, identities(p, o.Late, gap))
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,10 @@ func generate(abort, stop context.Context, o options.Options, stdout, stderr io.
 	if err != nil {
 		return errors.Join(err, flush(abort, providers))
 	}
-	simulator := sim.New(p, sim.Settings{Rate: o.Rate, For: o.For, Propagation: o.Propagation}, providers, write)
+	simulator := sim.New(p, sim.Settings{
+		Rate: o.Rate, For: o.For, Propagation: o.Propagation, Gap: gap, Skew: sim.Skew{Service: o.SkewService, By: o.Skew},
+		Periodic: sim.Periodic{Every: o.Periodic, Missed: o.PeriodicMissed},
+	}, providers, write)
 	reporter := startProgress(o.Progress, simulator, providers, stderr)
 	err = simulator.Run(abort, stop)
 	err = errors.Join(err, flush(abort, providers))
@@ -88,11 +92,30 @@ func openTruth(path string, stdout io.Writer) (write func(*truth.Operation) erro
 	return w.Write, w.Commit, nil
 }
 
-// identities gives every service an instance ID of this run, as a new process would have.
-func identities(p *plan.Plan) []telemetry.Service {
+// gapOf returns when telemetry is held back; a gap without a service is none.
+func gapOf(o options.Options, begin time.Time) sim.Gap {
+	if o.GapFor == 0 {
+		return sim.Gap{}
+	}
+	from := begin.Add(o.GapAfter)
+	return sim.Gap{Service: o.GapService, From: from, Until: from.Add(o.GapFor), Late: o.GapLate}
+}
+
+// identities gives every service an instance ID of this run, as a new process would have. The service with the gap has a second
+// SDK, for what does not get through.
+func identities(p *plan.Plan, late time.Duration, gap sim.Gap) []telemetry.Service {
 	var services []telemetry.Service
 	for _, name := range p.Services() {
-		services = append(services, telemetry.Service{Name: name, Instance: fmt.Sprintf("%s-%08x", name, rand.Uint32())})
+		s := telemetry.Service{Name: name, Instance: fmt.Sprintf("%s-%08x", name, rand.Uint32())}
+		if late > 0 {
+			s.Delay = func() time.Duration { return rand.N(late) }
+		}
+		services = append(services, s)
+		if name == gap.Service {
+			s.Voice, s.Mute = gap.Voice(), !gap.Late
+			s.Delay = func() time.Duration { return time.Until(gap.Until) }
+			services = append(services, s)
+		}
 	}
 	return services
 }

@@ -33,6 +33,20 @@ type Options struct {
 	Mix         plan.Mix
 	TimeScale   float64
 	Recover     time.Duration
+	// Long is how long an attempt of the progress scenarios takes before it dies or does the rest.
+	Long time.Duration
+	// Late is by how much export requests are held back at most.
+	Late time.Duration
+	// Gap is when telemetry of GapService does not get through: GapFor long, GapAfter the start; with GapLate it comes then.
+	GapService       string
+	GapAfter, GapFor time.Duration
+	GapLate          bool
+	// Skew is by how much the clock of SkewService is ahead, negative if it is behind.
+	SkewService string
+	Skew        time.Duration
+	// Periodic is how often the operation begins that runs by the clock, 0 for never; of PeriodicMissed runs the last one does not.
+	Periodic       time.Duration
+	PeriodicMissed int
 	// Truth is a path, "-" for standard output, or empty if no truth is wanted.
 	Truth    string
 	Progress time.Duration
@@ -99,11 +113,34 @@ func (o *Options) settle(flags *flag.FlagSet) error {
 		}
 		o.Operations = 0
 	}
+	if err := o.services(); err != nil {
+		return err
+	}
+	if o.Mix[plan.ScenarioStalled] > 0 && o.Hops < 2 {
+		return fmt.Errorf("--mix with stalled needs --hops 2 or more, not %d: after the last hop nothing follows", o.Hops)
+	}
+	if o.PeriodicMissed > 0 && o.Periodic == 0 {
+		return fmt.Errorf("--periodic-missed %d is of no use without --periodic", o.PeriodicMissed)
+	}
 	if o.CAFile != "" && o.Insecure {
 		if given["insecure"] {
 			return fmt.Errorf("--ca-file %q is of no use with --insecure", o.CAFile)
 		}
 		o.Insecure = false
+	}
+	return nil
+}
+
+// services checks that the services that are to be in trouble take part.
+func (o *Options) services() error {
+	known := plan.New(plan.Settings{Hops: o.Hops, Mix: o.Mix, TimeScale: 1}).Services()
+	for _, s := range []struct {
+		flag, name string
+		wanted     bool
+	}{{"gap-service", o.GapService, o.GapFor > 0}, {"skew-service", o.SkewService, o.Skew != 0}} {
+		if s.wanted && !slices.Contains(known, s.name) {
+			return fmt.Errorf("--%s %q: does not take part with --hops %d; these do: %s", s.flag, s.name, o.Hops, strings.Join(known, ", "))
+		}
 	}
 	return nil
 }
@@ -124,6 +161,16 @@ func settings(o *Options) []setting {
 		{"mix", "completed=78,retried=8,failed=4,never_consumed=4,killed=2,duplicated=2,dead_lettered=2", "weights of the scenarios", mix(&o.Mix), false},
 		{"time-scale", "1", "multiplies all waits, processing times and backoffs", number(&o.TimeScale, minTimeScale, maxTimeScale), false},
 		{"recover", "0s", "consume never_consumed messages after all, this long after they were sent; 0 means never", duration(&o.Recover, 0), false},
+		{"long", "10s", "how long attempts of progress and progress_killed go on telling of their progress", duration(&o.Long, time.Millisecond), false},
+		{"late", "0s", "hold each export request back for a random time up to this, so that telemetry is late and out of order", duration(&o.Late, 0), false},
+		{"gap-service", "notify-worker", "`service` whose telemetry is held back with --gap-for", service(&o.GapService), false},
+		{"gap-after", "30s", "when the gap begins, from the start of the run", duration(&o.GapAfter, 0), false},
+		{"gap-for", "0s", "how long the gap lasts; 0 means that there is none", duration(&o.GapFor, 0), false},
+		{"gap-late", "false", "deliver what was held back when the gap is over, instead of losing it", boolean(&o.GapLate), true},
+		{"skew-service", "shipping-worker", "`service` whose clock is wrong with --skew", service(&o.SkewService), false},
+		{"skew", "0s", "by how much that clock is ahead; negative if it is behind", signed(&o.Skew), false},
+		{"periodic", "0s", "begin a nightly-report operation every so often; 0 means never", duration(&o.Periodic, 0), false},
+		{"periodic-missed", "0", "of so many nightly-report operations the last one does not start; 0 means that all do", integer(&o.PeriodicMissed, 0, maxOperations), false},
 		{"truth", "", "write how each operation must be judged to a JSON `file`; - means standard output", text(&o.Truth), false},
 		{"progress", "5s", "interval of progress lines on standard error; 0 means none", duration(&o.Progress, 0), false},
 	}
@@ -183,6 +230,29 @@ func duration(to *time.Duration, least time.Duration) func(string) error {
 			return fmt.Errorf("want a duration such as 10m or 1.5s, from %s to %s", least, maxDuration)
 		}
 		*to = parsed
+		return nil
+	}
+}
+
+// signed accepts durations in both directions.
+func signed(to *time.Duration) func(string) error {
+	return func(value string) error {
+		parsed, err := time.ParseDuration(value)
+		if err != nil || parsed.Abs() > maxDuration {
+			return fmt.Errorf("want a duration such as -3s or 1.5s, from -%s to %s", maxDuration, maxDuration)
+		}
+		*to = parsed
+		return nil
+	}
+}
+
+// service takes a name; whether such a service takes part depends on other flags.
+func service(to *string) func(string) error {
+	return func(value string) error {
+		if value == "" {
+			return errors.New("want the name of a service, not nothing")
+		}
+		*to = value
 		return nil
 	}
 }

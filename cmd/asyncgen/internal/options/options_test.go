@@ -18,6 +18,7 @@ func TestDefaults(t *testing.T) {
 		Endpoint: "localhost:4317", Insecure: true, ConnectTimeout: 10 * time.Second,
 		Operations: 1000, Rate: 200, Hops: 3, Propagation: sim.PropagationTrace,
 		Mix: plan.Mix{78, 8, 4, 4, 2, 2, 2}, TimeScale: 1, Progress: 5 * time.Second,
+		Long: 10 * time.Second, GapService: "notify-worker", GapAfter: 30 * time.Second, SkewService: "shipping-worker",
 	}, o)
 }
 
@@ -26,6 +27,8 @@ func TestAllFlags(t *testing.T) {
 		"--endpoint", "[::1]:14317", "--insecure=false", "--ca-file", "ca.pem", "--connect-timeout=3s", "--for", "10m",
 		"--rate", "0.5", "--seed", "18446744073709551615", "--hops=16", "-propagation", "none", "--mix", "killed=1,failed=3",
 		"--time-scale", "0.25", "--recover", "20s", "--truth", "-", "--progress", "0",
+		"--long", "9s", "--late", "10s", "--gap-service", "crm-worker", "--gap-after", "1m", "--gap-for", "40s", "--gap-late",
+		"--skew-service", "order-api", "--skew", "-3s", "--periodic", "20s", "--periodic-missed", "4",
 	})
 	require.NoError(t, err)
 	require.Equal(t, Options{
@@ -33,6 +36,8 @@ func TestAllFlags(t *testing.T) {
 		Rate: 0.5, Seed: 1<<64 - 1, Hops: 16, Propagation: sim.PropagationNone,
 		Mix:       plan.Mix{plan.ScenarioKilled: 1, plan.ScenarioFailed: 3},
 		TimeScale: 0.25, Recover: 20 * time.Second, Truth: "-",
+		Long: 9 * time.Second, Late: 10 * time.Second, GapService: "crm-worker", GapAfter: time.Minute, GapFor: 40 * time.Second, GapLate: true,
+		SkewService: "order-api", Skew: -3 * time.Second, Periodic: 20 * time.Second, PeriodicMissed: 4,
 	}, o)
 }
 
@@ -46,7 +51,10 @@ func TestCAFileImpliesTLS(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	const mixNames = "completed, retried, failed, never_consumed, killed, duplicated, dead_lettered"
+	const mixNames = "completed, retried, failed, never_consumed, killed, duplicated, dead_lettered, " +
+		"stalled, delayed, fanout, group_missing, cancelled, progress, progress_killed"
+	const services = "order-api, payment-worker, refund-api, refund-worker, signup-api, account-worker, price-api, search-indexer, cache-warmer, " +
+		"price-auditor, scheduler, report-worker"
 	for args, want := range map[string]string{
 		"--endpoint localhost":             `--endpoint "localhost": want host:port with a port from 1 to 65535, without a scheme`,
 		"--endpoint http://localhost:4317": `--endpoint "http://localhost:4317": want host:port with a port from 1 to 65535, without a scheme`,
@@ -74,6 +82,13 @@ func TestRefused(t *testing.T) {
 		"--time-scale 0":                   `--time-scale "0": want a number from 0.0001 to 10000`,
 		"--time-scale 1e-5":                `--time-scale "1e-5": want a number from 0.0001 to 10000`,
 		"--recover soon":                   `--recover "soon": want a duration such as 10m or 1.5s, from 0s to 720h0m0s`,
+		"--late -1s":                       `--late "-1s": want a duration such as 10m or 1.5s, from 0s to 720h0m0s`,
+		"--skew 3":                         `--skew "3": want a duration such as -3s or 1.5s, from -720h0m0s to 720h0m0s`,
+		"--gap-service=":                   `--gap-service "": want the name of a service, not nothing`,
+		"--hops 1 --mix stalled=1":         `--mix with stalled needs --hops 2 or more, not 1: after the last hop nothing follows`,
+		"--periodic-missed 3":              `--periodic-missed 3 is of no use without --periodic`,
+		"--hops 1 --gap-for 1s":            `--gap-service "notify-worker": does not take part with --hops 1; these do: ` + services,
+		"--hops 1 --skew 1s":               `--skew-service "shipping-worker": does not take part with --hops 1; these do: ` + services,
 		"--truth=":                         `--truth "": want a path, not nothing`,
 		"--progress -1s":                   `--progress "-1s": want a duration such as 10m or 1.5s, from 0s to 720h0m0s`,
 		"--rate":                           `flag needs an argument: -rate`,

@@ -29,10 +29,27 @@ const (
 	// ScenarioDeadLettered: one message fails at every attempt there is. In half of the cases the consumer then sends it to a
 	// dead-letter queue, in the others its broker gives it up without a trace of it.
 	ScenarioDeadLettered
+	// ScenarioStalled: one hop but the last ends well and does not send the message that always follows.
+	ScenarioStalled
+	// ScenarioDelayed: one message is scheduled for later; half of them say so.
+	ScenarioDelayed
+	// ScenarioFanout: an operation whose only message goes to several consumer groups.
+	ScenarioFanout
+	// ScenarioGroupMissing: the same, and one of the groups does not consume it.
+	ScenarioGroupMissing
+	// ScenarioCancelled: the operation is declared cancelled while one of its messages waits, which nobody consumes any more.
+	ScenarioCancelled
+	// ScenarioProgress: one attempt takes long, and tells from time to time how far it has come.
+	ScenarioProgress
+	// ScenarioProgressKilled: the same, and its process dies in the middle.
+	ScenarioProgressKilled
 	scenarioCount
 )
 
-var scenarioNames = [scenarioCount]string{"completed", "retried", "failed", "never_consumed", "killed", "duplicated", "dead_lettered"}
+var scenarioNames = [scenarioCount]string{
+	"completed", "retried", "failed", "never_consumed", "killed", "duplicated", "dead_lettered",
+	"stalled", "delayed", "fanout", "group_missing", "cancelled", "progress", "progress_killed",
+}
 
 // String returns the name used by the --mix flag.
 func (s Scenario) String() string { return scenarioNames[s] }

@@ -23,7 +23,7 @@ func TestParseMixRefuses(t *testing.T) {
 		"":                       `"" is not of the form scenario=weight`,
 		"completed":              `"completed" is not of the form scenario=weight`,
 		"completed=1,":           `"" is not of the form scenario=weight`,
-		"lost=1":                 `unknown scenario "lost"; allowed are completed, retried, failed, never_consumed, killed, duplicated, dead_lettered`,
+		"lost=1":                 `unknown scenario "lost"; allowed are completed, retried, failed, never_consumed, killed, duplicated, dead_lettered, stalled, delayed, fanout, group_missing, cancelled, progress, progress_killed`,
 		"killed=1,killed=2":      `scenario "killed" is given twice`,
 		"killed=-1":              `weight "-1" of "killed" is not a number from 0 to 1e+06`,
 		"killed=NaN":             `weight "NaN" of "killed" is not a number from 0 to 1e+06`,

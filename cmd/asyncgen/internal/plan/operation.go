@@ -31,6 +31,12 @@ type Operation struct {
 	Hops []Hop
 }
 
+// Branch is what a further consumer group does with a message. Only the service, the group and the steps of the stage count.
+type Branch struct {
+	Stage    *Stage
+	Attempts []Attempt
+}
+
 // Hop is one message.
 type Hop struct {
 	Stage     *Stage
@@ -40,6 +46,13 @@ type Hop struct {
 	// Attempts are the deliveries of the message, one after the other; none if nobody ever consumes it. The first that
 	// succeeds sends the next message; if that is a dead letter, the last one does, which fails.
 	Attempts []Attempt
+	// Further are the other groups that consume the message.
+	Further []Branch
+	// Delay is how long after it was sent the message is due, 0 if it is due at once; Declared says that its telemetry tells.
+	Delay    time.Duration
+	Declared bool
+	// CancelAfter is how long after it was sent the operation is declared cancelled, 0 if it is not.
+	CancelAfter time.Duration
 }
 
 // Attempt is one delivery of a message to the stage's service.
@@ -54,6 +67,15 @@ type Attempt struct {
 	Rest  time.Duration
 	// StepsDone is how many of the steps end before the process dies, if OutcomeKilled.
 	StepsDone int
+	// Beats is how often the attempt tells of its progress before its steps, Beat the time before each of them, and BeatsPlanned
+	// how often it would if its process did not die.
+	Beats, BeatsPlanned int
+	Beat                time.Duration
 	// FailureNumber is the part of the failure's message that varies.
 	FailureNumber int
+}
+
+// Duration is how long the attempt takes if its process does not die.
+func (a *Attempt) Duration() time.Duration {
+	return time.Duration(a.Beats)*a.Beat + a.Steps[0] + a.Steps[1] + a.Rest
 }

@@ -20,6 +20,8 @@ type Settings struct {
 	TimeScale float64
 	// RecoverAfter is how long after it was sent a message of ScenarioNeverConsumed is consumed after all; 0 means never.
 	RecoverAfter time.Duration
+	// Long is how long an attempt of ScenarioProgress tells of its progress before it does the rest; it is not scaled.
+	Long time.Duration
 }
 
 // maxAttempts is how often a message is delivered before it is given up on.
@@ -37,12 +39,18 @@ const (
 	minProcess, maxProcess = 10 * time.Millisecond, 300 * time.Millisecond
 	minBackoff, maxBackoff = 100 * time.Millisecond, 500 * time.Millisecond
 	minEntry, maxEntry     = 5 * time.Millisecond, 30 * time.Millisecond
+	minDelay, maxDelay     = time.Second, 3 * time.Second
+	minCancel, maxCancel   = 200 * time.Millisecond, time.Second
 )
+
+// beats is how often a long attempt tells of its progress.
+const beats = 6
 
 // Streams of randomness that must not overlap: one generator for the order of scenarios, one for each operation.
 const (
 	streamDeck      = 0x9e3779b97f4a7c15
 	streamOperation = 0xbf58476d1ce4e5b9
+	streamPeriodic  = 0x2545f4914f6cdd1d
 )
 
 // Plan tells what the operation with a given index does. It is not safe for concurrent use.
@@ -74,6 +82,9 @@ func (p *Plan) Services() []string {
 		services = append(services, p.workflows[i].EntryService)
 		for _, stage := range p.workflows[i].Stages {
 			services = append(services, stage.Service)
+			for k := range stage.Further {
+				services = append(services, stage.Further[k].Service)
+			}
 		}
 	}
 	return services
@@ -82,14 +93,32 @@ func (p *Plan) Services() []string {
 // Operation returns the plan of the operation with the given index, counted from 0.
 func (p *Plan) Operation(index int) *Operation {
 	random := rand.New(rand.NewPCG(p.settings.Seed, mix64(streamOperation+uint64(index))))
-	workflow := p.pickWorkflow(random)
+	workflow, scenario := p.pickWorkflow(random), p.scenario(index)
+	if scenario == ScenarioFanout || scenario == ScenarioGroupMissing {
+		workflow = &p.workflows[fanout]
+	}
+	return p.operation(random, index, workflow, scenario)
+}
+
+// Periodic returns the plan of the run with the given number of the operation that runs by the clock.
+func (p *Plan) Periodic(number int) *Operation {
+	random := rand.New(rand.NewPCG(p.settings.Seed, mix64(streamPeriodic+uint64(number))))
+	return p.operation(random, number, &p.workflows[periodic], ScenarioCompleted)
+}
+
+func (p *Plan) operation(random *rand.Rand, index int, workflow *Workflow, planned Scenario) *Operation {
 	op := &Operation{
-		Index: index, Scenario: p.scenario(index), Workflow: workflow,
+		Index: index, Scenario: planned, Workflow: workflow,
 		ID:       fmt.Sprintf("%s-%06d-%s", workflow.Prefix, index, p.suffix),
 		Customer: fmt.Sprintf("customer-%03d", random.IntN(500)),
 	}
 	op.EntrySteps, op.EntryRest = split(random, p.between(random, minEntry, maxEntry))
-	fault := random.IntN(len(workflow.Stages))
+	places := len(workflow.Stages)
+	if planned == ScenarioStalled {
+		// After the last one nothing follows.
+		places = max(1, places-1)
+	}
+	fault := random.IntN(places)
 	for number := range workflow.Stages {
 		scenario := ScenarioCompleted
 		if number == fault {
@@ -97,7 +126,7 @@ func (p *Plan) Operation(index int) *Operation {
 		}
 		hop := p.hop(random, &workflow.Stages[number], scenario)
 		op.Hops = append(op.Hops, hop)
-		if hop.continues() {
+		if hop.continues() && scenario != ScenarioStalled {
 			continue
 		}
 		if scenario == ScenarioDeadLettered && random.IntN(2) == 0 {
@@ -167,9 +196,36 @@ func (p *Plan) hop(random *rand.Rand, stage *Stage, scenario Scenario) Hop {
 		hop.Attempts[0].Outcome, hop.Attempts[0].StepsDone = OutcomeKilled, random.IntN(len(stage.Steps)+1)
 	case ScenarioDuplicated:
 		hop.Attempts = append(hop.Attempts, p.attempt(random, p.between(random, minBackoff, maxBackoff), OutcomeSucceeds))
-	case ScenarioCompleted:
+	case ScenarioDelayed:
+		hop.Delay, hop.Declared = p.between(random, minDelay, maxDelay), random.IntN(2) == 0
+		hop.Attempts[0].Wait += hop.Delay
+	case ScenarioCancelled:
+		hop.Attempts, hop.CancelAfter = nil, p.between(random, minCancel, maxCancel)
+	case ScenarioProgress, ScenarioProgressKilled:
+		p.long(random, &hop.Attempts[0], scenario == ScenarioProgressKilled)
+	case ScenarioCompleted, ScenarioStalled, ScenarioFanout, ScenarioGroupMissing:
 	}
+	p.branch(random, &hop, scenario == ScenarioGroupMissing)
 	return hop
+}
+
+// long makes an attempt tell of its progress, and die in the middle if it is to be killed.
+func (p *Plan) long(random *rand.Rand, a *Attempt, killed bool) {
+	a.Beats, a.BeatsPlanned, a.Beat = beats, beats, p.settings.Long/beats
+	if killed {
+		a.Beats, a.Outcome = 1+random.IntN(beats-1), OutcomeKilled
+	}
+}
+
+// branch plans what the other groups do with the message. If one is to be missing, it is the last of them.
+func (p *Plan) branch(random *rand.Rand, hop *Hop, missing bool) {
+	for i := range hop.Stage.Further {
+		b := Branch{Stage: &hop.Stage.Further[i]}
+		if attempt := p.attempt(random, p.between(random, minWait, maxWait), OutcomeSucceeds); !missing || i < len(hop.Stage.Further)-1 {
+			b.Attempts = []Attempt{attempt}
+		}
+		hop.Further = append(hop.Further, b)
+	}
 }
 
 // deadLetter is the message to the dead-letter queue of a stage, which stays there.

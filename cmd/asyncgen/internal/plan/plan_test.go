@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +13,8 @@ import (
 
 func drawSettings(t *rapid.T) Settings {
 	return Settings{
-		Seed: rapid.Uint64().Draw(t, "seed"), Operations: rapid.IntRange(0, 300).Draw(t, "operations"),
-		Hops: rapid.IntRange(1, MaxHops).Draw(t, "hops"), Mix: drawMix(t),
+		Seed: rapid.Uint64().Draw(t, "seed"), Long: 10 * time.Second, Operations: rapid.IntRange(0, 300).Draw(t, "operations"),
+		Hops: rapid.IntRange(2, MaxHops).Draw(t, "hops"), Mix: drawMix(t),
 		TimeScale:    rapid.Float64Range(0.001, 50).Draw(t, "scale"),
 		RecoverAfter: rapid.SampledFrom([]time.Duration{0, 20 * time.Second}).Draw(t, "recover"),
 	}
@@ -99,7 +100,10 @@ func TestScenarioShapes(t *testing.T) {
 	faults := map[Scenario][]string{
 		ScenarioCompleted: {"S"}, ScenarioRetried: {"FS", "FFS"}, ScenarioFailed: {"F", "FF", "FFF"},
 		ScenarioNeverConsumed: {""}, ScenarioKilled: {"K"}, ScenarioDuplicated: {"SS"}, ScenarioDeadLettered: {"FFF"},
+		ScenarioCancelled: {""}, ScenarioProgressKilled: {"K"},
 	}
+	// These go well by their attempts.
+	well := []Scenario{ScenarioCompleted, ScenarioStalled, ScenarioDelayed, ScenarioFanout, ScenarioGroupMissing, ScenarioProgress}
 	rapid.Check(t, func(t *rapid.T) {
 		settings := drawSettings(t)
 		settings.RecoverAfter = 0
@@ -122,11 +126,21 @@ func TestScenarioShapes(t *testing.T) {
 				require.Equal(t, len(op.Hops)-1, i, "nothing follows a hop that did not end well")
 			}
 		}
-		if op.Scenario == ScenarioCompleted {
+		if slices.Contains(well, op.Scenario) {
 			require.Zero(t, faulty)
-			require.Len(t, op.Hops, settings.Hops)
 		} else {
 			require.Equal(t, 1, faulty)
+		}
+		switch op.Scenario {
+		case ScenarioCompleted, ScenarioDelayed, ScenarioProgress:
+			require.Len(t, op.Hops, settings.Hops)
+		case ScenarioStalled:
+			require.Less(t, len(op.Hops), settings.Hops)
+		case ScenarioFanout, ScenarioGroupMissing:
+			require.Len(t, op.Hops, 1)
+			require.Len(t, op.Hops[0].Further, 2)
+			require.NotEmpty(t, op.Hops[0].Further[0].Attempts)
+			require.Equal(t, op.Scenario == ScenarioFanout, len(op.Hops[0].Further[1].Attempts) == 1)
 		}
 	})
 }
@@ -175,6 +189,9 @@ func TestRecoveredOperationsGoOn(t *testing.T) {
 	}
 }
 
+// work is how long an attempt takes without telling of its progress.
+func work(a Attempt) time.Duration { return a.Steps[0] + a.Steps[1] + a.Rest }
+
 func TestTimingsStayInRange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		settings := drawSettings(t)
@@ -186,11 +203,14 @@ func TestTimingsStayInRange(t *testing.T) {
 				if i > 0 {
 					low, high = scaled(minBackoff), scaled(maxBackoff)
 				}
+				if i == 0 {
+					low, high = low+hop.Delay, high+hop.Delay
+				}
 				require.GreaterOrEqual(t, attempt.Wait, low)
 				require.LessOrEqual(t, attempt.Wait, high)
-				work := attempt.Steps[0] + attempt.Steps[1] + attempt.Rest
-				require.GreaterOrEqual(t, work, scaled(minProcess))
-				require.LessOrEqual(t, work, scaled(maxProcess))
+				require.Equal(t, attempt.BeatsPlanned > 0, attempt.Duration() > work(attempt))
+				require.GreaterOrEqual(t, work(attempt), scaled(minProcess))
+				require.LessOrEqual(t, work(attempt), scaled(maxProcess))
 				require.GreaterOrEqual(t, attempt.Rest, time.Duration(0))
 			}
 		}
@@ -205,8 +225,10 @@ func TestEveryServiceBelongsToOneStage(t *testing.T) {
 			require.False(t, services[service], service)
 			services[service] = true
 		}
-		for _, workflow := range p.Workflows() {
-			require.Len(t, workflow.Stages, hops)
+		for i, workflow := range p.Workflows() {
+			if i < fanout {
+				require.Len(t, workflow.Stages, hops)
+			}
 			for _, stage := range workflow.Stages {
 				require.False(t, destinations[stage.Destination], stage.Destination)
 				destinations[stage.Destination] = true
@@ -214,4 +236,49 @@ func TestEveryServiceBelongsToOneStage(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestEveryNewTroubleOccurs(t *testing.T) {
+	var mix Mix
+	for s := ScenarioStalled; s < scenarioCount; s++ {
+		mix[s] = 1
+	}
+	settings := Settings{Seed: 9, Operations: 1400, Hops: 3, Mix: mix, TimeScale: 1, Long: 12 * time.Second}
+	p := New(settings)
+	stalledAfter, declared, beatsDone := map[int]int{}, map[bool]int{}, map[int]int{}
+	for index := range settings.Operations {
+		op := p.Operation(index)
+		last := &op.Hops[len(op.Hops)-1]
+		switch op.Scenario {
+		case ScenarioStalled:
+			stalledAfter[len(op.Hops)]++
+		case ScenarioDelayed:
+			for i := range op.Hops {
+				if op.Hops[i].Delay > 0 {
+					declared[op.Hops[i].Declared]++
+				}
+			}
+		case ScenarioCancelled:
+			require.Positive(t, last.CancelAfter)
+		case ScenarioProgressKilled:
+			a := last.Attempts[0]
+			beatsDone[a.Beats]++
+			require.Less(t, a.Beats, a.BeatsPlanned)
+			require.Equal(t, 2*time.Second, a.Beat)
+		}
+	}
+	require.Len(t, stalledAfter, 2, "after any hop but the last")
+	require.Equal(t, 200, declared[true]+declared[false])
+	require.Greater(t, declared[true], 60)
+	require.Greater(t, declared[false], 60)
+	require.Len(t, beatsDone, 5)
+}
+
+func TestPeriodic(t *testing.T) {
+	p := New(Settings{Seed: 1, Hops: 3, Mix: Mix{1}, TimeScale: 1})
+	first, second := p.Periodic(0), p.Periodic(1)
+	require.Equal(t, "nightly-report", first.Workflow.Name)
+	require.NotEqual(t, first.ID, second.ID)
+	require.Equal(t, first, p.Periodic(0))
+	require.NotEqual(t, first.ID, p.Operation(0).ID)
 }

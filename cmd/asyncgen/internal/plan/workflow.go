@@ -34,6 +34,8 @@ type Stage struct {
 	Failure  Failure
 	// DeadLetters says that the destination is the dead-letter queue of another stage. Nobody consumes from it.
 	DeadLetters bool
+	// Further are the other consumer groups of the destination: their services, groups and steps.
+	Further []Stage
 }
 
 // DeadLetterQueue returns the stage to which messages go that the stage's service gives up on.
@@ -85,8 +87,11 @@ func workflows(hops int) []Workflow {
 	for i := range all {
 		all[i].Stages = withStages(all[i].Name, all[i].Stages, hops)
 	}
-	return all
+	return append(all, priceChange(), report())
 }
+
+// fanout and periodic are the places of the workflows with several consumer groups, and of the one that runs by the clock.
+const fanout, periodic = 3, 4
 
 // withStages cuts the named stages to the number of hops, or adds further ones that follow the same pattern.
 func withStages(workflow string, named []Stage, hops int) []Stage {
@@ -122,6 +127,36 @@ func orderFulfilment() Workflow {
 			System: SystemKafka, Destination: "deliveries", Service: "delivery-worker", Group: "deliveries",
 			Steps:   steps(read("routes"), update("deliveries")),
 			Failure: failure("RouteNotFoundError", "no route to depot %d", "delivery/route.go", 19),
+		}},
+	}
+}
+
+// priceChange has one message that every group consumes, however many hops other operations have.
+func priceChange() Workflow {
+	return Workflow{
+		Name: "price-change", Noun: "price", Prefix: "prc",
+		EntryService: "price-api", Route: "/prices", EntrySteps: steps(compute("check margin"), update("prices")),
+		Stages: []Stage{{
+			System: SystemKafka, Destination: "price-changes", Service: "search-indexer", Group: "search",
+			Steps:   steps(read("prices"), post("search.example.com")),
+			Failure: failure("IndexLockedError", "index is locked by writer %d", "search/index.go", 81),
+			Further: []Stage{
+				{Service: "cache-warmer", Group: "cache", Steps: steps(read("prices"), compute("warm cache"))},
+				{Service: "price-auditor", Group: "audit", Steps: steps(compute("compare"), insert("price_audit"))},
+			},
+		}},
+	}
+}
+
+// report is what runs by the clock.
+func report() Workflow {
+	return Workflow{
+		Name: "nightly-report", Noun: "report", Prefix: "rep",
+		EntryService: "scheduler", Route: "/reports", EntrySteps: steps(read("schedules"), insert("reports")),
+		Stages: []Stage{{
+			System: SystemRabbitMQ, Destination: "report-jobs", Service: "report-worker", Group: "reports",
+			Steps:   steps(read("sales"), compute("render report")),
+			Failure: failure("ReportError", "no sales in region %d", "report/render.go", 12),
 		}},
 	}
 }

@@ -49,7 +49,7 @@ type service struct {
 
 func newRecorder(p *plan.Plan) *recorder {
 	r := &recorder{tracers: map[string]trace.Tracer{}, loggers: map[string]log.Logger{}, truth: map[string]*truth.Operation{}}
-	for _, name := range p.Services() {
+	for _, name := range append(p.Services(), gapAt(0).Voice()) {
 		s := &service{name: name, to: r}
 		r.tracers[name] = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(s)).Tracer("test")
 		r.loggers[name] = sdklog.NewLoggerProvider(sdklog.WithProcessor(lineProcessor{s})).Logger("test")

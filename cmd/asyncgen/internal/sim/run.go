@@ -21,6 +21,9 @@ type run struct {
 	op   *plan.Operation
 	hops []truth.Hop
 	wg   sync.WaitGroup
+	// mu guards what several consumer groups write down of one hop.
+	mu        sync.Mutex
+	cancelled bool
 }
 
 func newRun(s *Simulator, op *plan.Operation) *run {
@@ -31,7 +34,10 @@ func newRun(s *Simulator, op *plan.Operation) *run {
 func (r *run) perform(abort context.Context) *truth.Operation {
 	r.enter(abort)
 	r.wg.Wait()
-	done := &truth.Operation{ID: r.op.ID, Name: r.op.Workflow.Name, Scenario: r.op.Scenario.String()}
+	done := &truth.Operation{
+		ID: r.op.ID, Name: r.op.Workflow.Name, Scenario: r.op.Scenario.String(),
+		Stalled: r.op.Scenario == plan.ScenarioStalled, Cancelled: r.cancelled,
+	}
 	for i := range r.hops {
 		if r.hops[i].SentAt.IsZero() {
 			break
@@ -45,7 +51,7 @@ func (r *run) perform(abort context.Context) *truth.Operation {
 func (r *run) enter(abort context.Context) {
 	flow, at := r.op.Workflow, time.Now()
 	ctx, span := r.sim.telemetry.Tracer(flow.EntryService).Start(abort, "POST "+flow.Route,
-		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(at), trace.WithAttributes(
+		trace.WithSpanKind(trace.SpanKindServer), r.stamp(flow.EntryService, at), trace.WithAttributes(
 			attribute.String(keyHTTPMethod, "POST"), attribute.String(keyHTTPRoute, flow.Route),
 			attribute.String(keyURLPath, flow.Route), attribute.String(keyURLScheme, "https"),
 			attribute.String(keyServerAddress, flow.EntryService+".example.com"), attribute.Int(keyHTTPStatus, 202),
@@ -57,34 +63,66 @@ func (r *run) enter(abort context.Context) {
 			return
 		}
 	}
-	r.send(ctx, abort, flow.EntryService, 0)
+	r.send(ctx, abort, flow.EntryService, flow.EntryService, 0)
 	if !pause(abort, r.op.EntryRest) {
 		return
 	}
 	end := time.Now()
 	r.emit(ctx, flow.EntryService, record{at: end, severity: log.SeverityInfo, body: flow.Noun + " accepted", attributes: []log.KeyValue{correlation}})
-	span.End(trace.WithTimestamp(end))
+	span.End(r.stamp(flow.EntryService, end))
 }
 
-// send publishes the message of a hop and lets its delivery begin.
-func (r *run) send(ctx, abort context.Context, service string, number int) {
+// send publishes the message of a hop and lets its delivery begin. voice is the service whose SDK is used.
+func (r *run) send(ctx, abort context.Context, service, voice string, number int) {
 	hop, done, at := &r.op.Hops[number], &r.hops[number], time.Now()
 	offset := r.sim.broker.nextOffset(hop)
-	_, span := r.sim.telemetry.Tracer(service).Start(ctx, opSend+" "+hop.Stage.Destination,
-		trace.WithSpanKind(trace.SpanKindProducer), trace.WithTimestamp(at), trace.WithAttributes(r.producerAttributes(number, service, offset)...))
+	var due time.Time
+	if hop.Declared {
+		// Attributes carry milliseconds.
+		due = at.Add(hop.Delay).Truncate(time.Millisecond)
+	}
+	_, span := r.sim.telemetry.Tracer(voice).Start(ctx, opSend+" "+hop.Stage.Destination, trace.WithSpanKind(trace.SpanKindProducer),
+		r.stamp(service, at), trace.WithAttributes(r.producerAttributes(number, service, offset, due)...))
 	m := message{producer: span.SpanContext().WithRemote(true), offset: offset}
 	*done = truth.Hop{
 		System: hop.Stage.System, Destination: hop.Stage.Destination, MessageID: hop.MessageID,
-		SentAt: at.UTC(), Producer: spanOf(service, span.SpanContext()), DeadLetter: hop.Stage.DeadLetters,
+		SentAt: at.UTC(), Producer: spanOf(service, span.SpanContext()), DeadLetter: hop.Stage.DeadLetters, DueAt: due.UTC(),
 	}
-	span.End(trace.WithTimestamp(time.Now()))
-	r.wg.Go(func() { r.deliver(abort, number, m) })
+	span.End(r.stamp(service, time.Now()))
+	for i := range hop.Further {
+		done.Awaits = append(done.Awaits, hop.Further[i].Stage.Group)
+	}
+	for i := range hop.Further {
+		b := &hop.Further[i]
+		r.wg.Go(func() { r.deliver(abort, number, b.Stage, b.Attempts, m) })
+	}
+	r.wg.Go(func() { r.deliver(abort, number, hop.Stage, hop.Attempts, m) })
+	if hop.CancelAfter > 0 {
+		r.wg.Go(func() { r.cancel(abort, hop.CancelAfter) })
+	}
 }
 
-// deliver hands the message of a hop to its consumers, as often as planned.
-func (r *run) deliver(abort context.Context, number int, m message) {
+// cancel declares the operation cancelled, as its entry service would be asked to.
+func (r *run) cancel(abort context.Context, after time.Duration) {
+	if !pause(abort, after) {
+		return
+	}
+	r.cancelled = true
+	flow := r.op.Workflow
+	r.emit(context.WithoutCancel(abort), flow.EntryService, record{
+		at: time.Now(), severity: log.SeverityInfo, event: EventCancelled, body: flow.Noun + " cancelled by the customer",
+		attributes: []log.KeyValue{log.String(keyConversationID, r.op.ID)},
+	})
+}
+
+// stamp is a time by the clock of a service.
+func (r *run) stamp(service string, at time.Time) trace.SpanEventOption {
+	return trace.WithTimestamp(r.sim.settings.Skew.of(service, at))
+}
+
+// deliver hands the message of a hop to one group of its consumers, as often as planned. Only the first group has consequences.
+func (r *run) deliver(abort context.Context, number int, stage *plan.Stage, attempts []plan.Attempt, m message) {
 	succeeded := false
-	attempts := r.op.Hops[number].Attempts
 	for i := range attempts {
 		attempt := &attempts[i]
 		if !r.sim.await(abort, attempt) {
@@ -92,14 +130,14 @@ func (r *run) deliver(abort context.Context, number int, m message) {
 		}
 		forward := false
 		switch {
-		case number+1 == len(r.op.Hops):
+		case number+1 == len(r.op.Hops) || stage != r.op.Hops[number].Stage:
 		case r.op.Hops[number+1].Stage.DeadLetters:
 			forward = i == len(attempts)-1
 		default:
 			// Of a message processed twice, only the first processing has consequences, else all that follows would be doubled.
 			forward = attempt.Outcome == plan.OutcomeSucceeds && !succeeded
 		}
-		if !r.handle(abort, number, r.sim.broker.deliver(&r.op.Hops[number], m), attempt, forward) {
+		if !r.handle(abort, number, stage, r.sim.broker.deliver(&r.op.Hops[number], m), attempt, forward) {
 			return
 		}
 		succeeded = succeeded || attempt.Outcome == plan.OutcomeSucceeds
@@ -123,8 +161,9 @@ type record struct {
 // emit writes a log record in the context of the current span.
 func (r *run) emit(ctx context.Context, service string, rec record) {
 	var out log.Record
-	out.SetTimestamp(rec.at)
-	out.SetObservedTimestamp(rec.at)
+	at := r.sim.settings.Skew.of(service, rec.at)
+	out.SetTimestamp(at)
+	out.SetObservedTimestamp(at)
 	out.SetSeverity(rec.severity)
 	out.SetSeverityText(strings.ToUpper(rec.severity.String()))
 	out.SetEventName(rec.event)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -11,6 +12,7 @@ import (
 // Attribute names of the semantic conventions v1.44.0, and Throughline's own.
 const (
 	keyOperationName = "async.operation.name"
+	keyProgress      = "async.operation.progress"
 
 	keySystem          = "messaging.system"
 	keyMessagingOpName = "messaging.operation.name"
@@ -22,6 +24,7 @@ const (
 	keyMessageID       = "messaging.message.id"
 	keyConversationID  = "messaging.message.conversation_id"
 	keyBodySize        = "messaging.message.body.size"
+	keyDueTime         = "messaging.rocketmq.message.delivery_timestamp"
 	keyKafkaKey        = "messaging.kafka.message.key"
 	keyKafkaOffset     = "messaging.kafka.offset"
 	keyRoutingKey      = "messaging.rabbitmq.destination.routing_key"
@@ -53,6 +56,8 @@ const (
 	EventProcessStarted   = "async.process.started"
 	EventProcessCompleted = "async.process.completed"
 	EventProcessFailed    = "async.process.failed"
+	EventProgress         = "async.operation.progress"
+	EventCancelled        = "async.operation.cancelled"
 )
 
 // The operation types of messaging spans, which serve as operation names too.
@@ -63,7 +68,7 @@ const (
 )
 
 // maxAttributes is the largest number of attributes of a messaging span; slices made for it never grow.
-const maxAttributes = 15
+const maxAttributes = 16
 
 // messagingAttributes are those that the sending and the consuming side of a message have in common.
 func (r *run) messagingAttributes(operation string, hop *plan.Hop, client string, offset int64) []attribute.KeyValue {
@@ -92,10 +97,13 @@ func (r *run) messagingAttributes(operation string, hop *plan.Hop, client string
 }
 
 // producerAttributes are the attributes of a send span. That of the first message names the operation.
-func (r *run) producerAttributes(number int, service string, offset int64) []attribute.KeyValue {
+func (r *run) producerAttributes(number int, service string, offset int64, due time.Time) []attribute.KeyValue {
 	attributes := r.messagingAttributes(opSend, &r.op.Hops[number], service+"-producer", offset)
 	if number == 0 {
 		attributes = append(attributes, attribute.String(keyOperationName, r.op.Workflow.Name))
+	}
+	if !due.IsZero() {
+		attributes = append(attributes, attribute.Int64(keyDueTime, due.UnixMilli()))
 	}
 	if number == 0 || r.sim.settings.Propagation == PropagationNone {
 		attributes = append(attributes, attribute.String(keyConversationID, r.op.ID))
@@ -104,9 +112,9 @@ func (r *run) producerAttributes(number int, service string, offset int64) []att
 }
 
 // consumerAttributes are the attributes of a receive or process span.
-func (r *run) consumerAttributes(operation string, hop *plan.Hop, delivered delivery) []attribute.KeyValue {
-	attributes := r.messagingAttributes(operation, hop, hop.Stage.Service+"-consumer", delivered.offset)
-	attributes = append(attributes, attribute.String(keyGroup, hop.Stage.Group))
+func (r *run) consumerAttributes(operation string, hop *plan.Hop, stage *plan.Stage, delivered delivery) []attribute.KeyValue {
+	attributes := r.messagingAttributes(operation, hop, stage.Service+"-consumer", delivered.offset)
+	attributes = append(attributes, attribute.String(keyGroup, stage.Group))
 	if hop.Stage.System == plan.SystemRabbitMQ {
 		attributes = append(attributes, attribute.Int64(keyDeliveryTag, delivered.tag))
 	}

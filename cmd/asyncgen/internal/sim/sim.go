@@ -39,6 +39,9 @@ type Settings struct {
 	// For ends the run after a time; 0 means that it ends with the plan.
 	For         time.Duration
 	Propagation Propagation
+	Gap         Gap
+	Skew        Skew
+	Periodic    Periodic
 }
 
 // Telemetry gives access to the SDK of each service. It must be safe for concurrent use.
@@ -81,6 +84,11 @@ func (s *Simulator) Run(abort, stop context.Context) error {
 	defer context.AfterFunc(abort, s.halt)()
 	begin := time.Now()
 	s.broker = newBroker(s.plan.Workflows(), begin)
+	periodic, end := context.WithCancel(s.stop)
+	defer end()
+	if s.settings.Periodic.Every > 0 {
+		s.wg.Go(func() { s.periodically(periodic, abort) })
+	}
 	for index := 0; s.more(index); index++ {
 		due := time.Duration(float64(index) / s.settings.Rate * float64(time.Second))
 		if s.settings.For > 0 && due >= s.settings.For {
@@ -96,6 +104,7 @@ func (s *Simulator) Run(abort, stop context.Context) error {
 			s.finish(abort, newRun(s, op).perform(abort))
 		})
 	}
+	end()
 	s.wg.Wait()
 	if err := s.failed.Load(); err != nil {
 		return *err

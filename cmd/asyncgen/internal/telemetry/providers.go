@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,12 @@ type service struct {
 type Service struct {
 	// Name is service.name, Instance service.instance.id.
 	Name, Instance string
+	// Voice is the name by which its tracer and logger are asked for; empty: Name.
+	Voice string
+	// Delay returns for how long an export request is to be held back; nil: it is not. Requests overtake each other.
+	Delay func() time.Duration
+	// Mute says that nothing of it gets through.
+	Mute bool
 }
 
 // New sets up the providers of the services on a connection that stays the caller's.
@@ -65,7 +72,7 @@ func New(ctx context.Context, conn *grpc.ClientConn, services []Service) (*Provi
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("log exporter: %w", err), spans.Shutdown(ctx), p.Shutdown(ctx))
 		}
-		p.add(ctx, identity, spans, logs)
+		p.add(ctx, identity, identity.way(countingSpans{spans, &p.tally}), identity.wayOfLogs(countingLogs{logs, &p.tally}))
 	}
 	return p, nil
 }
@@ -88,22 +95,22 @@ func (p *Providers) add(ctx context.Context, identity Service, spans sdktrace.Sp
 			sdktrace.WithResource(res),
 			// A sampled-out span would be missing from operations of which the truth says that they are whole.
 			sdktrace.WithSampler(sdktrace.AlwaysSample()),
-			sdktrace.WithBatcher(countingSpans{spans, &p.tally}, sdktrace.WithBlocking(), sdktrace.WithMaxQueueSize(spanQueue),
+			sdktrace.WithBatcher(spans, sdktrace.WithBlocking(), sdktrace.WithMaxQueueSize(spanQueue),
 				sdktrace.WithMaxExportBatchSize(spanBatch), sdktrace.WithBatchTimeout(spanDelay), sdktrace.WithExportTimeout(giveUp)),
 		),
 		loggers: sdklog.NewLoggerProvider(
 			sdklog.WithResource(res),
-			sdklog.WithProcessor(NewBatcher(ctx, countingLogs{logs, &p.tally})),
+			sdklog.WithProcessor(NewBatcher(ctx, logs)),
 		),
 	}
 	s.tracer, s.logger = s.tracers.Tracer(ScopeName), s.loggers.Logger(ScopeName)
-	p.services[identity.Name] = s
+	p.services[cmp.Or(identity.Voice, identity.Name)] = s
 }
 
-// Tracer returns the tracer of one of the services given to New.
+// Tracer returns the tracer of one of the services given to New, by its voice.
 func (p *Providers) Tracer(service string) trace.Tracer { return p.services[service].tracer }
 
-// Logger returns the logger of one of the services given to New.
+// Logger returns the logger of one of the services given to New, by its voice.
 func (p *Providers) Logger(service string) log.Logger { return p.services[service].logger }
 
 // Delivery returns what has been sent and lost so far.

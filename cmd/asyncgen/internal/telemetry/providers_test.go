@@ -79,7 +79,7 @@ func start(t *testing.T, server *otlptest.Server) *Providers {
 	conn, err := Dial(context.Background(), Connection{Endpoint: server.Endpoint, Insecure: true, Timeout: 10 * time.Second})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
-	p, err := New(context.Background(), conn, []Service{{"order-api", "order-api-1"}, {"payment-worker", "payment-worker-1"}})
+	p, err := New(context.Background(), conn, []Service{{Name: "order-api", Instance: "order-api-1"}, {Name: "payment-worker", Instance: "payment-worker-1"}})
 	require.NoError(t, err)
 	return p
 }

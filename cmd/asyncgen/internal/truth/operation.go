@@ -1,6 +1,9 @@
 package truth
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The states of an operation and, the last five, of a hop or consumer, as the console's API spells them.
 const (
@@ -11,12 +14,23 @@ const (
 	StateDone         = "done"
 	StateFailed       = "failed"
 	StateDeadLettered = "dead_lettered"
+	StateCancelled    = "cancelled"
+	StateUnknown      = "unknown"
+)
+
+// The reasons of StateStuck that no hop has, and of StateUnknown.
+const (
+	ReasonStalled      = "stalled"
+	ReasonMissed       = "missed"
+	ReasonTelemetryGap = "telemetry_gap"
 )
 
 // The flags of an operation.
 const (
+	FlagDelayed    = "delayed"
 	FlagDuplicated = "duplicated"
 	FlagRetried    = "retried"
+	FlagSkewed     = "skewed"
 )
 
 // Operation is what one operation did, and the verdict that follows from it.
@@ -24,15 +38,20 @@ type Operation struct {
 	// ID is the correlation ID, Name the attribute async.operation.name.
 	ID   string `json:"id"`
 	Name string `json:"name"`
-	// State is StateCompleted, StateFailed, StateDeadLettered or StateStuck; Reason is StateWaiting or StateProcessing if stuck, else empty.
+	// State is one of the states but those of hops alone. Reason is StateWaiting, StateProcessing, ReasonStalled or ReasonMissed
+	// if stuck, ReasonTelemetryGap if unknown, else empty.
 	State  string `json:"state"`
 	Reason string `json:"reason"`
 	// Flags are sorted and never nil.
 	Flags []string `json:"flags"`
 	// Scenario is what had been planned, for whoever looks into a difference.
 	Scenario string `json:"scenario"`
+	// DueAt is when an operation that did not start (ReasonMissed) should have started; it has no ID.
+	DueAt time.Time `json:"due_at,omitzero"`
 	// Hops are the messages that were sent, in order.
 	Hops []Hop `json:"hops"`
+	// Stalled says that the last hop should have been followed by another one, Cancelled that the operation was declared cancelled.
+	Stalled, Cancelled bool `json:"-"`
 }
 
 // Hop is one message that was sent.
@@ -41,7 +60,9 @@ type Hop struct {
 	Destination string `json:"destination"`
 	MessageID   string `json:"message_id"`
 	State       string `json:"state"`
-	// WaitSeconds is the time from SentAt to the first delivery, nil if there was none.
+	// DueAt is the time before which the message was not to be consumed, where its telemetry tells.
+	DueAt time.Time `json:"due_at,omitzero"`
+	// WaitSeconds is the time from SentAt, or DueAt, to the first delivery, nil if there was none.
 	WaitSeconds *float64 `json:"wait_seconds"`
 	// SentAt is the start of the producer span; the message is in the queue microseconds later.
 	SentAt    time.Time  `json:"sent_at"`
@@ -49,6 +70,10 @@ type Hop struct {
 	Consumers []Consumer `json:"consumers"`
 	// DeadLetter says that the message was sent to a dead-letter queue, where it stays.
 	DeadLetter bool `json:"-"`
+	// Awaits are the further groups that consume every message of the destination.
+	Awaits []string `json:"-"`
+	// Hidden says that telemetry of its processing was lost; Skewed that the clock of its consumer is behind its producer's.
+	Hidden, Skewed bool `json:"-"`
 }
 
 // Span names one span by its service and its IDs in lower-case hex.
@@ -65,7 +90,7 @@ type Consumer struct {
 	// Attempts counts the deliveries, whatever became of them: a message processed twice has two.
 	Attempts int `json:"attempts"`
 	// ReceivedAt is the time of the first delivery.
-	ReceivedAt time.Time `json:"received_at"`
+	ReceivedAt time.Time `json:"received_at,omitzero"`
 	// EndedAt and the span are those of the attempt that decides: the first that succeeded, else the last. EndedAt is nil,
 	// and the span was never exported, if that attempt did not end.
 	EndedAt *time.Time `json:"ended_at"`
@@ -74,23 +99,41 @@ type Consumer struct {
 	failed, succeeded int
 }
 
-// Received records the delivery of the message to the only consumer group it has, for processing under the given span.
+// Received records the delivery of the message to a consumer group, for processing under the given span.
 func (h *Hop) Received(at time.Time, group string, span Span) {
 	if len(h.Consumers) == 0 {
-		wait := at.Sub(h.SentAt).Seconds()
+		wait := max(0, at.Sub(later(h.SentAt, h.DueAt)).Seconds())
 		h.WaitSeconds = &wait
-		h.Consumers = []Consumer{{Group: group, State: StateProcessing, ReceivedAt: at.UTC()}}
 	}
-	c := &h.Consumers[0]
+	if h.consumer(group) == nil {
+		h.Consumers = append(h.Consumers, Consumer{Group: group, State: StateProcessing, ReceivedAt: at.UTC()})
+	}
+	c := h.consumer(group)
 	c.Attempts++
 	if c.succeeded == 0 {
 		c.State, c.EndedAt, c.Span = StateProcessing, nil, span
 	}
 }
 
-// Ended records that the processing of the message ended, well or not.
-func (h *Hop) Ended(at time.Time, failed bool) {
-	c := &h.Consumers[0]
+func (h *Hop) consumer(group string) *Consumer {
+	for i := range h.Consumers {
+		if h.Consumers[i].Group == group {
+			return &h.Consumers[i]
+		}
+	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// Ended records that the processing of the message by a group ended, well or not.
+func (h *Hop) Ended(at time.Time, group string, failed bool) {
+	c := h.consumer(group)
 	if failed {
 		c.failed++
 	} else {
@@ -108,40 +151,77 @@ func (h *Hop) Ended(at time.Time, failed bool) {
 
 // Settle derives the verdict from the hops. It expects that nothing more is going to happen to them.
 func (o *Operation) Settle() {
-	o.State, o.Reason = StateCompleted, ""
-	var retried, duplicated bool
+	if o.Reason == ReasonMissed {
+		o.State, o.Flags, o.Hops = StateStuck, []string{}, []Hop{}
+		return
+	}
+	o.State, o.Reason, o.Flags = StateCompleted, "", []string{}
 	for i := range o.Hops {
-		h := &o.Hops[i]
-		h.State = StateWaiting
-		if len(h.Consumers) == 0 {
-			h.Consumers = []Consumer{}
-			if h.DeadLetter {
-				h.State, o.State = StateDeadLettered, StateDeadLettered
-				continue
-			}
-			o.State, o.Reason = StateStuck, StateWaiting
-			continue
-		}
-		c := &h.Consumers[0]
-		if c.State == StateFailed && c.failed > 1 {
-			// It was tried again, and is given up.
-			c.State = StateDeadLettered
-		}
-		h.State = c.State
-		switch c.State {
-		case StateProcessing:
-			o.State, o.Reason = StateStuck, StateProcessing
-		case StateFailed, StateDeadLettered:
-			o.State = c.State
-		}
-		retried = retried || c.failed > 0 && c.Attempts > 1
-		duplicated = duplicated || c.succeeded > 1
+		o.hop(&o.Hops[i])
 	}
-	o.Flags = []string{}
-	if duplicated {
-		o.Flags = append(o.Flags, FlagDuplicated)
+	switch {
+	case o.Cancelled:
+		o.State, o.Reason = StateCancelled, ""
+	case o.Stalled && o.State == StateCompleted:
+		o.State, o.Reason = StateStuck, ReasonStalled
+	case len(o.Hops) > 0 && o.Hops[len(o.Hops)-1].Hidden:
+		// What follows a message proves that it was consumed, but nothing follows the last one.
+		o.State, o.Reason = StateUnknown, ReasonTelemetryGap
 	}
-	if retried {
-		o.Flags = append(o.Flags, FlagRetried)
+	slices.Sort(o.Flags)
+}
+
+// hop derives the state of a hop and what it means for the operation.
+func (o *Operation) hop(h *Hop) {
+	h.State = StateWaiting
+	if !h.DueAt.IsZero() {
+		o.flag(FlagDelayed)
+	}
+	if len(h.Consumers) == 0 {
+		h.Consumers = []Consumer{}
+		if h.DeadLetter {
+			h.State, o.State = StateDeadLettered, StateDeadLettered
+			return
+		}
+		o.State, o.Reason = StateStuck, StateWaiting
+		return
+	}
+	if h.Skewed {
+		o.flag(FlagSkewed)
+	}
+	h.State = StateDone
+	for i := range h.Consumers {
+		o.consumer(h, &h.Consumers[i])
+	}
+	for _, group := range h.Awaits {
+		if h.consumer(group) == nil {
+			h.Consumers = append(h.Consumers, Consumer{Group: group, State: StateWaiting})
+			h.State, o.State, o.Reason = StateWaiting, StateStuck, StateWaiting
+		}
+	}
+}
+
+func (o *Operation) consumer(h *Hop, c *Consumer) {
+	if c.State == StateFailed && c.failed > 1 {
+		// It was tried again, and is given up.
+		c.State = StateDeadLettered
+	}
+	switch c.State {
+	case StateProcessing:
+		h.State, o.State, o.Reason = c.State, StateStuck, StateProcessing
+	case StateFailed, StateDeadLettered:
+		h.State, o.State = c.State, c.State
+	}
+	if c.failed > 0 && c.Attempts > 1 {
+		o.flag(FlagRetried)
+	}
+	if c.succeeded > 1 {
+		o.flag(FlagDuplicated)
+	}
+}
+
+func (o *Operation) flag(name string) {
+	if !slices.Contains(o.Flags, name) {
+		o.Flags = append(o.Flags, name)
 	}
 }

@@ -22,7 +22,7 @@ func act(hop *Hop, deliveries string) {
 		at := start.Add(time.Duration(i+1) * time.Second)
 		hop.Received(at, "payments", Span{Service: "payment-worker", SpanID: strconv.Itoa(i)})
 		if outcome != 'K' {
-			hop.Ended(at.Add(100*time.Millisecond), outcome == 'F')
+			hop.Ended(at.Add(100*time.Millisecond), "payments", outcome == 'F')
 		}
 	}
 }
