@@ -111,11 +111,11 @@ func TestCancelled(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	for scenario, verdict := range map[plan.Scenario][2]string{
+	for scenario, want := range map[plan.Scenario][2]string{
 		plan.ScenarioProgress: {"completed", ""}, plan.ScenarioProgressKilled: {"stuck", "processing"},
 	} {
 		troubled(t, scenario, Settings{}, func(r *recorder, op *plan.Operation, done *truth.Operation) {
-			require.Equal(t, [2]string{done.State, done.Reason}, verdict)
+			require.Equal(t, want, [2]string{done.State, done.Reason})
 			for i := range op.Hops {
 				attempt, lines := &op.Hops[i].Attempts[0], r.linesOf(op.Hops[i].MessageID, EventProgress)
 				require.Len(t, lines, attempt.Beats)
