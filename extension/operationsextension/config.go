@@ -45,6 +45,8 @@ type Config struct {
 	TelemetryGaps TelemetryGapsConfig `mapstructure:"telemetry_gaps"`
 	// ClockSkew says whether waits are corrected by what is known of the clocks of services.
 	ClockSkew ClockSkewConfig `mapstructure:"clock_skew"`
+	// Learn says how thresholds that nobody declared, and what always follows, are learned.
+	Learn LearnConfig `mapstructure:"learn"`
 }
 
 // PolicyConfig is how operations are judged. What is left out falls back to the defaults.
@@ -128,6 +130,7 @@ func createDefaultConfig() component.Config {
 		Incidents:     IncidentsConfig{Max: 10_000, ResolveFailedAfter: 5 * time.Minute},
 		TelemetryGaps: defaultTelemetryGaps(),
 		ClockSkew:     ClockSkewConfig{Enabled: true},
+		Learn:         defaultLearn(),
 	}
 }
 
@@ -166,7 +169,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("`sweep_interval` is %v: must be between 10ms and 1m", c.SweepInterval))
 	}
 	errs = append(errs, checkNames("dead_letter_destinations", c.DeadLetterDestinations), checkNames("retry_destinations", c.RetryDestinations))
-	errs = append(errs, c.Defaults.validate("defaults"), validateHops("destinations", c.Destinations), c.TelemetryGaps.validate())
+	errs = append(errs, c.Defaults.validate("defaults"), validateHops("destinations", c.Destinations), c.TelemetryGaps.validate(), c.Learn.validate())
 	return errors.Join(append(errs, c.validateRules())...)
 }
 

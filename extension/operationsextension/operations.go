@@ -42,6 +42,7 @@ type operations struct {
 	incidents *incident.Tracker
 	gaps      *gaps
 	clocks    clocks
+	learning  *learning
 	meter     *measure.Meter
 	feed      *feed
 	startedAt time.Time
@@ -69,10 +70,13 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	if o.clocks, err = newClocks(cfg); err != nil {
 		return nil, err
 	}
+	if o.learning, err = newLearning(cfg); err != nil {
+		return nil, err
+	}
 	watched := cfg.engineSettings()
 	watched.Clocks = o.clocks.engine()
 	watched.Observer = watch{o.ledger}
-	watched.Circumstances.Telemetry = o.gaps.telemetry()
+	watched.Circumstances = operation.Circumstances{Telemetry: o.gaps.telemetry(), Experience: o.learning.experience()}
 	if o.engine, err = engine.New(watched); err != nil {
 		return nil, err
 	}
@@ -175,6 +179,7 @@ func (o *operations) sweep(now time.Time) {
 	var out Output
 	o.guard(stepListen, func() { out.Gaps = o.gaps.sweep(now) })
 	o.guard(stepJudge, func() { out.Changes = o.engine.Sweep(now) })
+	o.guard(stepLearn, func() { o.learning.sweep(now, out.Changes) })
 	for i := range out.Changes {
 		o.guard(stepMeasure, func() { o.meter.Observe(&out.Changes[i]) })
 	}
@@ -194,6 +199,7 @@ func (o *operations) sweep(now time.Time) {
 const (
 	stepListen  = "listen"
 	stepJudge   = "judge"
+	stepLearn   = "learn"
 	stepMeasure = "measure"
 	stepGroup   = "group"
 	stepCover   = "cover"

@@ -57,6 +57,7 @@ func (s source) Stats(ctx context.Context) (console.Stats, error) {
 	dropped["clock_wait"] = s.o.clocks.stats().Refused
 	dropped["telemetry_service"] = s.o.gaps.stats().Refused
 	maps.Copy(dropped, s.o.incidentDrops())
+	maps.Copy(dropped, s.o.learning.drops())
 	return console.Stats{
 		StartedAt:          s.o.startedAt.UnixNano(),
 		Operations:         console.Tally(s.summaries(ctx)),
@@ -67,6 +68,7 @@ func (s source) Stats(ctx context.Context) (console.Stats, error) {
 		Limits: map[string]int64{
 			"max_operations": int64(c.MaxOperations), "max_facts": int64(c.MaxFacts),
 			"max_waiting": int64(c.MaxWaiting), "incidents.max": int64(c.Incidents.Max),
+			"learn.max_stages": int64(c.Learn.MaxStages),
 		},
 	}, ctx.Err()
 }

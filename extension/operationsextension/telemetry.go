@@ -28,6 +28,9 @@ func (o *operations) observe() error {
 		t.RegisterOperationsDroppedCallback(countsOf("reason", func() map[string]uint64 { return stats().Drops })),
 		t.RegisterOperationsIncidentsOpenCallback(gaugeOf(func() int { return o.incidents.Stats().Open })),
 		t.RegisterOperationsIncidentsDroppedCallback(countsOf("reason", o.incidentDrops)),
+		t.RegisterOperationsLearnedDroppedCallback(countsOf("reason", o.learning.drops)),
+		t.RegisterOperationsLearnedOperationsCallback(gaugeOf(func() int { return int(o.learning.stats().Learned) })),
+		t.RegisterOperationsLearnedStagesCallback(gaugeOf(func() int { return o.learning.stats().Stages })),
 		t.RegisterOperationsSeriesOverflowedCallback(countsOf("metric", func() map[string]uint64 { return o.meter.Overflowed() })),
 	)
 }

@@ -42,6 +42,9 @@ type TelemetryBuilder struct {
 	OperationsFinished          metric.Int64ObservableGauge
 	OperationsIncidentsDropped  metric.Int64ObservableCounter
 	OperationsIncidentsOpen     metric.Int64ObservableGauge
+	OperationsLearnedDropped    metric.Int64ObservableCounter
+	OperationsLearnedOperations metric.Int64ObservableCounter
+	OperationsLearnedStages     metric.Int64ObservableGauge
 	OperationsOutputsDropped    metric.Int64Counter
 	OperationsSeriesOverflowed  metric.Int64ObservableCounter
 	OperationsSweepDuration     metric.Float64Histogram
@@ -256,6 +259,51 @@ func (builder *TelemetryBuilder) RegisterOperationsIncidentsOpenCallback(cb metr
 	return nil
 }
 
+// RegisterOperationsLearnedDroppedCallback sets callback for observable OperationsLearnedDropped metric.
+func (builder *TelemetryBuilder) RegisterOperationsLearnedDroppedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsLearnedDropped, obs: o})
+		return nil
+	}, builder.OperationsLearnedDropped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsLearnedOperationsCallback sets callback for observable OperationsLearnedOperations metric.
+func (builder *TelemetryBuilder) RegisterOperationsLearnedOperationsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsLearnedOperations, obs: o})
+		return nil
+	}, builder.OperationsLearnedOperations)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsLearnedStagesCallback sets callback for observable OperationsLearnedStages metric.
+func (builder *TelemetryBuilder) RegisterOperationsLearnedStagesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsLearnedStages, obs: o})
+		return nil
+	}, builder.OperationsLearnedStages)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterOperationsSeriesOverflowedCallback sets callback for observable OperationsSeriesOverflowed metric.
 func (builder *TelemetryBuilder) RegisterOperationsSeriesOverflowedCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -426,6 +474,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_operations_incidents_open",
 		metric.WithDescription("Incidents that are open. [Alpha]"),
 		metric.WithUnit("{incident}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsLearnedDropped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_operations_learned_dropped",
+		metric.WithDescription("What was not learned because names change each time (learned_refused), and what was forgotten to stay within bounds (learned_forgotten), by reason. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsLearnedOperations, err = builder.meter.Int64ObservableCounter(
+		"otelcol_operations_learned_operations",
+		metric.WithDescription("Operations that were learned from. [Alpha]"),
+		metric.WithUnit("{operation}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsLearnedStages, err = builder.meter.Int64ObservableGauge(
+		"otelcol_operations_learned_stages",
+		metric.WithDescription("Stages of operations whose usual length is known or being learned. [Alpha]"),
+		metric.WithUnit("{stage}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OperationsOutputsDropped, err = builder.meter.Int64Counter(
