@@ -50,7 +50,7 @@ func groupOf(f *operation.Fact) (Group, bool) {
 	case operation.KindWork, operation.KindTask, operation.KindInsert:
 		return GroupWork, true
 	case operation.KindLog, operation.KindStarted, operation.KindSucceeded, operation.KindFailed,
-		operation.KindOperationCompleted, operation.KindOperationFailed:
+		operation.KindOperationCompleted, operation.KindOperationFailed, operation.KindOperationCancelled, operation.KindProgress:
 		return GroupLog, true
 	case operation.KindException:
 		// Log records have a severity, exceptions of spans have none.

@@ -47,6 +47,7 @@ const (
 	fieldQuery
 	fieldDatabase
 	fieldTask
+	fieldProgress
 	fieldCount
 )
 
@@ -105,6 +106,7 @@ var names = [fieldCount][]string{
 	},
 	fieldQuery:    {"db.query.text", "db.statement"},
 	fieldDatabase: {"db.system.name", "db.system"},
+	fieldProgress: {"async.operation.progress", "bullmq.job.progress"},
 	// Unfinished spans: G-Research's partial-span records, Logfire's pending spans.
 	fieldPartialEvent: {"partial.event"},
 	fieldSpanType:     {keySpanType},
@@ -187,6 +189,9 @@ func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attribute
 	text, ok := textOf(value)
 	if m.flag != "" && value.Type() == pcommon.ValueTypeBool {
 		text, ok = m.flag+"="+strconv.FormatBool(value.Bool()), true
+	}
+	if !ok && value.Type() == pcommon.ValueTypeDouble && m.field == fieldProgress {
+		text, ok = fraction(value.Double()), true
 	}
 	if !ok && value.Type() == pcommon.ValueTypeSlice {
 		text, ok = b.list(m, value.Slice(), a)

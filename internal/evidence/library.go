@@ -22,7 +22,7 @@ type Library struct {
 	Attributes map[string][]string
 	// IgnoreKeys are correlation keys that carry something else here (the ID of a task, say).
 	IgnoreKeys []string
-	// Operations say what a span states (send, receive, process, settle, work, or ignore), by the value of its operation
+	// Operations say what a span states (send, receive, process, settle, work, progress, or ignore), by the value of its operation
 	// attribute or by its name.
 	Operations map[string]string
 	// Outcomes say how a span ended (see [OutcomeNames]), by the value of its state or disposition attribute (for one that
@@ -41,7 +41,7 @@ var attributeFields = map[string]field{
 	"routing_key": fieldRoutingKey, "type": fieldType, "due": fieldDue, "state": fieldState, "retries": fieldRetries,
 	"max_retries": fieldMaxRetries, "delivery": fieldDelivery, "disposition": fieldDisposition, "error_type": fieldErrorType,
 	"exception_type": fieldExceptionType, "exception_message": fieldExceptionMessage, "exception_stacktrace": fieldExceptionStack,
-	"operation_name": fieldOperationName,
+	"operation_name": fieldOperationName, "progress": fieldProgress,
 }
 
 // fieldNames is attributeFields the other way round.
@@ -85,7 +85,7 @@ func OutcomeNames() []string { return slices.Sorted(maps.Keys(effects)) }
 // spanKinds are the values of [Library.Operations].
 var spanKinds = map[string]operation.Kind{
 	"send": operation.KindSend, "receive": operation.KindReceive, "process": operation.KindProcess,
-	"settle": operation.KindSettle, "work": operation.KindWork, "ignore": kindIgnored,
+	"settle": operation.KindSettle, "work": operation.KindWork, "progress": operation.KindProgress, "ignore": kindIgnored,
 }
 
 // kindIgnored marks spans that are no evidence, whatever else they look like. It is no kind of fact.
@@ -105,7 +105,7 @@ var conventions = Library{
 		"dead_letter": "settle", "defer": "settle",
 		// BullMQ (bullmq.queue.operation).
 		"add": "send", "addBulk": "send", "addFlow": "send", "addNode": "send", "addJob": "send", "addBulkJobs": "send",
-		"fail": "settle", "delay": "settle", "retry": "settle",
+		"fail": "settle", "delay": "settle", "retry": "settle", "updateJobProgress": "progress",
 		"extendLocks": "ignore", "moveStalledJobsToWait": "ignore", "startStalledCheckTimer": "ignore",
 		// Celery (celery.action).
 		"apply_async": "send", "run": "process",

@@ -543,7 +543,7 @@ func TestBadLibrariesAreRefused(t *testing.T) {
 	err := bad.Validate()
 	for _, want := range []string{
 		"`scope` is empty", "`attributes::colour`: no such field; there are batch_count, consumer_group", "`attributes::destination` has an empty name",
-		"`operations::PUT` is \"emit\": must be one of ignore, process, receive, send, settle, work",
+		"`operations::PUT` is \"emit\": must be one of ignore, process, progress, receive, send, settle, work",
 		"`outcomes::LATER` is \"sometime\": must be one of dead_letter, deferred, failed, final, ok, rejected, retry, unfinished",
 		"`events::x` is \"\"", "`statuses::y` is \"OK\"",
 	} {

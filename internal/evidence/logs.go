@@ -51,7 +51,7 @@ func (x *Extractor) log(b *Batch, record plog.LogRecord, ref Ref) {
 	if event == "" {
 		event = a.text[fieldEventName]
 	}
-	s, m := lifecycle[event], matched{record: record, text: searched(l.text)}
+	s, m := lifecycle.find(event), matched{record: record, text: searched(l.text)}
 	if s == nil {
 		x.match(b, l, &m, a)
 	}
@@ -69,6 +69,7 @@ func (x *Extractor) log(b *Batch, record plog.LogRecord, ref Ref) {
 	}
 	b.messaging(&f, a, "")
 	b.staged(&f, a, s)
+	b.advance(&f, a.text[fieldProgress])
 	b.words(&f, a, l, event)
 	if m.pattern != nil {
 		m.fill(b, &f)
@@ -101,6 +102,10 @@ func kindOfLog(s *stage, event string, a *attributeValues) operation.Kind {
 	}
 	if event == "exception" || strings.HasSuffix(event, ".exception") || a.text[fieldExceptionType] != "" || a.text[fieldExceptionMessage] != "" {
 		return operation.KindException
+	}
+	if a.ranks[fieldProgress] != 0 {
+		// Few loggers can give an event a name.
+		return operation.KindProgress
 	}
 	return operation.KindLog
 }

@@ -107,6 +107,7 @@ func (m *matched) fill(b *Batch, f *operation.Fact) {
 	if f.Disposition == operation.DispositionUnknown && f.Kind == operation.KindFailed && m.last() {
 		f.Outcome, f.Disposition = operation.OutcomeError, operation.DispositionDeadLetter
 	}
+	b.advance(f, m.detail(detailProgress))
 	if due := m.detail(detailDue); due != "" {
 		f.Due = dueTime(due)
 	} else if delay := m.delay(); delay > 0 {

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
-
-	"github.com/throughline/throughline/internal/operation"
 )
 
 // LogConfig says what the text of log records means.
@@ -47,47 +45,9 @@ type LogPattern struct {
 	DelayUnit time.Duration
 }
 
-// stage is what a log record states about the life of a message or an operation.
-type stage struct {
-	// event is the event name that states it.
-	event       string
-	kind        operation.Kind
-	outcome     operation.Outcome
-	disposition operation.Disposition
-}
-
-// stages are by the names used in configuration.
-var stages = map[string]stage{
-	"started":   {event: "async.process.started", kind: operation.KindStarted},
-	"succeeded": {event: "async.process.completed", kind: operation.KindSucceeded},
-	"failed":    {event: "async.process.failed", kind: operation.KindFailed},
-	"retrying": {
-		event: "async.process.retrying", kind: operation.KindFailed, outcome: operation.OutcomeError, disposition: operation.DispositionRetry,
-	},
-	"dead_lettered": {
-		event: "async.process.dead_lettered", kind: operation.KindFailed, outcome: operation.OutcomeError,
-		disposition: operation.DispositionDeadLetter,
-	},
-	"operation_completed": {event: "async.operation.completed", kind: operation.KindOperationCompleted},
-	"operation_failed":    {event: "async.operation.failed", kind: operation.KindOperationFailed},
-	"scheduled":           {kind: operation.KindLog},
-	"note":                {kind: operation.KindLog},
-}
-
-// lifecycle has the stages by the event names that state them.
-var lifecycle = func() map[string]*stage {
-	byEvent := map[string]*stage{}
-	for _, s := range stages {
-		if s.event != "" {
-			byEvent[s.event] = &s
-		}
-	}
-	return byEvent
-}()
-
-// LogEvents returns what a log record can state, sorted: started, succeeded, failed, retrying (failed, and will be tried
-// again), dead_lettered, scheduled (it names the delay or due time of a message), operation_completed, operation_failed, and
-// note (nothing, whatever later patterns say).
+// LogEvents returns what a log record can state, sorted: started, progress (processing goes on), succeeded, failed, retrying
+// (failed, and will be tried again), dead_lettered, scheduled (it names the delay or due time of a message),
+// operation_completed, operation_failed, operation_cancelled, and note (nothing, whatever later patterns say).
 func LogEvents() []string { return slices.Sorted(maps.Keys(stages)) }
 
 // detail is something that a pattern can take from a record.
@@ -105,16 +65,18 @@ const (
 	detailMaxAttempts
 	detailDelay
 	detailDue
+	detailProgress
 	detailCount
 )
 
 var details = [detailCount]string{
-	"id", "message_id", "destination", "group", "system", "type", "error", "attempt", "max_attempts", "delay", "due",
+	"id", "message_id", "destination", "group", "system", "type", "error", "attempt", "max_attempts", "delay", "due", "progress",
 }
 
 // LogFields returns what the groups of a pattern can be named for, and but for the first, id, what its fields can name:
 // message_id, destination, group, system, type, error (its message), attempt, max_attempts (a failed attempt that reaches it
-// is dead-lettered), delay (a duration such as 5s, or a number in the pattern's unit), due (RFC 3339, or a number since 1970).
+// is dead-lettered), delay (a duration such as 5s, or a number in the pattern's unit), due (RFC 3339, or a number since 1970),
+// progress (see [progressOf]).
 func LogFields() []string { return slices.Clone(details[:]) }
 
 // DefaultLogPatterns are those for lines by which software commonly says that it gives up on a message.

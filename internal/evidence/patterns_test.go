@@ -66,6 +66,8 @@ func TestEveryEventOfAPattern(t *testing.T) {
 		"failed":              {Kind: operation.KindFailed, Name: "async.process.failed", ErrorMessage: "it is so"},
 		"operation_completed": {Kind: operation.KindOperationCompleted, Name: "async.operation.completed"},
 		"operation_failed":    {Kind: operation.KindOperationFailed, Name: "async.operation.failed"},
+		"operation_cancelled": {Kind: operation.KindOperationCancelled, Name: "async.operation.cancelled"},
+		"progress":            {Kind: operation.KindProgress, Name: "async.operation.progress"},
 		"note":                {Kind: operation.KindLog, Name: "it is so"},
 		"retrying": {
 			Kind: operation.KindFailed, Outcome: operation.OutcomeError, Disposition: operation.DispositionRetry,
@@ -92,7 +94,7 @@ func TestEveryEventOfAPattern(t *testing.T) {
 			require.Equal(t, []operation.Fact{want}, facts)
 		})
 	}
-	require.Len(t, LogEvents(), 9, "scheduled has a test of its own")
+	require.Len(t, LogEvents(), 11, "scheduled has a test of its own")
 }
 
 func TestWhichPatternMatches(t *testing.T) {

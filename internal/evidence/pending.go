@@ -106,7 +106,7 @@ func (x *Extractor) spanLog(b *Batch, span ptrace.Span, a *attributeValues, ref 
 	}
 	b.messaging(&f, a, "")
 	b.emit(&f, &a.ids, ref)
-	x.exceptions(b, &f, span.Events(), ref)
+	x.events(b, &f, span.Events(), ref)
 }
 
 // levelOf returns the severity number that the span of a log record carries as an attribute, 0 for none.

@@ -64,11 +64,15 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 		return
 	}
 	kind, table := b.kindOf(span, a)
-	if kind == operation.KindUnknown {
+	switch kind {
+	case operation.KindUnknown:
 		b.child(span, ref)
+		x.innerEvents(b, span, ref)
 		return
-	}
-	if kind == kindIgnored {
+	case operation.KindProgress:
+		x.progress(b, span, a, ref)
+		return
+	case kindIgnored:
 		return
 	}
 	f := b.begin(ref)
@@ -88,7 +92,7 @@ func (x *Extractor) span(b *Batch, span ptrace.Span, ref Ref) {
 	}
 	b.outcome(f, a, span)
 	x.links(b, f, a, span.Links(), ref)
-	x.exceptions(b, f, span.Events(), ref)
+	x.events(b, f, span.Events(), ref)
 }
 
 // kindOf says what a span states: by its operation or its name as its library uses them, else by its span kind. A span that

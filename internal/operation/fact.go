@@ -230,7 +230,7 @@ func (f *Fact) IsStrong() bool {
 		return true
 	case f.Kind == KindReceive:
 		return f.MessageID != "" || !f.LinkSpan.IsZero() || f.Remote
-	case f.Kind == KindStarted || f.Kind == KindSucceeded || f.Kind == KindFailed:
+	case f.Kind == KindStarted || f.Kind == KindSucceeded || f.Kind == KindFailed || f.Kind == KindProgress:
 		return f.MessageID != ""
 	}
 	return false

@@ -119,35 +119,55 @@ func order(facts []Fact) []Fact {
 	return latestSigns(kept)
 }
 
-// latestSigns keeps of the heartbeats of one span only the latest, and of its children only the first: a worker that is
-// busy for a day gives thousands.
+// sign tells signs of life of the same work apart from those of other work.
+type sign struct {
+	kind Kind
+	// heartbeat says that the next one is due at some time.
+	heartbeat bool
+	Record
+	service, destination, message string
+}
+
+// signOf returns what the fact is a sign of; false if it is none.
+func signOf(f *Fact) (sign, bool) {
+	switch f.Kind {
+	case KindAlive:
+		return sign{kind: f.Kind, heartbeat: f.End != 0, Record: f.Record()}, true
+	case KindProgress:
+		return sign{kind: f.Kind, Record: f.Record(), service: f.Service, destination: f.Destination, message: f.MessageID}, true
+	}
+	return sign{}, false
+}
+
+// latestSigns keeps of the heartbeats of one span only the latest, of its children only the first, and of the progress of one
+// piece of work the first and the latest: a worker that is busy for a day gives thousands.
 func latestSigns(facts []Fact) []Fact {
-	var latest, first map[Record]int
+	type ends struct{ first, latest int }
+	var signs map[sign]ends
 	for i := range facts {
-		f := &facts[i]
-		if f.Kind != KindAlive {
+		s, ok := signOf(&facts[i])
+		if !ok {
 			continue
 		}
-		if latest == nil {
-			latest, first = make(map[Record]int), make(map[Record]int)
+		if signs == nil {
+			signs = make(map[sign]ends)
 		}
-		if f.End != 0 {
-			latest[f.Record()] = i
-		} else if _, known := first[f.Record()]; !known {
-			first[f.Record()] = i
+		at, known := signs[s]
+		if !known {
+			at.first = i
 		}
+		at.latest = i
+		signs[s] = at
 	}
-	if latest == nil {
+	if signs == nil {
 		return facts
 	}
 	kept := facts[:0]
 	for i := range facts {
-		f := &facts[i]
-		at, known := latest[f.Record()]
-		if f.End == 0 {
-			at, known = first[f.Record()]
-		}
-		if f.Kind != KindAlive || (known && at == i) {
+		s, ok := signOf(&facts[i])
+		at := signs[s]
+		first, latest := i == at.first, i == at.latest
+		if !ok || (latest && (s.heartbeat || s.kind == KindProgress)) || (first && !s.heartbeat) {
 			kept = append(kept, facts[i])
 		}
 	}
