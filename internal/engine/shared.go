@@ -152,7 +152,7 @@ func (x *identity) takeAlone(f *operation.Fact, t *node) *entry {
 		}
 	}
 	if e == nil {
-		if f.Trace.IsZero() {
+		if homeOf(f).IsZero() {
 			x.lose(f, x.standing, DropNoOperation)
 			return nil
 		}

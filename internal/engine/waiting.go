@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/throughline/throughline/internal/operation"
+import (
+	"encoding/binary"
+
+	"github.com/throughline/throughline/internal/operation"
+)
 
 // waiting holds facts whose operation is not known yet, oldest first, bounded in number and age. Room is made in chunks
 // and then used over and over, so that in the steady state waiting allocates nothing.
@@ -10,8 +14,9 @@ type waiting struct {
 	// first is the position of the oldest fact, next the one after the newest. A position is a running number; its place
 	// is the remainder by limit.
 	first, next uint64
-	byTrace     map[operation.TraceID]uint64
-	// byMessage and byLink tell the trace of a fact that waits for a message or another trace to become known.
+	// byTrace has the newest fact by its home.
+	byTrace map[operation.TraceID]uint64
+	// byMessage and byLink tell the home of a fact that waits for a message or another trace to become known.
 	byMessage map[messageKey]operation.TraceID
 	byLink    map[operation.TraceID]operation.TraceID
 	live      int
@@ -24,7 +29,9 @@ const chunkSize = 256
 type waiter struct {
 	fact operation.Fact
 	at   int64
-	// before is the position of the previous fact of the same trace, or own position if there is none.
+	// home is what the fact waits under: its trace, or what stands for one (see homeOf).
+	home operation.TraceID
+	// before is the position of the previous fact with the same home, or own position if there is none.
 	before uint64
 	live   bool
 	// known is what the observer knows of the fact.
@@ -39,6 +46,16 @@ func (w *waiting) init(limit int, lose func(*operation.Fact, standing, Drop)) {
 	w.byTrace = make(map[operation.TraceID]uint64)
 	w.byMessage = make(map[messageKey]operation.TraceID)
 	w.byLink = make(map[operation.TraceID]operation.TraceID)
+}
+
+// homeOf returns what a fact waits under: its trace, or for a record that was written in none something that stands for its
+// message, so that such records do not all wait in one place. It is zero for a fact that nothing can ever connect.
+func homeOf(f *operation.Fact) operation.TraceID {
+	home := f.Trace
+	if key, ok := keyOf(f); ok && home.IsZero() {
+		binary.LittleEndian.PutUint64(home[:], uint64(key))
+	}
+	return home
 }
 
 func (w *waiting) slot(pos uint64) *waiter {
@@ -56,18 +73,18 @@ func (w *waiting) add(f *operation.Fact, at int64, known standing) {
 	if w.next-w.first == w.limit {
 		w.pop(DropWaitingFull)
 	}
-	pos := w.next
+	pos, home := w.next, homeOf(f)
 	s := w.slot(pos)
-	s.fact, s.at, s.live, s.before, s.known = *f, at, true, pos, known
-	if newest, ok := w.byTrace[f.Trace]; ok {
+	s.fact, s.at, s.live, s.home, s.before, s.known = *f, at, true, home, pos, known
+	if newest, ok := w.byTrace[home]; ok {
 		s.before = newest
 	}
-	w.byTrace[f.Trace] = pos
+	w.byTrace[home] = pos
 	if key, ok := keyOf(f); ok {
-		w.byMessage[key] = f.Trace
+		w.byMessage[key] = home
 	}
 	if !f.LinkTrace.IsZero() {
-		w.byLink[f.LinkTrace] = f.Trace
+		w.byLink[f.LinkTrace] = home
 	}
 	w.next++
 	w.live++
@@ -80,13 +97,13 @@ func (w *waiting) pop(why Drop) {
 		w.live--
 		w.lose(&s.fact, s.known, why)
 	}
-	if newest, ok := w.byTrace[s.fact.Trace]; ok && newest == w.first {
-		delete(w.byTrace, s.fact.Trace)
+	if newest, ok := w.byTrace[s.home]; ok && newest == w.first {
+		delete(w.byTrace, s.home)
 	}
-	if key, ok := keyOf(&s.fact); ok && w.byMessage[key] == s.fact.Trace {
+	if key, ok := keyOf(&s.fact); ok && w.byMessage[key] == s.home {
 		delete(w.byMessage, key)
 	}
-	if w.byLink[s.fact.LinkTrace] == s.fact.Trace {
+	if w.byLink[s.fact.LinkTrace] == s.home {
 		delete(w.byLink, s.fact.LinkTrace)
 	}
 	s.fact, s.live = operation.Fact{}, false

@@ -21,12 +21,15 @@ func TestProgressIsAFractionOrAPercentage(t *testing.T) {
 	for text, want := range map[string]uint16{
 		"0": thousandths(0), "1": thousandths(10), "40": thousandths(400), "100": thousandths(1000),
 		"0.0": thousandths(0), "0.4": thousandths(400), "1.0": thousandths(1000), "1e+00": thousandths(1000), "0.0004": thousandths(0), ".5": thousandths(500),
-		"37.5": thousandths(375), "40%": thousandths(400), " 12.5 % ": thousandths(125), "0.5%": thousandths(5), "1%": thousandths(10),
+		"37.5": thousandths(375), "40%": thousandths(400), "0.5%": thousandths(5), "1%": thousandths(10),
 	} {
 		got, ok := progressOf(text)
 		require.True(t, ok, text)
 		require.Equal(t, want, got, text)
 	}
+	spaced, ok := progressOf(" 12.5 % ")
+	require.True(t, ok)
+	require.Equal(t, thousandths(125), spaced)
 	for _, text := range []string{"", "%", "half", "-1", "-0.1", "101", "100.5", "NaN", "Inf", `{"done":3}`, "1/3"} {
 		_, ok := progressOf(text)
 		require.False(t, ok, text)

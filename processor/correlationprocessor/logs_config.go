@@ -22,8 +22,8 @@ type LogsConfig struct {
 type LogPatternConfig struct {
 	// Name names the event in notes and derived traces; empty: the event name for what it states.
 	Name string `mapstructure:"name"`
-	// Event is what it states: started, succeeded, failed, retrying, dead_lettered, scheduled, operation_completed,
-	// operation_failed, note.
+	// Event is what it states: started, progress, succeeded, failed, retrying, dead_lettered, scheduled, operation_completed,
+	// operation_failed, operation_cancelled, note.
 	Event string `mapstructure:"event"`
 	// Message is a regular expression (RE2) that the text contains; empty: any text. Its groups are named for what they hold.
 	Message string `mapstructure:"message"`
