@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -27,12 +28,14 @@ import (
 
 var (
 	_ extensioncapabilities.PipelineWatcher = (*operations)(nil)
+	_ extensioncapabilities.Dependent       = (*operations)(nil)
 	_ Operations                            = (*operations)(nil)
 )
 
 // operations is the extension.
 type operations struct {
 	// Immutable after construction.
+	id        component.ID
 	config    *Config
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
@@ -49,6 +52,9 @@ type operations struct {
 
 	outputsDropped atomic.Uint64
 
+	// storage is set by Start, nil without one.
+	storage storage.Client
+
 	// sweeping keeps sweeps one after another.
 	sweeping sync.Mutex
 
@@ -58,7 +64,7 @@ type operations struct {
 }
 
 func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
-	o := &operations{config: cfg, logger: set.Logger, startedAt: time.Now(), ledger: coverage.NewLedger()}
+	o := &operations{id: set.ID, config: cfg, logger: set.Logger, startedAt: time.Now(), ledger: coverage.NewLedger()}
 	o.feed = newFeed(o.countDropped)
 	var err error
 	if o.meter, err = measure.New(measure.Settings{Start: o.startedAt, MaxSeries: measure.DefaultMaxSeries}); err != nil {
@@ -95,14 +101,17 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	return o, nil
 }
 
-// Start implements component.Component.
-func (o *operations) Start(context.Context, component.Host) error {
-	if err := o.observe(); err != nil {
+// Start implements component.Component. It continues with what an earlier run has kept.
+func (o *operations) Start(ctx context.Context, host component.Host) error {
+	err := o.observe()
+	if err == nil {
+		err = o.openStorage(ctx, host)
+	}
+	if err != nil {
 		// Shutdown is not called on what failed to start.
 		o.telemetry.Shutdown()
-		return err
 	}
-	return nil
+	return err
 }
 
 // Ready implements extensioncapabilities.PipelineWatcher: from now on there is somebody to take what sweeps find.
@@ -115,6 +124,9 @@ func (o *operations) Ready() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	o.cancel = cancel
 	o.loop.Go(func() { o.run(ctx) })
+	if o.storage != nil {
+		o.loop.Go(func() { o.keepSaving(ctx) })
+	}
 	return nil
 }
 
@@ -137,10 +149,11 @@ func (o *operations) NotReady() error {
 }
 
 // Shutdown implements component.Component.
-func (o *operations) Shutdown(context.Context) error {
+func (o *operations) Shutdown(ctx context.Context) error {
 	o.stop()
+	err := o.closeStorage(ctx)
 	o.telemetry.Shutdown()
-	return nil
+	return err
 }
 
 // stop ends the loop and waits for it; it reports whether it ran.
@@ -203,6 +216,7 @@ const (
 	stepMeasure = "measure"
 	stepGroup   = "group"
 	stepCover   = "cover"
+	stepSave    = "save"
 )
 
 // guard keeps a defect in a step from taking the collector down.

@@ -47,6 +47,7 @@ type TelemetryBuilder struct {
 	OperationsLearnedStages     metric.Int64ObservableGauge
 	OperationsOutputsDropped    metric.Int64Counter
 	OperationsSeriesOverflowed  metric.Int64ObservableCounter
+	OperationsStorageFailures   metric.Int64Counter
 	OperationsSweepDuration     metric.Float64Histogram
 	OperationsTelemetryGaps     metric.Int64ObservableCounter
 	OperationsTelemetryRefused  metric.Int64ObservableCounter
@@ -504,6 +505,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_operations_series_overflowed",
 		metric.WithDescription("How often a series of a metric had to be added to that of the overflow, by metric. [Alpha]"),
 		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsStorageFailures, err = builder.meter.Int64Counter(
+		"otelcol_operations_storage_failures",
+		metric.WithDescription("Parts of the state that could not be saved in the storage or restored from it, by part. [Alpha]"),
+		metric.WithUnit("{failure}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OperationsSweepDuration, err = builder.meter.Float64Histogram(

@@ -102,6 +102,7 @@ func TestSetupTelemetry(t *testing.T) {
 	}))
 	tb.OperationsFailures.Add(context.Background(), 1)
 	tb.OperationsOutputsDropped.Add(context.Background(), 1)
+	tb.OperationsStorageFailures.Add(context.Background(), 1)
 	tb.OperationsSweepDuration.Record(context.Background(), 1)
 	AssertEqualCorrelationMissing(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
@@ -158,6 +159,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualOperationsSeriesOverflowed(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsStorageFailures(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualOperationsSweepDuration(t, testTel,
