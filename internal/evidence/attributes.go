@@ -149,18 +149,38 @@ func (b *Batch) values() *attributeValues {
 	return &b.scratch
 }
 
-// read goes through the attributes once.
+// read goes through the attributes once. Most of them say nothing, and of those that do most are plain text: these two cases
+// are dealt with here, without a call.
 func (x *Extractor) read(b *Batch, attributes pcommon.Map, a *attributeValues) {
 	if b.profile == nil {
 		b.profile = x.profiles.base
 	}
 	keys := b.profile.keys
 	for key, value := range attributes.All() {
-		if m := keys.find(key); m != nil {
-			x.take(b, m, value, a)
-		} else if namesTask(key) {
-			x.take(b, &taskID, value, a)
+		if key == "" {
+			continue
 		}
+		first := keys.first[slot(key)]
+		if first == 0 {
+			if key[len(key)-1] == 'd' && namesTask(key) {
+				x.take(b, &taskID, value, a)
+			}
+			continue
+		}
+		m := keys.among(key, first)
+		if m == nil {
+			if namesTask(key) {
+				x.take(b, &taskID, value, a)
+			}
+			continue
+		}
+		if text := value.Str(); m.plain && text != "" && len(text) <= maxName {
+			if known := a.ranks[m.field]; known == 0 || known > m.rank {
+				a.put(m, text)
+			}
+			continue
+		}
+		x.take(b, m, value, a)
 	}
 }
 
@@ -229,6 +249,10 @@ func (a *attributeValues) offer(b *Batch, m *meaning, text string) {
 	if len(text) > maxName {
 		text = b.cut(text, limits[m.field])
 	}
+	a.put(m, text)
+}
+
+func (a *attributeValues) put(m *meaning, text string) {
 	a.set |= 1 << m.field
 	a.text[m.field], a.ranks[m.field] = text, m.rank+1
 }

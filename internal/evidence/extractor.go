@@ -137,9 +137,15 @@ func (b *Batch) drop(reason DropReason) { b.Dropped[reason]++ }
 // begin appends an empty fact and returns it, to be filled in where it stands: it is large, and there are many. The pointer
 // is good for writing until the next fact is appended.
 func (b *Batch) begin(ref Ref) *operation.Fact {
-	b.Facts = append(b.Facts, operation.Fact{})
+	n := len(b.Facts)
+	if n < cap(b.Facts) {
+		// What lies beyond the end is empty: whatever is removed is cleared.
+		b.Facts = b.Facts[:n+1]
+	} else {
+		b.Facts = append(b.Facts, operation.Fact{})
+	}
 	b.Refs = append(b.Refs, ref)
-	return &b.Facts[len(b.Facts)-1]
+	return &b.Facts[n]
 }
 
 // undo removes the fact that was appended last.

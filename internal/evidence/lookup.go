@@ -51,11 +51,16 @@ func (l *lookup[T]) find(name string) *T {
 	if name == "" {
 		return nil
 	}
-	at := int(l.first[slot(name)])
-	if at == 0 {
+	first := l.first[slot(name)]
+	if first == 0 {
 		return nil
 	}
-	for i := at - 1; i < len(l.names); i++ {
+	return l.among(name, first)
+}
+
+// among looks for the name among those that share its hash; the first has the given place, plus 1.
+func (l *lookup[T]) among(name string, first uint16) *T {
+	for i := int(first) - 1; i < len(l.names); i++ {
 		if l.names[i].name == name {
 			return &l.names[i].value
 		}
