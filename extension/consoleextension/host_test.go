@@ -75,6 +75,10 @@ func (*fakeOperations) Clocks(context.Context, int) (console.Clocks, error) {
 	return console.Clocks{}, nil
 }
 
+func (*fakeOperations) Expectations(context.Context) ([]console.Expectation, error) {
+	return nil, nil
+}
+
 func (*fakeOperations) Incident(context.Context, string) (incident.Incident, error) {
 	return incident.Incident{}, console.ErrNotFound
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/expect"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -88,7 +89,9 @@ type RuleConfig struct {
 	// CompletesOn names the destination whose successful consumption ends the operation, whatever else is open.
 	CompletesOn CompletesOnConfig `mapstructure:"completes_on"`
 	// Hops hold for single hops of the operations that match.
-	Hops        []HopConfig    `mapstructure:"hops"`
+	Hops []HopConfig `mapstructure:"hops"`
+	// Expect says when operations that match are expected to start; nil: at no time.
+	Expect      *expect.Config `mapstructure:"expect"`
 	Stuck       StuckConfig    `mapstructure:"stuck"`
 	RetryWithin *time.Duration `mapstructure:"retry_within"`
 	Settle      *time.Duration `mapstructure:"settle"`
@@ -189,6 +192,9 @@ func (c *Config) validateRules() error {
 		seen[r.Name] = i
 		p := r.policy()
 		errs = append(errs, r.Match.validate(key+"::match"), p.validate(key), validateHops(key+"::hops", r.Hops))
+		if r.Expect != nil {
+			errs = append(errs, r.Expect.Validate(key+"::expect"))
+		}
 	}
 	return errors.Join(errs...)
 }

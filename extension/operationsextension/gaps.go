@@ -3,6 +3,7 @@ package operationsextension
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -187,4 +188,23 @@ func (g *gaps) services() map[string]uint64 {
 func (g *gaps) told() map[string]uint64 {
 	s := g.stats()
 	return map[string]uint64{"silent": s.Gaps, gap.KindCollectorDown.String(): s.Downs}
+}
+
+// ofAll reports whether telemetry of everybody was lacking between two times.
+func (g *gaps) ofAll(from, until int64) bool {
+	if g.monitor == nil {
+		return false
+	}
+	return g.monitor.Covers("", from, until) || slices.ContainsFunc(g.monitor.Gaps(from, maxMeasuredGaps), func(v gap.Gap) bool {
+		return v.Service == "" && v.Kind != gap.KindCollectorDown && v.From <= until && (v.Until == 0 || v.Until > from)
+	})
+}
+
+// since reports whether telemetry of a service was lacking between two times, and has been since some time before that at most.
+func (g *gaps) since(service string, earliest, from, until int64) bool {
+	if g.monitor == nil {
+		return false
+	}
+	v, ok := g.monitor.Find(service, from, until)
+	return ok && (v.Kind == gap.KindCollectorDown || v.From >= earliest)
 }

@@ -65,14 +65,16 @@ func (l *listening) take(t *testing.T) {
 	}
 }
 
-// told returns and forgets what was told, in words, but for incidents that are still there.
+// told returns and forgets what was told, in words, but for incidents that are still there and operations that left.
 func (l *listening) told() (lines []string) {
 	for _, o := range l.outputs {
 		for _, g := range o.Gaps {
 			lines = append(lines, fmt.Sprintf("gap %q %s over=%t", g.Service, g.Kind, g.Until != 0))
 		}
 		for _, c := range o.Changes {
-			lines = append(lines, fmt.Sprintf("%s %s %s", c.View.ID, c.Verdict.State, c.Verdict.Reason))
+			if !c.Gone {
+				lines = append(lines, fmt.Sprintf("%s %s %s", c.View.ID, c.Verdict.State, c.Verdict.Reason))
+			}
 		}
 		for _, e := range o.Incidents {
 			if e.Cause != incident.CauseRefresh {

@@ -46,6 +46,7 @@ type operations struct {
 	gaps      *gaps
 	clocks    clocks
 	learning  *learning
+	expected  *expectations
 	meter     *measure.Meter
 	feed      *feed
 	startedAt time.Time
@@ -79,7 +80,11 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	if o.learning, err = newLearning(cfg); err != nil {
 		return nil, err
 	}
+	if o.expected, err = newExpectations(cfg, o.gaps, o.startedAt); err != nil {
+		return nil, err
+	}
 	watched := cfg.engineSettings()
+	watched.Judged = o.expected.judged()
 	watched.Clocks = o.clocks.engine()
 	watched.Observer = watch{o.ledger}
 	watched.Circumstances = operation.Circumstances{Telemetry: o.gaps.telemetry(), Experience: o.learning.experience()}
@@ -196,6 +201,8 @@ func (o *operations) sweep(now time.Time) {
 	for i := range out.Changes {
 		o.guard(stepMeasure, func() { o.meter.Observe(&out.Changes[i]) })
 	}
+	judged := out.Changes
+	o.guard(stepExpect, func() { out.Changes = slices.Concat(judged, o.expected.sweep(now)) })
 	out.InIncident = make([]string, len(out.Changes))
 	o.guard(stepGroup, func() {
 		o.incidentsOf(&out)
@@ -204,7 +211,7 @@ func (o *operations) sweep(now time.Time) {
 		o.incidentsOf(&out)
 	})
 	o.feed.publish(out)
-	o.guard(stepCover, func() { o.cover(now, out.Changes) })
+	o.guard(stepCover, func() { o.cover(now, judged) })
 	o.telemetry.OperationsSweepDuration.Record(context.Background(), time.Since(began).Seconds())
 }
 
@@ -213,6 +220,7 @@ const (
 	stepListen  = "listen"
 	stepJudge   = "judge"
 	stepLearn   = "learn"
+	stepExpect  = "expect"
 	stepMeasure = "measure"
 	stepGroup   = "group"
 	stepCover   = "cover"
@@ -260,6 +268,9 @@ func (o *operations) Metrics(now time.Time) pmetric.Metrics {
 		if snapshot, ok := o.engine.Snapshot(s); ok {
 			gauges.Add(snapshot.Name, snapshot.View, snapshot.Verdict)
 		}
+	}
+	for r := range o.expected.all() {
+		gauges.Add(r.view.Name, r.view, r.verdict)
 	}
 	o.gaps.measure(gauges, now)
 	o.clocks.measure(gauges)

@@ -79,21 +79,33 @@ func hopPolicies(source operation.ThresholdSource, hops []HopConfig) []operation
 
 // rules turns the configuration into the rules that operations are judged by.
 func (c *Config) rules() *operation.Rules {
-	base := c.Defaults.over(operation.DefaultPolicy(), operation.SourceDefaults)
-	base.Hops = hopPolicies(operation.SourceDestination, c.Destinations)
+	base := c.basePolicy()
 	rules := make([]operation.Rule, len(c.Rules))
 	for i := range c.Rules {
 		r := &c.Rules[i]
-		own := r.policy()
-		p := own.over(base, operation.SourceRule)
-		p.Rule, p.OperationName, p.CompletesOn = r.Name, r.OperationName, r.CompletesOn.Destination
-		p.Hops = slices.Concat(hopPolicies(operation.SourceHop, r.Hops), base.Hops)
+		p := r.over(base)
 		rules[i] = operation.Rule{
 			Operation: slices.Clone(r.Match.Operation), Destination: slices.Clone(r.Match.Destination),
 			Service: slices.Clone(r.Match.Service), SpanName: slices.Clone(r.Match.SpanName), Policy: p,
 		}
 	}
 	return operation.NewRules(rules, base)
+}
+
+// basePolicy is what holds for operations that no rule matches.
+func (c *Config) basePolicy() operation.Policy {
+	base := c.Defaults.over(operation.DefaultPolicy(), operation.SourceDefaults)
+	base.Hops = hopPolicies(operation.SourceDestination, c.Destinations)
+	return base
+}
+
+// over is what holds for operations that the rule matches.
+func (r *RuleConfig) over(base operation.Policy) operation.Policy {
+	own := r.policy()
+	p := own.over(base, operation.SourceRule)
+	p.Rule, p.OperationName, p.CompletesOn = r.Name, r.OperationName, r.CompletesOn.Destination
+	p.Hops = slices.Concat(hopPolicies(operation.SourceHop, r.Hops), base.Hops)
+	return p
 }
 
 // over lays what is given over the base; what is given comes from the source.

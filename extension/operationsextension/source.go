@@ -21,11 +21,24 @@ func (o *operations) Console() console.Source { return source{o} }
 
 // Operation implements console.Source.
 func (s source) Operation(_ context.Context, namespace, id string) (console.Record, error) {
+	if r, ok := s.find(namespace, id); ok {
+		return r, nil
+	}
+	return console.Record{}, console.ErrNotFound
+}
+
+// find returns the operation with the ID: what stands for missed starts rather than one that took such an ID.
+func (s source) find(namespace, id string) (console.Record, bool) {
+	if namespace == "" {
+		if r, ok := s.o.expected.get(id); ok {
+			return s.missed(&r), true
+		}
+	}
 	snapshot, ok := s.o.engine.Get(namespace, id)
 	if !ok {
-		return console.Record{}, console.ErrNotFound
+		return console.Record{}, false
 	}
-	return s.record(snapshot), nil
+	return s.record(snapshot), true
 }
 
 // Operations implements console.Source.
@@ -34,13 +47,7 @@ func (s source) Operations(ctx context.Context, q console.Query) (console.Page, 
 	if err := ctx.Err(); err != nil {
 		return console.Page{}, err
 	}
-	return selection.Page(q, func(namespace, id string) (console.Record, bool) {
-		snapshot, ok := s.o.engine.Get(namespace, id)
-		if !ok {
-			return console.Record{}, false
-		}
-		return s.record(snapshot), true
-	}), nil
+	return selection.Page(q, s.find), nil
 }
 
 // Health implements console.Source.
@@ -54,6 +61,7 @@ func (s source) Stats(ctx context.Context) (console.Stats, error) {
 	c := s.o.config
 	dropped := stats.Drops
 	dropped["outputs"] = s.o.outputsDropped.Load()
+	dropped["evicted_missed"] = s.o.expected.evictions()
 	dropped["clock_wait"] = s.o.clocks.stats().Refused
 	dropped["telemetry_service"] = s.o.gaps.stats().Refused
 	maps.Copy(dropped, s.o.incidentDrops())
@@ -78,6 +86,11 @@ func (s source) summaries(ctx context.Context) iter.Seq[console.Summary] {
 	return func(yield func(console.Summary) bool) {
 		for e := range s.o.engine.Summaries() {
 			if ctx.Err() != nil || !yield(s.summary(e)) {
+				return
+			}
+		}
+		for r := range s.o.expected.all() {
+			if ctx.Err() != nil || !yield(missedSummary(&r)) {
 				return
 			}
 		}

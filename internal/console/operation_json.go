@@ -35,6 +35,7 @@ type operationJSON struct {
 	Runbook      *string        `json:"runbook"`
 	Threshold    *thresholdJSON `json:"threshold"`
 	DecidedBy    *decisionJSON  `json:"decided_by"`
+	Missed       *missedJSON    `json:"missed"`
 	Self         string         `json:"self"`
 	Runaway      bool           `json:"runaway"`
 	Truncated    bool           `json:"truncated"`
@@ -65,6 +66,20 @@ type decisionJSON struct {
 	Since       timestamp `json:"since"`
 }
 
+// missedJSON is the row of starts that did not come.
+type missedJSON struct {
+	Count      int       `json:"count"`
+	FirstDueAt timestamp `json:"first_due_at"`
+	DueAt      timestamp `json:"due_at"`
+}
+
+func missed(v *operation.View) *missedJSON {
+	if v.Missed == 0 {
+		return nil
+	}
+	return &missedJSON{v.Missed, timestamp(v.StartedAt), timestamp(v.LastAt)}
+}
+
 // newOperationJSON shows an operation at the time now in about as many bytes as the budget says.
 func newOperationJSON(r *Record, now int64, budgetBytes int) operationJSON {
 	b := builder{record: r, now: now, left: budgetBytes}
@@ -91,7 +106,7 @@ func (b *builder) operation() operationJSON {
 		Owner: optional(p.Owner), Rule: optional(p.Rule), Runbook: optional(p.Runbook),
 		StartedAt: timestamp(r.View.StartedAt), EndedAt: timestamp(v.EndedAt), UpdatedAt: timestamp(r.UpdatedAt),
 		Duration: b.duration(), TraceID: traceID(r.TraceID), IncidentID: optional(r.IncidentID),
-		Threshold: threshold(v), DecidedBy: decision(r),
+		Threshold: threshold(v), DecidedBy: decision(r), Missed: missed(r.View),
 	}
 	slices.Sort(o.Flags)
 	o.Hops = cut(b, r.View.Hops, b.hop)

@@ -42,6 +42,7 @@ func routes() []*route {
 			"GET", root + "/coverage", []string{"service", "dry_run", "format"},
 			"how much of each service's telemetry found its operation, and what is missing", (*api).coverage,
 		},
+		{"GET", root + "/expectations", none, "operations that are expected to start, and whether they did", (*api).expectations},
 		{"GET", root + "/clocks", []string{"limit"}, "by how much the clocks of services disagree", (*api).clocks},
 		{
 			"GET", root + "/health/{operation}", []string{"namespace", "window"},

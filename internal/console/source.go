@@ -19,6 +19,7 @@ type Source interface {
 	IncidentSource
 	CoverageSource
 	ClockSource
+	ExpectationSource
 	// Stats returns the counts since the start.
 	Stats(ctx context.Context) (Stats, error)
 }

@@ -27,6 +27,7 @@ type memory struct {
 	counts  Stats
 	covered Coverage
 	ticking Clocks
+	awaited []Expectation
 	// err is returned by every method if it is set, and before is called first by every method.
 	err    error
 	before func()
@@ -263,4 +264,8 @@ func (m *memory) Clocks(ctx context.Context, limit int) (Clocks, error) {
 	c := m.ticking
 	c.Pairs = c.Pairs[:min(limit, len(c.Pairs))]
 	return c, m.enter(ctx)
+}
+
+func (m *memory) Expectations(ctx context.Context) ([]Expectation, error) {
+	return m.awaited, m.enter(ctx)
 }

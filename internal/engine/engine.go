@@ -33,6 +33,9 @@ type Settings struct {
 	Clocks Clocks
 	// Policy returns the policy for an operation. It is called under a lock, so it must be quick and must not call back.
 	Policy func(*operation.View) *operation.Policy
+	// Judged is told of each operation whenever it is judged, nil: nobody is. It is called under a lock, so it must be quick and
+	// must not call back, and it must not keep the view.
+	Judged func(v *operation.View, p *operation.Policy, at int64)
 	// Observer is told what becomes of each fact; nil: nobody is.
 	Observer Observer
 }

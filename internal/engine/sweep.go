@@ -75,6 +75,9 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	policy := e.policy(view)
 	n.policy = policy
 	n.know(view, policy)
+	if judged := e.settings.Judged; judged != nil {
+		judged(view, policy, at)
+	}
 	verdict := n.verdictAt(view, policy, &e.settings.Circumstances, at)
 	if verdict.State == operation.StateCompleted {
 		if !n.learned {

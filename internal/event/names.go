@@ -20,6 +20,7 @@ const (
 	NameRecovered    = "async.operation.recovered"
 	NameCancelled    = "async.operation.cancelled"
 	NameDuplicated   = "async.operation.duplicated"
+	NameMissed       = "async.operation.missed"
 
 	NameGap     = "async.telemetry.gap"
 	NameGapOver = "async.telemetry.gap_over"
@@ -54,6 +55,8 @@ const (
 	attrOperationOwner          = "async.operation.owner"
 	attrOperationRunbook        = "async.operation.runbook"
 	attrOperationRule           = "async.operation.rule"
+	attrOperationMissed         = "async.operation.missed.count"
+	attrOperationDueAt          = "async.operation.missed.due_at"
 )
 
 // Attributes of an incident.

@@ -25,7 +25,7 @@ type Operation struct {
 
 // AppendTo appends the events that follow from the change and returns how many: an operation that got stuck, failed or
 // was dead-lettered, or otherwise than before, or was cancelled; one that was and is so no more; one whose message turns out to have been
-// processed twice. A completion is no event, and neither is that an operation left memory.
+// processed twice; one that did not start, for each due time. A completion is no event, and neither is that an operation left memory.
 func (o Operation) AppendTo(records plog.LogRecordSlice) int {
 	before := records.Len()
 	if name := o.name(); name != "" {
@@ -42,6 +42,13 @@ func (o Operation) name() string {
 	c := o.Change
 	flagless := c.Verdict
 	flagless.Flags = c.Before.Flags
+	if c.View.Missed > 0 && c.Verdict.Reason == operation.StuckMissed {
+		if c.New && c.Verdict.SameOutcome(c.Before) {
+			// It was told before a restart.
+			return ""
+		}
+		return NameMissed
+	}
 	if c.Gone || flagless.SameOutcome(c.Before) {
 		return ""
 	}
@@ -115,6 +122,10 @@ func (o Operation) judge(w writer) {
 		w.text(attrOperationThresholdFrom, c.Verdict.Source.String())
 	}
 	w.text(attrOperationAwaited, c.Verdict.Awaited)
+	if v := c.View; v.Missed > 0 {
+		w.PutInt(attrOperationMissed, int64(v.Missed))
+		w.time(attrOperationDueAt, v.LastAt)
+	}
 	key, troubled := incident.KeyOf(c)
 	if !troubled {
 		return
@@ -134,6 +145,8 @@ func (o Operation) summary(name string) string {
 		return who + " was cancelled"
 	case NameRecovered:
 		return fmt.Sprintf("%s recovered from %s: %s", who, c.Before.State, c.Verdict.State)
+	case NameMissed:
+		return o.missedSummary()
 	case NameDuplicated:
 		return who + " processed the same message successfully more than once"
 	}
@@ -158,4 +171,13 @@ func (o Operation) summary(name string) string {
 		what += fmt.Sprintf(", sent to %q", hop.DeadLetter)
 	}
 	return who + " " + what
+}
+
+func (o Operation) missedSummary() string {
+	v := o.Change.View
+	text := fmt.Sprintf("%q did not start, though it was due at %s", incident.NameOf(o.Change), time.Unix(0, v.LastAt).UTC().Format(time.RFC3339))
+	if v.Missed > 1 {
+		text += fmt.Sprintf("; %d times in a row", v.Missed)
+	}
+	return text
 }

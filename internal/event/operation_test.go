@@ -167,6 +167,11 @@ func TestEveryAttributeIsDocumented(t *testing.T) {
 	c := operation.Change{View: stuckView(), Before: processing, Verdict: failed}
 	require.Equal(t, 1, Operation{Change: &c}.AppendTo(records))
 	require.Equal(t, 1, Operation{Change: deadLetter()}.AppendTo(records))
+	missed := operation.Change{
+		View: &operation.View{ID: "missed:a:b", StartedAt: 1, LastAt: 2, Missed: 2}, Before: fresh,
+		Verdict: operation.Verdict{State: operation.StateStuck, Reason: operation.StuckMissed, Hop: -1, Consumer: -1},
+	}
+	require.Equal(t, 1, Operation{Change: &missed}.AppendTo(records))
 	g := lackingTraces()
 	g.AppendTo(records)
 	g.Until = 2_000_000_000
@@ -180,4 +185,39 @@ func TestEveryAttributeIsDocumented(t *testing.T) {
 	for _, name := range []string{NameDuplicated, NameRecovered, NameIncidentUpdated, NameIncidentResolved} {
 		require.Contains(t, string(document), "| `"+name+"` |")
 	}
+}
+
+func TestStartsThatDidNotCome(t *testing.T) {
+	missed := operation.Verdict{
+		State: operation.StateStuck, Reason: operation.StuckMissed, Hop: -1, Consumer: -1, Since: 1_000_000_000, Threshold: 60_000_000_000,
+		Source: operation.SourceSchedule,
+	}
+	v := &operation.View{ID: "missed:nightly:1970-01-01T00:00:01Z", Name: "nightly", StartedAt: 1_000_000_000, LastAt: 1_000_000_000, Missed: 1}
+	_, records := New("")
+	c := operation.Change{View: v, Before: fresh, Verdict: missed, New: true, At: 70_000_000_000}
+	require.Equal(t, 1, Operation{Change: &c}.AppendTo(records))
+	require.Equal(t, "async.operation.missed", records.At(0).EventName())
+	require.Equal(t, plog.SeverityNumberError, records.At(0).SeverityNumber())
+	require.Equal(t, `"nightly" did not start, though it was due at 1970-01-01T00:00:01Z`, records.At(0).Body().Str())
+	attributes := records.At(0).Attributes().AsRaw()
+	for name, want := range map[string]any{
+		"async.operation.id": v.ID, "async.operation.name": "nightly", "async.operation.state": "stuck", "async.operation.reason": "missed",
+		"async.operation.threshold.source": "schedule", "async.operation.missed.count": int64(1),
+		"async.operation.missed.due_at": "1970-01-01T00:00:01Z",
+	} {
+		require.Equal(t, want, attributes[name], name)
+	}
+
+	grown := *v
+	grown.Missed, grown.LastAt = 2, 3_601_000_000_000
+	c = operation.Change{View: &grown, Before: missed, Verdict: missed, Revision: 2}
+	require.Equal(t, 1, Operation{Change: &c}.AppendTo(records), "each due time is told of")
+	require.Equal(t, `"nightly" did not start, though it was due at 1970-01-01T01:00:01Z; 2 times in a row`, records.At(1).Body().Str())
+	c.New = true
+	require.Zero(t, Operation{Change: &c}.AppendTo(records), "known from before a restart")
+	c = operation.Change{View: &grown, Before: missed, Verdict: completed}
+	require.Equal(t, 1, Operation{Change: &c}.AppendTo(records))
+	require.Equal(t, NameRecovered, records.At(2).EventName())
+	c = operation.Change{View: &grown, Before: missed, Verdict: unknown}
+	require.Zero(t, Operation{Change: &c}.AppendTo(records))
 }

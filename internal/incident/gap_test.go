@@ -95,3 +95,23 @@ func TestIDsOfOtherKindsAreWhatTheyWere(t *testing.T) {
 	require.NotEqual(t, before, key.ID())
 	require.NotEqual(t, GapKey("a").ID(), GapKey("b").ID())
 }
+
+func TestNobodyEndsAMissedStartByItsID(t *testing.T) {
+	tracker := newTracker(t, nil)
+	missed := operation.Change{
+		View: &operation.View{ID: "missed:nightly:1", Name: "nightly", Missed: 1}, Before: inProgress,
+		Verdict: verdict(operation.StateStuck, operation.StuckMissed), Policy: policy(operation.SeverityCritical),
+	}
+	missed.Verdict.Hop = -1
+	opened := tracker.Observe(start, []operation.Change{missed})
+	require.Len(t, opened, 1)
+	require.Equal(t, `1 operation of "nightly" stuck (missed)`, opened[0].Incident.Summary())
+	id, ok := tracker.Of(missed.View)
+	require.True(t, ok)
+	require.Equal(t, opened[0].Incident.ID, id)
+
+	require.Empty(t, tracker.Observe(start, []operation.Change{change("missed:nightly:1", waiting, completed)}), "an operation that took the ID")
+	ended := missed
+	ended.Before, ended.Verdict = missed.Verdict, completed
+	require.Equal(t, EventResolved, tracker.Observe(start, []operation.Change{ended})[0].Kind)
+}

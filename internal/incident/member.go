@@ -19,13 +19,25 @@ func (t *Tracker) key(namespace, id string) memberKey {
 	return memberKey(h.Sum64())
 }
 
+// keyOfView is the key of an operation. What stands for starts that did not come has keys of its own: its ID can be guessed.
+func (t *Tracker) keyOfView(v *operation.View) memberKey {
+	key := t.key(v.Namespace, v.ID)
+	if v.Missed > 0 {
+		return ^key
+	}
+	return key
+}
+
 // find returns the operation's membership. An operation changes its name when an ID that ranks higher becomes known, so an
 // operation that was stuck or failed before is also looked for under its other names; its membership then goes over to
 // the present one.
 func (t *Tracker) find(c *operation.Change) (memberKey, *record) {
-	key := t.key(c.View.Namespace, c.View.ID)
+	key := t.keyOfView(c.View)
 	if r := t.members[key]; r != nil {
 		return key, r
+	}
+	if c.View.Missed > 0 {
+		return key, nil
 	}
 	if !c.Before.State.Troubled() && c.Before.State != operation.StateUnknown {
 		return key, nil

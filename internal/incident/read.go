@@ -41,7 +41,7 @@ func (t *Tracker) snapshots() []Incident {
 func (t *Tracker) Of(v *operation.View) (string, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if r := t.members[t.key(v.Namespace, v.ID)]; r != nil {
+	if r := t.members[t.keyOfView(v)]; r != nil {
 		return r.ID, true
 	}
 	for _, alias := range v.Aliases {

@@ -27,6 +27,9 @@ type View struct {
 	CancelledAt int64
 	// Progress is how much of the operation is done by its own account, from 0 to 1; -1 where it gives none.
 	Progress float64
+	// Missed is the number of starts in a row that did not come, of an operation that stands for them and has no facts: StartedAt
+	// is the first due time, LastAt the last one. It is 0 for all others.
+	Missed int
 	// Facts is the number of facts behind this view.
 	Facts int
 }

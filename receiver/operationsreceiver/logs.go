@@ -43,8 +43,11 @@ func (d *delivery) logs(ctx context.Context, output operationsextension.Output, 
 	b.flush(ctx)
 }
 
-// traceOf returns the ID of the derived trace that shows the operation after the change.
+// traceOf returns the ID of the derived trace that shows the operation after the change; none shows one that did not start.
 func (d *delivery) traceOf(c *operation.Change) operation.TraceID {
+	if c.View.Missed > 0 {
+		return operation.TraceID{}
+	}
 	if c.Verdict.State == operation.StateStuck && d.config.Traces.Snapshots {
 		return stitch.SnapshotTraceID(c.View.ID, c.View.Namespace, c.Revision)
 	}

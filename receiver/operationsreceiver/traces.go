@@ -54,7 +54,7 @@ func (d *delivery) traces(ctx context.Context, output operationsextension.Output
 // trace returns the derived trace of a change, empty if it gives none.
 func (d *delivery) trace(ctx context.Context, c *operation.Change) ptrace.Traces {
 	td := ptrace.NewTraces()
-	if c.Verdict.State == operation.StateStuck && !d.config.Traces.Snapshots {
+	if c.View.Missed > 0 || (c.Verdict.State == operation.StateStuck && !d.config.Traces.Snapshots) {
 		return td
 	}
 	settings := stitch.DefaultSettings()
