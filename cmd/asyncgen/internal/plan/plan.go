@@ -43,6 +43,9 @@ const (
 	minCancel, maxCancel   = 200 * time.Millisecond, time.Second
 )
 
+// declaredDelay is how many times as late a scheduled message is due if it says so.
+const declaredDelay = 4
+
 // beats is how often a long attempt tells of its progress.
 const beats = 6
 
@@ -198,6 +201,10 @@ func (p *Plan) hop(random *rand.Rand, stage *Stage, scenario Scenario) Hop {
 		hop.Attempts = append(hop.Attempts, p.attempt(random, p.between(random, minBackoff, maxBackoff), OutcomeSucceeds))
 	case ScenarioDelayed:
 		hop.Delay, hop.Declared = p.between(random, minDelay, maxDelay), random.IntN(2) == 0
+		if hop.Declared {
+			// Longer than anybody lets a message wait that is due at once.
+			hop.Delay *= declaredDelay
+		}
 		hop.Attempts[0].Wait += hop.Delay
 	case ScenarioCancelled:
 		hop.Attempts, hop.CancelAfter = nil, p.between(random, minCancel, maxCancel)

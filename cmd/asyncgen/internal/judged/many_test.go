@@ -1,0 +1,6 @@
+//go:build e2e
+
+package judged
+
+// operations are how many of them each configuration has to judge.
+var operations = map[string]int{"declared": 20_000, "learned": 100_000}
