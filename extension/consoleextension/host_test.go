@@ -79,6 +79,10 @@ func (*fakeOperations) Expectations(context.Context) ([]console.Expectation, err
 	return nil, nil
 }
 
+func (*fakeOperations) Learned(context.Context) (console.Learned, error) {
+	return console.Learned{}, nil
+}
+
 func (*fakeOperations) Incident(context.Context, string) (incident.Incident, error) {
 	return incident.Incident{}, console.ErrNotFound
 }

@@ -1,10 +1,12 @@
 package operationsextension
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/learn"
 	"github.com/throughline/throughline/internal/operation"
 )
@@ -95,4 +97,13 @@ func (l *learning) stats() learn.Stats {
 func (l *learning) drops() map[string]uint64 {
 	s := l.stats()
 	return map[string]uint64{"learned_refused": s.Refused, "learned_forgotten": s.Forgotten}
+}
+
+// Learned implements console.Source.
+func (s source) Learned(ctx context.Context) (console.Learned, error) {
+	l := s.o.learning
+	if l.book == nil {
+		return console.Learned{}, ctx.Err()
+	}
+	return console.Learned{Enabled: true, Stages: l.book.Report(s.o.config.Learn.MaxStages), Stats: l.stats()}, ctx.Err()
 }

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/throughline/throughline/extension/operationsextension/internal/metadatatest"
+	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -66,6 +67,12 @@ func TestLearnedThresholdsApply(t *testing.T) {
 		require.InEpsilon(t, time.Minute, stuck.Threshold, 0.05)
 		require.InEpsilon(t, time.Minute, time.Since(began), 0.05)
 
+		learned, err := o.Console().Learned(t.Context())
+		require.NoError(t, err)
+		require.True(t, learned.Enabled)
+		require.Len(t, learned.Stages, 4)
+		require.Equal(t, stuck.Usual, learned.Stages[2].Usual)
+		require.EqualValues(t, 20, learned.Stats.Learned)
 		stats, err := o.Console().Stats(context.Background())
 		require.NoError(t, err)
 		require.Contains(t, stats.Dropped, "learned_refused")
@@ -124,6 +131,9 @@ func TestLearningCanBeSwitchedOff(t *testing.T) {
 			complete(o, n+1, 20*time.Second, 2*time.Second)
 		}
 		require.Zero(t, o.learning.stats())
+		learned, err := o.Console().Learned(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, console.Learned{}, learned)
 		s := o.Subscribe()
 		defer s.Close()
 		o.Apply(time.Now(), []operation.Fact{sent("late", 200)}, nil)

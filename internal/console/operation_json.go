@@ -49,11 +49,18 @@ type detailJSON struct {
 	Facts int        `json:"facts"`
 }
 
-// thresholdJSON is the threshold that made the verdict, and whether a rule or the defaults set it.
+// thresholdJSON is the threshold that made the verdict, where it comes from, and what it rests on if it was learned.
 type thresholdJSON struct {
-	Name    string   `json:"name"`
-	Seconds *float64 `json:"seconds"`
-	Source  string   `json:"source"`
+	Name    string     `json:"name"`
+	Seconds *float64   `json:"seconds"`
+	Source  string     `json:"source"`
+	Learned *usualJSON `json:"learned,omitempty"`
+}
+
+type usualJSON struct {
+	Usual    *float64 `json:"usual_seconds"`
+	Quantile float64  `json:"quantile"`
+	Samples  int      `json:"samples"`
 }
 
 // decisionJSON is the hop, and the consumer group of it, that made the verdict; of a message that was given up, also the
@@ -153,6 +160,9 @@ func threshold(v *operation.Verdict) *thresholdJSON {
 		return nil
 	}
 	t := thresholdJSON{Name: v.Reason.String(), Seconds: seconds(v.Threshold), Source: v.Source.String()}
+	if v.Source == operation.SourceLearned {
+		t.Learned = &usualJSON{seconds(v.Usual.Value), v.Usual.Quantile, v.Usual.Samples}
+	}
 	switch v.Reason {
 	case operation.StuckNone:
 		t.Name = "retry_within"

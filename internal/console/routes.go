@@ -43,6 +43,10 @@ func routes() []*route {
 			"how much of each service's telemetry found its operation, and what is missing", (*api).coverage,
 		},
 		{"GET", root + "/expectations", none, "operations that are expected to start, and whether they did", (*api).expectations},
+		{
+			"GET", root + "/learned", []string{"name", "destination", "limit"},
+			"what was learned from operations that completed: thresholds, what always follows, who always consumes", (*api).learned,
+		},
 		{"GET", root + "/clocks", []string{"limit"}, "by how much the clocks of services disagree", (*api).clocks},
 		{
 			"GET", root + "/health/{operation}", []string{"namespace", "window"},

@@ -28,6 +28,7 @@ type memory struct {
 	covered Coverage
 	ticking Clocks
 	awaited []Expectation
+	taught  Learned
 	// err is returned by every method if it is set, and before is called first by every method.
 	err    error
 	before func()
@@ -259,6 +260,13 @@ type fixed struct {
 }
 
 func (f fixed) Operations(context.Context, Query) (Page, error) { return f.page, nil }
+
+func (m *memory) Learned(ctx context.Context) (Learned, error) {
+	if err := m.enter(ctx); err != nil {
+		return Learned{}, err
+	}
+	return m.taught, nil
+}
 
 func (m *memory) Clocks(ctx context.Context, limit int) (Clocks, error) {
 	c := m.ticking

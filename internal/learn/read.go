@@ -94,6 +94,17 @@ type Learned struct {
 
 // Report returns what was learned, of as many stages as the limit allows, those of the most recently seen flows first. It is in order of names.
 func (b *Book) Report(limit int) []Learned {
+	report := b.latest(max(0, limit))
+	slices.SortFunc(report, func(x, y Learned) int {
+		return cmp.Or(
+			cmp.Compare(x.Operation, y.Operation), cmp.Compare(x.Destination, y.Destination), cmp.Compare(x.Type, y.Type),
+			cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Group, y.Group), cmp.Compare(x.Next, y.Next),
+		)
+	})
+	return report
+}
+
+func (b *Book) latest(limit int) []Learned {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	report := []Learned{}
@@ -102,16 +113,7 @@ func (b *Book) Report(limit int) []Learned {
 			report = b.report(f, report)
 		}
 	}
-	if len(report) > limit {
-		report = report[:max(0, limit)]
-	}
-	slices.SortFunc(report, func(x, y Learned) int {
-		return cmp.Or(
-			cmp.Compare(x.Operation, y.Operation), cmp.Compare(x.Destination, y.Destination), cmp.Compare(x.Type, y.Type),
-			cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Group, y.Group), cmp.Compare(x.Next, y.Next),
-		)
-	})
-	return report
+	return report[:min(limit, len(report))]
 }
 
 func (b *Book) report(f *flow, report []Learned) []Learned {
