@@ -46,7 +46,8 @@ type Config struct {
 	TelemetryGaps TelemetryGapsConfig `mapstructure:"telemetry_gaps"`
 	// ClockSkew says whether waits are corrected by what is known of the clocks of services.
 	ClockSkew ClockSkewConfig `mapstructure:"clock_skew"`
-	// Storage is the ID of the storage extension in which what was learned is kept; none: a restart forgets it.
+	// Storage is the ID of the storage extension in which what was learned and what was expected is kept; none: a restart
+	// forgets it.
 	Storage *component.ID `mapstructure:"storage"`
 	// Learn says how thresholds that nobody declared, and what always follows, are learned.
 	Learn LearnConfig `mapstructure:"learn"`

@@ -264,20 +264,12 @@ func (x *expectations) forget(now time.Time) {
 	}
 }
 
-// save returns what is to be kept over a restart, nil if there is nothing.
-func (x *expectations) save(now time.Time) ([]byte, error) {
-	if x.tracker == nil {
-		return nil, nil
-	}
-	return x.tracker.Snapshot(now)
-}
+// save returns what is to be kept over a restart. There must be an expectation.
+func (x *expectations) save(now time.Time) ([]byte, error) { return x.tracker.Snapshot(now) }
 
 // restore goes on from what was kept. It must be called before anything else. What was missed before is not told again, but
 // belongs to its incident again.
-func (x *expectations) restore(data []byte) error {
-	if x.tracker == nil {
-		return nil
-	}
+func (x *expectations) restore(data []byte, _ time.Time) error {
 	if err := x.tracker.Restore(data); err != nil {
 		return err
 	}

@@ -184,7 +184,7 @@ func TestMissedStartsOutliveARestart(t *testing.T) {
 		until(t, "2000-01-02 03:00")
 		second, err := newExpectations(first.config, &gaps{}, time.Now())
 		require.NoError(t, err)
-		require.NoError(t, second.restore(saved))
+		require.NoError(t, second.restore(saved, time.Now()))
 		changes := second.sweep(time.Now())
 		require.Len(t, changes, 1, "it belongs to its incident again")
 		require.True(t, changes[0].New)
@@ -204,13 +204,13 @@ func TestMissedStartsOutliveARestart(t *testing.T) {
 		until(t, "2000-01-03 05:00")
 		third, err := newExpectations(first.config, &gaps{}, time.Now())
 		require.NoError(t, err)
-		require.NoError(t, third.restore(saved))
+		require.NoError(t, third.restore(saved, time.Now()))
 		changes = third.sweep(time.Now())
 		require.Len(t, changes, 1)
 		require.Equal(t, operation.StateUnknown, changes[0].Verdict.State)
 		require.Equal(t, operation.StuckTelemetryGap, changes[0].Verdict.Reason)
 
-		require.ErrorContains(t, third.restore([]byte("nonsense")), "snapshot of expectations")
+		require.ErrorContains(t, third.restore([]byte("nonsense"), time.Now()), "snapshot of expectations")
 	})
 }
 
@@ -318,4 +318,34 @@ func TestBadExpectationsAreRefused(t *testing.T) {
 	} {
 		require.ErrorContains(t, err, want)
 	}
+}
+
+func TestMissedStartsAreKeptInTheStorage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemoryStorage()
+		host := hostOf{storageID: m}
+		first, _, _ := stored(t, nightly)
+		require.NoError(t, first.Start(t.Context(), host))
+		require.NoError(t, first.Ready())
+		until(t, "2000-01-01 12:00")
+		require.NoError(t, first.NotReady())
+		require.NoError(t, first.Shutdown(t.Context()))
+
+		second, _, logs := stored(t, nightly)
+		require.NoError(t, second.Start(t.Context(), host))
+		require.Empty(t, logs.All())
+		l := &listening{operations: second, sub: second.Subscribe()}
+		require.NoError(t, second.Ready())
+		until(t, "2000-01-01 12:05")
+		require.Equal(t, []string{
+			"missed:nightly-report:2000-01-01T01:30:00Z stuck missed", `incident opened: 1 operation of "nightly-report" stuck (missed)`,
+		}, l.news(t))
+		until(t, "2000-01-02 02:00")
+		var m2 shownMissed
+		shown(t, second, "/api/v1/operations/missed:nightly-report:2000-01-01T01:30:00Z", &m2)
+		require.Equal(t, 2, m2.Missed.Count)
+		l.sub.Close()
+		require.NoError(t, second.NotReady())
+		require.NoError(t, second.Shutdown(t.Context()))
+	})
 }

@@ -1,6 +1,7 @@
 package operationsextension
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -83,6 +84,8 @@ func (c *TelemetryGapsConfig) validate() error {
 type gaps struct {
 	monitor *gap.Monitor // nil if switched off
 	policy  *operation.Policy
+	// absence is how long the collector must have been away for that to be a gap.
+	absence time.Duration
 }
 
 // absenceSweeps is how many sweeps must have been left out for the collector to be taken for not having run.
@@ -104,7 +107,7 @@ func newGaps(cfg *Config) (*gaps, error) {
 	if severity, ok := operation.ParseSeverity(c.Severity); ok {
 		policy.Severity = severity
 	}
-	return &gaps{monitor: monitor, policy: &policy}, nil
+	return &gaps{monitor: monitor, policy: &policy, absence: s.Absence}, nil
 }
 
 // lacks adapts the monitor to what a judge asks. It implements operation.Telemetry.
@@ -207,4 +210,32 @@ func (g *gaps) since(service string, earliest, from, until int64) bool {
 	}
 	v, ok := g.monitor.Find(service, from, until)
 	return ok && (v.Kind == gap.KindCollectorDown || v.From >= earliest)
+}
+
+// alive is when the collector was known to run, as it is stored.
+type alive struct {
+	Version int       `json:"version"`
+	At      time.Time `json:"at"`
+}
+
+// aliveVersion changes whenever what was stored before can no longer be read.
+const aliveVersion = 1
+
+func saveAlive(now time.Time) ([]byte, error) { return json.Marshal(alive{aliveVersion, now.UTC()}) }
+
+// wasAlive takes note of how long the collector was not running before it was started.
+func (g *gaps) wasAlive(data []byte, now time.Time) error {
+	var last alive
+	if err := json.Unmarshal(data, &last); err != nil {
+		return fmt.Errorf("when the collector ran last: %w", err)
+	}
+	switch {
+	case last.Version != aliveVersion:
+		return fmt.Errorf("when the collector ran last: version is %d: must be %d", last.Version, aliveVersion)
+	case last.At.Year() < 1970 || last.At.After(now):
+		return fmt.Errorf("when the collector ran last: %v is no time in the past", last.At)
+	case now.Sub(last.At) >= g.absence:
+		g.monitor.Down(last.At.UnixNano(), now.UnixNano())
+	}
+	return nil
 }

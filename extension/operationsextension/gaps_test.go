@@ -263,3 +263,47 @@ func TestBadGapsAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+func TestARestartThatTookLongIsAGap(t *testing.T) {
+	for away, want := range map[time.Duration][]string{
+		10 * time.Second: nil,
+		10 * time.Minute: {`gap "" collector_down over=true`},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMemoryStorage()
+			watching := func(cfg *Config) { cfg.TelemetryGaps.Enabled = true }
+			first, _, _ := stored(t, watching)
+			require.NoError(t, first.Start(t.Context(), hostOf{storageID: m}))
+			require.NoError(t, first.Ready())
+			time.Sleep(time.Hour) // synctest: fake time
+			require.NoError(t, first.NotReady())
+			require.NoError(t, first.Shutdown(t.Context()))
+			time.Sleep(away) // synctest: fake time
+			second, _, logs := stored(t, watching)
+			l := &listening{operations: second, sub: second.Subscribe()}
+			require.NoError(t, second.Start(t.Context(), hostOf{storageID: m}))
+			require.NoError(t, second.Ready())
+			time.Sleep(time.Minute) // synctest: fake time
+			require.Equal(t, want, l.news(t))
+			require.Empty(t, logs.All())
+			l.sub.Close()
+			require.NoError(t, second.NotReady())
+			require.NoError(t, second.Shutdown(t.Context()))
+		})
+	}
+}
+
+func TestWhenTheCollectorRanLastIsRead(t *testing.T) {
+	g, err := newGaps(createDefaultConfig().(*Config))
+	require.NoError(t, err)
+	now := time.Now()
+	for data, want := range map[string]string{
+		"nonsense":      "when the collector ran last: invalid character",
+		`{"version":2}`: "version is 2: must be 1",
+		`{"version":1}`: "is no time in the past",
+		`{"version":1,"at":"` + now.Add(time.Hour).Format(time.RFC3339) + `"}`: "is no time in the past",
+	} {
+		require.ErrorContains(t, g.wasAlive([]byte(data), now), want)
+	}
+	require.Zero(t, g.stats().Downs)
+}

@@ -29,6 +29,12 @@ func (o *operations) parts() []part {
 			restore: func(data []byte, now time.Time) error { return book.Restore(data, now.UnixNano()) },
 		})
 	}
+	if o.gaps.monitor != nil {
+		parts = append(parts, part{key: "gaps", save: saveAlive, restore: o.gaps.wasAlive})
+	}
+	if o.expected.tracker != nil {
+		parts = append(parts, part{key: "expectations", save: o.expected.save, restore: o.expected.restore})
+	}
 	return parts
 }
 
@@ -52,7 +58,7 @@ func (o *operations) openStorage(ctx context.Context, host component.Host) error
 	parts := o.parts()
 	if o.config.Storage == nil {
 		if len(parts) > 0 {
-			o.logger.Info("A restart forgets what was learned: `storage` names no extension to keep it in")
+			o.logger.Info("A restart forgets what was learned and what was expected: `storage` names no extension to keep it in")
 		}
 		return nil
 	}

@@ -100,7 +100,7 @@ func (h hostOf) GetExtensions() map[component.ID]component.Component { return h 
 func stored(t *testing.T, change func(*Config)) (*operations, *componenttest.Telemetry, *observer.ObservedLogs) {
 	cfg := createDefaultConfig().(*Config)
 	learns(cfg)
-	cfg.Storage = &storageID
+	cfg.Storage, cfg.TelemetryGaps.Enabled = &storageID, false
 	if change != nil {
 		change(cfg)
 	}
