@@ -224,3 +224,19 @@ func TestClocksThatDisagree(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, []any{"api", "worker", sec(-2)}, []any{from, to, recorded})
 }
+
+func TestMessagesAreInOrderOfCause(t *testing.T) {
+	// The worker's clock is 10 s behind.
+	facts := []Fact{
+		send(1, "orders", 20, 20.1), process(2, 1, "orders", "worker", 11, 12), under(by(send(3, "payments", 11.5, 11.6), "worker"), 2),
+		process(4, 3, "payments", "payer", 22, 23), under(by(send(5, "mails", 22.5, 22.6), "payer"), 4),
+	}
+	for range 2 {
+		var got []string
+		for _, h := range build(facts).View(NoHabits{}).Hops {
+			got = append(got, h.Destination)
+		}
+		require.Equal(t, []string{"orders", "payments", "mails"}, got)
+		slices.Reverse(facts)
+	}
+}

@@ -180,6 +180,7 @@ func (r *reducer) finish() {
 		}
 		r.declare(f)
 	}
+	r.causes()
 	r.hops = slices.DeleteFunc(r.hops, func(h hopBuild) bool { return h.joined })
 	v.Hops = make([]Hop, len(r.hops))
 	for i := range r.hops {
@@ -196,6 +197,26 @@ func (r *reducer) finish() {
 		v.Name = r.nameless()
 	}
 	r.repeats()
+}
+
+// maxCauses bounds how often messages are put behind those in whose processing they were sent, one after the other.
+const maxCauses = 16
+
+// causes puts each message behind the one in whose processing it was sent, also where clocks that disagree say otherwise.
+func (r *reducer) causes() {
+	for changed, pass := true, 0; changed && pass < maxCauses; pass++ {
+		changed = false
+		for i := range r.hops {
+			h := &r.hops[i]
+			if len(h.Sends) == 0 {
+				continue
+			}
+			p, ok := r.spans[Record{h.Sends[0].Trace, h.Sends[0].Parent}]
+			if ok && p.what == placeAttempt && p.hop != i && r.hops[p.hop].first >= h.first {
+				h.first, changed = r.hops[p.hop].first+1, true
+			}
+		}
+	}
 }
 
 // maxCompared bounds the hops that are compared with each other: an operation with more does not have each once.
