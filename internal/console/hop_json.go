@@ -1,6 +1,10 @@
 package console
 
-import "github.com/throughline/throughline/internal/operation"
+import (
+	"slices"
+
+	"github.com/throughline/throughline/internal/operation"
+)
 
 type hopJSON struct {
 	System      string         `json:"system"`
@@ -54,16 +58,33 @@ func (b *builder) hop(h *operation.Hop) hopJSON {
 	b.charge(h.System, h.Destination, h.MessageID, h.Type)
 	j := hopJSON{
 		System: h.System, Destination: h.Destination, MessageID: optional(h.MessageID), Type: optional(h.Type),
-		State: h.State.String(), DueAt: timestamp(h.DueAt), Wait: seconds(b.wait(h)), Sends: len(h.Sends),
+		State: stateOf(h).String(), DueAt: timestamp(h.DueAt), Wait: seconds(b.wait(h)), Sends: len(h.Sends),
 	}
 	if len(h.Sends) > 0 {
 		j.Producer = b.producer(&h.Sends[0])
 	}
-	j.Consumers = cut(b, h.Consumers, b.consumer)
+	j.Consumers = cut(b, withAwaited(h), b.consumer)
 	if b.detailed {
 		j.SendDetails = cut(b, h.Sends, b.send)
 	}
 	return j
+}
+
+// stateOf is that of the least good group, among which are those that are awaited.
+func stateOf(h *operation.Hop) operation.HopState {
+	if len(h.Awaited) > 0 && h.State == operation.HopDone {
+		return operation.HopWaiting
+	}
+	return h.State
+}
+
+// withAwaited returns the groups that consumed, and behind them those that are awaited, without attempts.
+func withAwaited(h *operation.Hop) []operation.Consumer {
+	all := slices.Clip(h.Consumers)
+	for _, group := range h.Awaited {
+		all = append(all, operation.Consumer{Group: group, State: operation.HopWaiting, WaitedNanos: -1})
+	}
+	return all
 }
 
 // wait is the time from sending, or from the due time, to the first sign of consumption, or until the operation ended, or

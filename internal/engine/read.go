@@ -69,6 +69,9 @@ func (e *Engine) snapshot(n *entry) (Snapshot, bool) {
 	if verdict.Hop >= len(view.Hops) || (verdict.Hop >= 0 && verdict.Consumer >= len(view.Hops[verdict.Hop].Consumers)) {
 		verdict.Hop, verdict.Consumer = -1, -1
 	}
+	if !verdict.State.Final() {
+		view.Await(policy, &e.settings.Circumstances)
+	}
 	return Snapshot{
 		View: view, Verdict: verdict, Policy: policy, Name: nameOf(view, policy), FinalRevision: n.finalRevision, Revision: n.revision,
 		UpdatedAt: max(n.arrived, n.updated), Runaway: n.runaway,

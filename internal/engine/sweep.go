@@ -85,6 +85,9 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 		}
 		e.unpaired.addAgain(e.habits.learnOperation(n, view))
 	}
+	if !verdict.State.Final() {
+		view.Await(policy, &e.settings.Circumstances)
+	}
 	quiet := n.arrived + int64(e.settings.ArrivalGrace)
 	if verdict.State != operation.StateInProgress && quiet > at && !verdict.SameOutcome(n.verdict) {
 		s.schedule(n, quiet)

@@ -127,6 +127,9 @@ func TestMissingGroup(t *testing.T) {
 	none := &Circumstances{}
 	missing := decided{state: StateStuck, reason: StuckWaiting, group: "audit", since: 1, threshold: 60}
 	require.Equal(t, decided{hop: -1, next: 61}, decide(consumed, groups("worker", "audit"), none, 60))
+	view := build(consumed).View(NoHabits{})
+	view.Await(groups("worker", "audit"), none)
+	require.Equal(t, []string{"audit"}, view.Hops[0].Awaited)
 	require.Equal(t, missing, decide(consumed, groups("worker", "audit"), none, 61))
 	both := append(slices.Clone(consumed), group(process(5, 1, "orders", "auditor", 4, 5), "audit"))
 	require.Equal(t, StateCompleted, decide(both, groups("worker", "audit"), none, 61).state)

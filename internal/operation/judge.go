@@ -169,39 +169,11 @@ func (j *judge) unconsumed(i int, h *Hop) {
 
 // absent judges the groups that always consume and showed no sign of it, though others did.
 func (j *judge) absent(i int, h *Hop) {
-	if h.SentAt() == 0 || h.State == HopDeadLettered {
-		return
-	}
-	j.usualGroups(h, func(group, service string) {
-		for k := range h.Consumers {
-			if h.Consumers[k].goesBy(group) {
-				return
-			}
-		}
+	j.circumstances.absent(j.policy, h, func(group, service string) {
 		j.open = true
 		at := condition{state: StateStuck, reason: StuckWaiting, hop: i, consumer: -1, since: max(h.SentAt(), h.DueAt), group: group}
 		j.lacking(at, j.threshold(StageWaiting, h, group, ""), service)
 	})
-}
-
-// goesBy reports whether the group has that name. One without a name has that of its service.
-func (c *Consumer) goesBy(name string) bool { return c.Group == name || c.Service == name }
-
-// usualGroups calls see for each group that consumes every message of the hop's destination.
-func (j *judge) usualGroups(h *Hop, see func(group, service string)) {
-	if declared, ok := j.policy.groups(h); ok {
-		for _, group := range declared {
-			see(group, group)
-		}
-		return
-	}
-	if j.circumstances.Experience == nil {
-		return
-	}
-	var room [4]UsualGroup
-	for _, g := range j.circumstances.Experience.Groups(h.Destination, room[:0]) {
-		see(g.Group, g.Service)
-	}
 }
 
 // successors judges what always follows a hop that is done.

@@ -69,6 +69,8 @@ type Hop struct {
 	Sends []Send
 	// Consumers are the groups that showed a sign of consumption.
 	Consumers []Consumer
+	// Awaited are the consumer groups that always consume and showed no sign of it, though others did; see [View.Await].
+	Awaited []string
 	// Uncertain says that the message may have been consumed without leaving anything that leads to it.
 	Uncertain bool
 	// repeated says that an earlier hop was the same, in an operation that usually has one such.

@@ -1,0 +1,46 @@
+package operation
+
+// Await notes for each hop the groups that are awaited, for outputs; the judge finds them itself.
+func (v *View) Await(p *Policy, c *Circumstances) {
+	for i := range v.Hops {
+		h := &v.Hops[i]
+		if len(h.Consumers) > 0 {
+			c.absent(p, h, func(group, _ string) { h.Awaited = append(h.Awaited, group) })
+		}
+	}
+}
+
+// absent calls see for each group that consumes every message of the hop's destination, and showed no sign of it.
+func (c *Circumstances) absent(p *Policy, h *Hop, see func(group, service string)) {
+	if h.SentAt() == 0 || h.State == HopDeadLettered {
+		return
+	}
+	c.usualGroups(p, h, func(group, service string) {
+		for k := range h.Consumers {
+			if h.Consumers[k].goesBy(group) {
+				return
+			}
+		}
+		see(group, service)
+	})
+}
+
+// goesBy reports whether the group has that name. One without a name has that of its service.
+func (c *Consumer) goesBy(name string) bool { return c.Group == name || c.Service == name }
+
+// usualGroups calls see for each group that consumes every message of the hop's destination.
+func (c *Circumstances) usualGroups(p *Policy, h *Hop, see func(group, service string)) {
+	if declared, ok := p.groups(h); ok {
+		for _, group := range declared {
+			see(group, group)
+		}
+		return
+	}
+	if c.Experience == nil {
+		return
+	}
+	var room [4]UsualGroup
+	for _, g := range c.Experience.Groups(h.Destination, room[:0]) {
+		see(g.Group, g.Service)
+	}
+}
