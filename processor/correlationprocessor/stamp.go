@@ -29,12 +29,25 @@ func newStamp(a engine.Assignment) stamp {
 	return stamp{a, hex.EncodeToString(id[:])}
 }
 
+// maxStamped is the number of attributes that a stamp adds at most.
+const maxStamped = 4
+
 // put adds the attributes, and returns 1 if there was any to add. What an application set by itself stays.
 func (s *stamp) put(attributes pcommon.Map) int {
+	if s.ID == "" {
+		return 0
+	}
+	values := [maxStamped]struct{ key, value string }{
+		{keyID, s.ID}, {keyName, s.Name}, {keyTraceID, s.traceID}, {keyNamespace, s.Namespace},
+	}
+	// Room for all of them at once, and no more than that.
+	n := attributes.Len() + maxStamped
+	if s.Namespace == "" {
+		n--
+	}
+	attributes.EnsureCapacity(n)
 	added := 0
-	for _, v := range [...]struct{ key, value string }{
-		{keyID, s.ID}, {keyName, s.Name}, {keyNamespace, s.Namespace}, {keyTraceID, s.traceID},
-	} {
+	for _, v := range values {
 		if v.value == "" {
 			continue
 		}
