@@ -24,9 +24,9 @@ type Operations interface {
 	// Arrived takes note that telemetry of a service arrived. newest is when the newest span of it ended, or the newest record
 	// was written, 0 if unknown; both times are nanoseconds since 1970. The name is not retained.
 	Arrived(service string, signal gap.Signal, newest, now int64)
-	// Traces tells, for each trace that belongs to one operation with a correlation ID, which one that is. It fills the
-	// values of the map.
-	Traces(traces map[operation.TraceID]engine.Assignment)
+	// Traces tells which operation with a correlation ID each trace belongs to as a whole, and appends one assignment for
+	// each to out; an empty one says that there is none.
+	Traces(traces []operation.TraceID, out []engine.Assignment) []engine.Assignment
 	// Subscribe begins a subscription to what follows from the facts. It must be closed.
 	Subscribe() *Subscription
 	// Metrics returns the metrics of all operations so far.

@@ -253,7 +253,9 @@ func (o *operations) Apply(now time.Time, facts []operation.Fact, out []engine.A
 }
 
 // Traces implements [Operations].
-func (o *operations) Traces(traces map[operation.TraceID]engine.Assignment) { o.engine.Traces(traces) }
+func (o *operations) Traces(traces []operation.TraceID, out []engine.Assignment) []engine.Assignment {
+	return o.engine.Traces(traces, out)
+}
 
 // Subscribe implements [Operations].
 func (o *operations) Subscribe() *Subscription { return o.feed.subscribe() }

@@ -19,7 +19,6 @@ import (
 
 	"github.com/throughline/throughline/extension/operationsextension/internal/metadatatest"
 	"github.com/throughline/throughline/internal/console"
-	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
 )
@@ -239,7 +238,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 				f.Trace[1], f.Trace[2] = worker, i
 				p.Trace = f.Trace
 				o.Apply(time.Now(), []operation.Fact{f, p}, nil)
-				o.Traces(map[operation.TraceID]engine.Assignment{f.Trace: {}})
+				o.Traces([]operation.TraceID{f.Trace}, nil)
 			}
 		})
 	}

@@ -150,13 +150,16 @@ func (e *Engine) Apply(now time.Time, facts []operation.Fact, out []Assignment) 
 // shard returns the shard of an entry.
 func (e *Engine) shard(n *entry) *shard { return &e.shards[n.seq%shardCount] }
 
-// Traces fills in, for each trace of the map, the operation with a correlation ID that the whole trace belongs to.
-func (e *Engine) Traces(traces map[operation.TraceID]Assignment) {
+// Traces appends to out, for each trace, the operation with a correlation ID that the whole trace belongs to, or none.
+func (e *Engine) Traces(traces []operation.TraceID, out []Assignment) []Assignment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for id := range traces {
+	for _, id := range traces {
+		var a Assignment
 		if t := e.identity.traces[id]; t != nil && t.shared == nil {
-			traces[id] = t.owner.assignment()
+			a = t.owner.assignment()
 		}
+		out = append(out, a)
 	}
+	return out
 }

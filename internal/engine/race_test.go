@@ -35,7 +35,7 @@ func TestReadersSweepsAndWritersAtOnce(t *testing.T) {
 				e.Snapshot(s)
 				e.Get("", s.ID)
 			}
-			e.Traces(map[operation.TraceID]Assignment{trace(1): {}})
+			e.Traces([]operation.TraceID{trace(1)}, nil)
 			e.Stats()
 		}
 	})

@@ -16,17 +16,21 @@ type batch struct {
 	evidence.Batch
 	// assigned has one entry for each fact.
 	assigned []engine.Assignment
-	// traces are those of the batch, stamps what their records are stamped with.
-	traces map[operation.TraceID]engine.Assignment
-	stamps map[operation.TraceID]stamp
+	// traces are those of the batch, and index their places; owners are the operations that they belong to as a whole, and
+	// stamps what their records are stamped with.
+	traces []operation.TraceID
+	index  map[operation.TraceID]int
+	owners []engine.Assignment
+	stamps []stamp
 	// latest is the trace of the record before, whose stamp is current: most follow one of the same trace.
 	latest  operation.TraceID
-	current stamp
+	current *stamp
 }
 
-func newBatch() *batch {
-	return &batch{traces: make(map[operation.TraceID]engine.Assignment), stamps: make(map[operation.TraceID]stamp)}
-}
+func newBatch() *batch { return &batch{index: make(map[operation.TraceID]int)} }
+
+// noStamp is that of records of which nothing is known.
+var noStamp stamp
 
 // maxKept bounds the facts and traces that a batch keeps room for, so that one giant does not occupy memory for ever.
 const maxKept = 10_000
@@ -39,9 +43,11 @@ func (b *batch) clear() bool {
 	b.Reset()
 	clear(b.assigned)
 	b.assigned = b.assigned[:0]
-	clear(b.traces)
+	clear(b.index)
+	clear(b.owners)
 	clear(b.stamps)
-	b.latest, b.current = operation.TraceID{}, stamp{}
+	b.traces, b.owners, b.stamps = b.traces[:0], b.owners[:0], b.stamps[:0]
+	b.latest, b.current = operation.TraceID{}, &noStamp
 	return true
 }
 
@@ -54,11 +60,11 @@ func (b *batch) stampTraces(o operationsextension.Operations, td ptrace.Traces) 
 			}
 		}
 	}
-	b.resolve(o)
+	some := b.resolve(o)
 	stamped := b.stampOwn(func(ref evidence.Ref) pcommon.Map {
 		return td.ResourceSpans().At(ref.Resource).ScopeSpans().At(ref.Scope).Spans().At(ref.Index).Attributes()
 	})
-	if len(b.stamps) == 0 {
+	if !some {
 		return stamped
 	}
 	for r, rs := range td.ResourceSpans().All() {
@@ -82,11 +88,11 @@ func (b *batch) stampLogs(o operationsextension.Operations, ld plog.Logs) int {
 			}
 		}
 	}
-	b.resolve(o)
+	some := b.resolve(o)
 	stamped := b.stampOwn(func(ref evidence.Ref) pcommon.Map {
 		return ld.ResourceLogs().At(ref.Resource).ScopeLogs().At(ref.Scope).LogRecords().At(ref.Index).Attributes()
 	})
-	if len(b.stamps) == 0 {
+	if !some {
 		return stamped
 	}
 	for r, rl := range ld.ResourceLogs().All() {
@@ -108,27 +114,43 @@ func (b *batch) ask(trace pcommon.TraceID) {
 		return
 	}
 	b.latest = id
-	b.traces[id] = engine.Assignment{}
+	if _, known := b.index[id]; !known {
+		b.index[id] = len(b.traces)
+		b.traces = append(b.traces, id)
+	}
 }
 
-// resolve finds the operations of all traces in the batch that belong to one as a whole.
-func (b *batch) resolve(o operationsextension.Operations) {
-	b.latest = operation.TraceID{}
+// resolve finds the operations of all traces in the batch that belong to one as a whole, and reports whether there are any.
+func (b *batch) resolve(o operationsextension.Operations) bool {
+	b.latest, b.current = operation.TraceID{}, &noStamp
 	if len(b.traces) == 0 {
-		return
+		return false
 	}
-	o.Traces(b.traces)
-	for id, a := range b.traces {
-		if a.ID != "" {
-			b.stamps[id] = newStamp(a)
+	b.owners = o.Traces(b.traces, b.owners)
+	some := false
+	for i := range b.owners {
+		if b.owners[i].ID == "" {
+			b.stamps = append(b.stamps, stamp{})
+			continue
 		}
+		b.stamps = append(b.stamps, newStamp(b.owners[i]))
+		some = true
 	}
+	return some
+}
+
+// of returns the stamp of a trace, an empty one if it belongs to no operation as a whole.
+func (b *batch) of(trace operation.TraceID) *stamp {
+	if i, known := b.index[trace]; known {
+		return &b.stamps[i]
+	}
+	return &noStamp
 }
 
 // stampByTrace stamps a record that belongs to the operation of its trace. It returns 1 if anything was added.
 func (b *batch) stampByTrace(trace pcommon.TraceID, attributes pcommon.Map) int {
 	if id := operation.TraceID(trace); id != b.latest {
-		b.latest, b.current = id, b.stamps[id]
+		b.latest, b.current = id, b.of(id)
 	}
 	return b.current.put(attributes)
 }
@@ -141,16 +163,15 @@ func (b *batch) stampOwn(attributes func(evidence.Ref) pcommon.Map) int {
 		for to = from + 1; to < len(b.Facts) && b.Refs[to] == b.Refs[from]; {
 			to++
 		}
-		s, byTrace := b.stamps[b.Facts[from].Trace]
-		if byTrace && !b.Detached(b.Refs[from]) {
+		s := b.of(b.Facts[from].Trace)
+		if s.ID != "" && !b.Detached(b.Refs[from]) {
 			continue
 		}
-		if a := b.own(from, to); a.ID != "" {
-			s = newStamp(a)
+		if a := b.own(from, to); a.ID != "" && a != s.Assignment {
+			another := newStamp(a)
+			s = &another
 		}
-		if s.ID != "" {
-			stamped += s.put(attributes(b.Refs[from]))
-		}
+		stamped += s.put(attributes(b.Refs[from]))
 	}
 	return stamped
 }

@@ -46,11 +46,11 @@ func (f *fakeOperations) Apply(now time.Time, facts []operation.Fact, out []engi
 	return f.engine.Apply(now, facts, out)
 }
 
-func (f *fakeOperations) Traces(traces map[operation.TraceID]engine.Assignment) {
+func (f *fakeOperations) Traces(traces []operation.TraceID, out []engine.Assignment) []engine.Assignment {
 	if f.tracesBroken {
 		panic("broken")
 	}
-	f.engine.Traces(traces)
+	return f.engine.Traces(traces, out)
 }
 
 func (f *fakeOperations) Try(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment {

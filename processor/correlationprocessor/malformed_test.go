@@ -137,6 +137,7 @@ func TestAGiantLeavesNothingBehind(t *testing.T) {
 	b.ask(pcommon.TraceID{1})
 	require.True(t, b.clear())
 	require.Empty(t, b.traces)
+	require.Empty(t, b.index)
 	for i := range maxKept + 1 {
 		b.ask(pcommon.TraceID{1, byte(i), byte(i >> 8)})
 	}

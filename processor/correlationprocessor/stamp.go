@@ -26,7 +26,9 @@ type stamp struct {
 
 func newStamp(a engine.Assignment) stamp {
 	id := stitch.TraceID(a.ID, a.Namespace, 1)
-	return stamp{a, hex.EncodeToString(id[:])}
+	var text [2 * len(id)]byte
+	hex.Encode(text[:], id[:])
+	return stamp{a, string(text[:])}
 }
 
 // maxStamped is the number of attributes that a stamp adds at most.
