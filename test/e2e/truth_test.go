@@ -16,13 +16,15 @@ import (
 
 // truth is one operation as asyncgen wrote it down; see its README.
 type truth struct {
-	ID       string     `json:"id"`
-	Name     string     `json:"name"`
-	State    string     `json:"state"`
-	Reason   string     `json:"reason"`
-	Flags    []string   `json:"flags"`
-	Scenario string     `json:"scenario"`
-	Hops     []truthHop `json:"hops"`
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	State    string   `json:"state"`
+	Reason   string   `json:"reason"`
+	Flags    []string `json:"flags"`
+	Scenario string   `json:"scenario"`
+	// DueAt is when an operation that did not start should have started.
+	DueAt time.Time  `json:"due_at,omitzero"`
+	Hops  []truthHop `json:"hops"`
 }
 
 type truthHop struct {

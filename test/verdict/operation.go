@@ -20,6 +20,14 @@ type Operation struct {
 	Aliases        []string `json:"aliases"`
 	Severity       string   `json:"severity"`
 	Hops           []Hop    `json:"hops"`
+	// Missed is set of what stands for starts that did not come.
+	Missed *Missed `json:"missed"`
+}
+
+// Missed is a row of due times at which an expected operation did not start.
+type Missed struct {
+	Count      int       `json:"count"`
+	FirstDueAt time.Time `json:"first_due_at"`
 }
 
 // Hop is one message's way through one destination.
