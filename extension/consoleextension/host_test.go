@@ -83,6 +83,10 @@ func (*fakeOperations) Learned(context.Context) (console.Learned, error) {
 	return console.Learned{}, nil
 }
 
+func (*fakeOperations) Telemetry(context.Context, int) (console.Telemetry, error) {
+	return console.Telemetry{}, nil
+}
+
 func (*fakeOperations) Incident(context.Context, string) (incident.Incident, error) {
 	return incident.Incident{}, console.ErrNotFound
 }

@@ -1,6 +1,7 @@
 package operationsextension
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/event"
 	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/incident"
@@ -210,6 +212,15 @@ func (g *gaps) since(service string, earliest, from, until int64) bool {
 	}
 	v, ok := g.monitor.Find(service, from, until)
 	return ok && (v.Kind == gap.KindCollectorDown || v.From >= earliest)
+}
+
+// Telemetry implements console.Source.
+func (s source) Telemetry(ctx context.Context, limit int) (console.Telemetry, error) {
+	m := s.o.gaps.monitor
+	if m == nil {
+		return console.Telemetry{}, ctx.Err()
+	}
+	return console.Telemetry{Enabled: true, Services: m.Report(limit), Gaps: m.Gaps(0, limit)}, ctx.Err()
 }
 
 // alive is when the collector was known to run, as it is stored.

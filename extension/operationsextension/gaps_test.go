@@ -116,6 +116,13 @@ func TestAGapIsToldOnceAndHidesWhatItMayHide(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, incident.GapKey("worker").ID(), of)
 		require.Equal(t, 1, measured(l, "async.telemetry.gaps"))
+		var seen struct {
+			Services []struct{ Service, State string }
+			Gaps     []struct{ Service, Kind string }
+		}
+		shown(t, l.operations, "/api/v1/telemetry", &seen)
+		require.Equal(t, []struct{ Service, State string }{{"worker", "silent"}, {"api", "heard"}}, seen.Services)
+		require.Equal(t, []struct{ Service, Kind string }{{"worker", "silent"}}, seen.Gaps)
 
 		l.heard["worker"] = true
 		l.Apply(time.Now(), []operation.Fact{ended}, nil)
@@ -212,6 +219,9 @@ func TestGapsSwitchedOff(t *testing.T) {
 		require.Zero(t, o.gaps.services()["heard"])
 		require.Zero(t, o.Metrics(now).DataPointCount())
 		require.Nil(t, o.gaps.telemetry())
+		var seen struct{ Enabled bool }
+		shown(t, o, "/api/v1/telemetry", &seen)
+		require.False(t, seen.Enabled)
 	})
 }
 

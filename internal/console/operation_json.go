@@ -66,11 +66,13 @@ type usualJSON struct {
 // decisionJSON is the hop, and the consumer group of it, that made the verdict; of a message that was given up, also the
 // dead-letter destination it is known to be in.
 type decisionJSON struct {
-	Hop         *int      `json:"hop"`
-	Destination *string   `json:"destination"`
-	Group       *string   `json:"group"`
-	DeadLetter  *string   `json:"dead_letter_destination"`
-	Since       timestamp `json:"since"`
+	Hop         *int    `json:"hop"`
+	Destination *string `json:"destination"`
+	Group       *string `json:"group"`
+	DeadLetter  *string `json:"dead_letter_destination"`
+	// Silent is the service whose telemetry is lacking, of an unknown verdict.
+	Silent *string   `json:"silent_service"`
+	Since  timestamp `json:"since"`
 }
 
 // missedJSON is the row of starts that did not come.
@@ -177,7 +179,7 @@ func decision(r *Record) *decisionJSON {
 	if v.Since == 0 {
 		return nil
 	}
-	d := decisionJSON{Since: timestamp(v.Since)}
+	d := decisionJSON{Since: timestamp(v.Since), Silent: optional(clip(v.Silent, maxText))}
 	at := deadletter.Deciding(r.View, v)
 	if at.Hop < 0 {
 		return &d

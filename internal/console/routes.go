@@ -47,6 +47,10 @@ func routes() []*route {
 			"GET", root + "/learned", []string{"name", "destination", "limit"},
 			"what was learned from operations that completed: thresholds, what always follows, who always consumes", (*api).learned,
 		},
+		{
+			"GET", root + "/telemetry", []string{"limit"},
+			"how the telemetry of services usually comes, and where it is lacking", (*api).telemetry,
+		},
 		{"GET", root + "/clocks", []string{"limit"}, "by how much the clocks of services disagree", (*api).clocks},
 		{
 			"GET", root + "/health/{operation}", []string{"namespace", "window"},

@@ -20,6 +20,7 @@ type Source interface {
 	CoverageSource
 	ClockSource
 	ExpectationSource
+	TelemetrySource
 	LearnedSource
 	// Stats returns the counts since the start.
 	Stats(ctx context.Context) (Stats, error)

@@ -27,6 +27,7 @@ type memory struct {
 	counts  Stats
 	covered Coverage
 	ticking Clocks
+	watched Telemetry
 	awaited []Expectation
 	taught  Learned
 	// err is returned by every method if it is set, and before is called first by every method.
@@ -276,4 +277,10 @@ func (m *memory) Clocks(ctx context.Context, limit int) (Clocks, error) {
 
 func (m *memory) Expectations(ctx context.Context) ([]Expectation, error) {
 	return m.awaited, m.enter(ctx)
+}
+
+func (m *memory) Telemetry(ctx context.Context, limit int) (Telemetry, error) {
+	t := m.watched
+	t.Services, t.Gaps = t.Services[:min(limit, len(t.Services))], t.Gaps[:min(limit, len(t.Gaps))]
+	return t, m.enter(ctx)
 }

@@ -295,6 +295,18 @@ func TestLateTelemetryIsAGapOfItsOwnKind(t *testing.T) {
 	w.requireTold(t, "worker traces late 603...895 0.1")
 }
 
+func TestWhatComesLastIsNeverQuiteNew(t *testing.T) {
+	w := newWorld(t)
+	w.add("worker", 5*second).dead = true
+	for i := range int64(120) {
+		w.run(5 * second)
+		// Some batches are sent as soon as there is something, some after a few seconds.
+		w.Seen("worker", SignalTraces, w.now-i%4*second, w.now)
+	}
+	w.run(2 * minute)
+	w.requireTold(t, "worker traces silent 597... 0.0")
+}
+
 func TestClocksThatAreBehindMakeNobodyLate(t *testing.T) {
 	w := newWorld(t)
 	s := w.add("worker", 5*second)

@@ -95,7 +95,8 @@ func (m *Monitor) open(v *service, signal Signal, now int64) {
 	from := s.watermark()
 	if v.open == nil {
 		v.open = &interval{id: m.nextID(), from: from, opened: now}
-		if now-s.arrived <= s.habit.threshold {
+		// What came last is never quite new: exporters collect for a while.
+		if s.arrived-from > s.habit.threshold/2 {
 			v.open.kind = KindLate
 		}
 	}
