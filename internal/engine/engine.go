@@ -141,7 +141,7 @@ func (e *Engine) Apply(now time.Time, facts []operation.Fact, out []Assignment) 
 		}
 		e.identity.standing = standingNew
 		entry := e.identity.take(f, at)
-		out = append(out, entry.assignment())
+		out = append(out, e.assignment(entry))
 		e.trim()
 	}
 	return out
@@ -157,7 +157,7 @@ func (e *Engine) Traces(traces []operation.TraceID, out []Assignment) []Assignme
 	for _, id := range traces {
 		var a Assignment
 		if t := e.identity.traces[id]; t != nil && t.shared == nil {
-			a = t.owner.assignment()
+			a = e.assignment(t.owner)
 		}
 		out = append(out, a)
 	}

@@ -174,8 +174,9 @@ func requireSound(t require.TestingT, e *Engine) {
 			held++
 			finished++
 		}
-		for k, n := range s.deadline {
-			require.Equal(t, k, n.heapIndex)
+		for k, d := range s.deadlines {
+			require.EqualValues(t, k, d.entry.place)
+			require.LessOrEqual(t, s.deadlines[max(0, k-1)/heapChildren].due, d.due)
 		}
 		s.mu.Unlock()
 	}

@@ -1,56 +1,101 @@
 package engine
 
 import (
-	"cmp"
-	"sync/atomic"
-
 	"github.com/throughline/throughline/internal/operation"
 )
 
-// entry is one operation that the engine holds.
+// entry is one operation that the engine holds. There are millions of them, so it has no more in it than any operation
+// needs; what few need is in extra.
 type entry struct {
 	seq uint64 // immutable
 
 	// Guarded by Engine.mu: what leads to this operation. forward is set when it turned out to be another one; removed when
-	// the engine let it go.
+	// the engine let it go; ids are all of its IDs.
 	forward *entry
-	removed bool
-	// explicit says that a correlation ID names it; ids are all of its IDs.
-	explicit bool
-	ids      []idKey
-	nodes    []*node
-	// firstIDs and firstNodes are the room for those of an operation of a few hops.
-	firstIDs   [1]idKey
-	firstNodes [4]*node
-
-	// stamped is what originals are stamped with. It is replaced with the shard's lock held, and read by anybody.
-	stamped atomic.Pointer[Assignment]
+	ids     []idKey
+	nodes   []*node
+	// explicit says that a correlation ID names it.
+	explicit, removed bool
 
 	// Guarded by the shard's lock.
-	op      operation.Operation
 	runaway bool
-	// arrived is when the last fact came, updated when the verdict last changed, finished when it became final (0: it is not).
-	arrived, updated, finished int64
-	judged                     bool
-	identity                   operation.Identity
-	name                       string
-	verdict                    operation.Verdict
-	policy                     *operation.Policy
-	revision, finalRevision    uint32
+	// judged says that there is a verdict, known that the name is that of the view, dirty that the next sweep judges it.
+	judged, known, dirty bool
 	// announced says that a change was returned for it, so that its end must be told too.
 	announced bool
-	dirty     bool
-	// ended is the final state it came to first (StateInProgress: none), late says that evidence led to another one since.
-	ended operation.State
+	// late says that evidence led to another final state than ended, the one it came to first (StateInProgress: none).
 	late  bool
-	// learned says that the habits know of it.
-	learned   bool
-	due       int64
-	heapIndex int
-	// flows are the keys under which it is unpaired. Guarded by the lock of Engine.unpaired.
-	flows []string
+	ended operation.State
+	// learned says that the habits know of it, unpaired that Engine.unpaired has it.
+	learned, unpaired bool
+	// state, reason, flags and endedAt are the verdict, if there is no more to it; see setVerdict.
+	state  operation.State
+	reason operation.StuckReason
+	flags  operation.Flags
+	// name is the number of the operation's name, 0 if it is unknown or in extra.
+	name                    uint32
+	revision, finalRevision uint32
+	// place is the position in the heap of deadlines, -1 without one.
+	place   int32
+	op      operation.Operation
+	endedAt int64
+	// arrived is when the last fact came, updated when the verdict last changed, finished when it became final (0: it is not).
+	arrived, updated, finished int64
+	policy                     *operation.Policy
+	extra                      *extra
 	// newer and older chain the entries of a shard in order of age, the open and the finished ones apart.
 	newer, older *entry
+}
+
+// extra is what few operations need.
+type extra struct {
+	// verdict is one that says more than a state.
+	verdict operation.Verdict
+	full    bool
+	// name is one that is not shared.
+	name string
+}
+
+func (n *entry) more() *extra {
+	if n.extra == nil {
+		n.extra = &extra{}
+	}
+	return n.extra
+}
+
+// verdict returns the verdict. Called with the shard's lock held.
+func (n *entry) verdict() operation.Verdict {
+	if n.extra != nil && n.extra.full {
+		return n.extra.verdict
+	}
+	return operation.Verdict{State: n.state, Reason: n.reason, Flags: n.flags, Hop: -1, Consumer: -1, EndedAt: n.endedAt}
+}
+
+// setVerdict keeps all of a verdict but for Next, which is of no use to anybody later.
+func (n *entry) setVerdict(v *operation.Verdict) {
+	n.state, n.reason, n.flags, n.endedAt = v.State, v.Reason, v.Flags, v.EndedAt
+	plain := operation.Verdict{State: v.State, Reason: v.Reason, Flags: v.Flags, Hop: -1, Consumer: -1, EndedAt: v.EndedAt, Next: v.Next}
+	if *v != plain {
+		n.more().verdict, n.extra.full = *v, true
+	} else if n.extra != nil {
+		n.extra.verdict, n.extra.full = operation.Verdict{}, false
+	}
+}
+
+// call sets the operation's name. Called with the shard's lock held.
+func (n *entry) call(symbols *operation.Symbols, name string) {
+	n.name = symbols.Number(name)
+	if n.name == 0 && (name != "" || n.extra != nil) {
+		n.more().name = name
+	}
+}
+
+// title returns the operation's name, "" while it is unknown. Called with the shard's lock held.
+func (n *entry) title(symbols *operation.Symbols) string {
+	if n.name == 0 && n.extra != nil {
+		return n.extra.name
+	}
+	return symbols.Name(n.name)
 }
 
 // find follows forwards to the operation that this one turned out to be, shortening the way; nil if it is gone.
@@ -72,26 +117,16 @@ func (n *entry) find() *entry {
 }
 
 // assignment is what the originals can be stamped with.
-func (n *entry) assignment() Assignment {
+func (e *Engine) assignment(n *entry) (a Assignment) {
 	if n = n.find(); n == nil {
-		return Assignment{}
+		return a
 	}
-	if a := n.stamped.Load(); a != nil {
-		return *a
-	}
-	return Assignment{}
-}
-
-// stamp changes what originals are stamped with. Called with the shard's lock held.
-func (n *entry) stamp(change func(*Assignment)) {
-	var a Assignment
-	if before := n.stamped.Load(); before != nil {
-		a = *before
-	}
-	after := a
-	if change(&after); after != a {
-		n.stamped.Store(&after)
-	}
+	s := e.shard(n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.ID, a.Namespace = n.op.Label()
+	a.Name = n.title(e.symbols)
+	return a
 }
 
 // nodesFull reports whether a runaway operation has claimed more traces and messages than it may have facts.
@@ -100,8 +135,7 @@ func (n *entry) nodesFull(limit int) bool { return len(n.nodes) >= limit }
 // newEntry begins an operation.
 func (x *identity) newEntry() *entry {
 	x.seq++
-	n := &entry{seq: x.seq, heapIndex: -1, op: operation.New(x.engine.symbols)}
-	n.ids, n.nodes = n.firstIDs[:0], n.firstNodes[:0]
+	n := &entry{seq: x.seq, place: -1, op: operation.New(x.engine.symbols)}
 	s := x.engine.shard(n)
 	s.mu.Lock()
 	s.open.push(n)
@@ -123,10 +157,6 @@ func (x *identity) entryOf(key idKey, candidate *entry) *entry {
 	n.explicit = true
 	n.ids = append(n.ids, key)
 	x.ids[key] = n
-	s := x.engine.shard(n)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n.stamp(func(a *Assignment) { a.ID, a.Namespace = key.id, key.namespace })
 	return n
 }
 
@@ -156,11 +186,8 @@ func (x *identity) merge(a, b *entry) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.op.Merge(facts)
-	if former := b.stamped.Load(); former != nil {
-		a.stamp(func(s *Assignment) { s.Name = cmp.Or(s.Name, former.Name) })
-	}
-	if len(a.ids) > 1 {
-		a.restamp()
+	if name := b.title(x.engine.symbols); name != "" && a.title(x.engine.symbols) == "" {
+		a.call(x.engine.symbols, name)
 	}
 	s.touch(a)
 	a.arrived = x.at
@@ -182,15 +209,4 @@ func (x *identity) dissolve(n *entry) *operation.Operation {
 	facts := n.op
 	n.op = operation.New(x.engine.symbols)
 	return &facts
-}
-
-// restamp brings the stamp up to date with the facts. Called with both locks held.
-func (n *entry) restamp() {
-	if !n.explicit {
-		return
-	}
-	id := n.op.Identity()
-	if !id.Implicit {
-		n.stamp(func(a *Assignment) { a.ID, a.Namespace = id.ID, id.Namespace })
-	}
 }

@@ -62,7 +62,7 @@ func (e *Engine) snapshot(n *entry) (Snapshot, bool) {
 	if policy == nil {
 		policy = e.policy(view)
 	}
-	verdict := n.verdict
+	verdict := n.verdict()
 	if !n.judged {
 		verdict = operation.Verdict{Hop: -1, Consumer: -1}
 	}
@@ -88,13 +88,25 @@ type Summary struct {
 	entry     *entry
 }
 
-// Summaries yields all operations in no particular order. No lock is held while the caller is at work.
+// summariesAtOnce bounds for how many operations a lock is held at a time.
+const summariesAtOnce = 256
+
+// Summaries yields all operations in no particular order; whether one that begins meanwhile is among them is open. No lock
+// is held while the caller is at work.
 func (e *Engine) Summaries() iter.Seq[Summary] {
 	return func(yield func(Summary) bool) {
+		var some []Summary
 		for i := range e.shards {
-			for _, summary := range e.shards[i].summaries(e) {
-				if !yield(summary) {
-					return
+			s := &e.shards[i]
+			held := s.entries()
+			for len(held) > 0 {
+				n := min(len(held), summariesAtOnce)
+				some = s.summaries(e, held[:n], some[:0])
+				held = held[n:]
+				for _, summary := range some {
+					if !yield(summary) {
+						return
+					}
 				}
 			}
 		}
@@ -104,21 +116,32 @@ func (e *Engine) Summaries() iter.Seq[Summary] {
 // Snapshot returns the operation behind a summary; false if it is no more.
 func (e *Engine) Snapshot(s Summary) (Snapshot, bool) { return e.snapshot(s.entry) }
 
-func (s *shard) summaries(e *Engine) []Summary {
+// entries lists what the shard holds.
+func (s *shard) entries() []*entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []Summary
+	var all []*entry
 	for _, first := range [...]*entry{s.open.oldest, s.finished.oldest} {
 		for n := first; n != nil; n = n.newer {
-			if n.op.Pending() == 0 {
-				continue
-			}
-			if n.identity.ID == "" {
-				view := n.op.View(&e.habits)
-				n.know(view, e.policy(view))
-			}
-			all = append(all, Summary{n.identity, n.name, n.verdict, max(n.arrived, n.updated), n})
+			all = append(all, n)
 		}
+	}
+	return all
+}
+
+// summaries appends those of the entries, but for entries that left or have no facts.
+func (s *shard) summaries(e *Engine, of []*entry, all []Summary) []Summary {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range of {
+		if n.op.Pending() == 0 {
+			continue
+		}
+		if !n.known {
+			view := n.op.View(&e.habits)
+			n.know(e.symbols, view, e.policy(view))
+		}
+		all = append(all, Summary{n.op.Called(), n.title(e.symbols), n.verdict(), max(n.arrived, n.updated), n})
 	}
 	return all
 }

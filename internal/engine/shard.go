@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"cmp"
-	"container/heap"
 	"sync"
 
 	"github.com/throughline/throughline/internal/operation"
@@ -10,11 +8,11 @@ import (
 
 // shard holds a part of the operations: a lock, the entries in order of age and a heap of deadlines.
 type shard struct {
-	mu       sync.Mutex
-	open     chain
-	finished chain
-	dirty    []*entry
-	deadline deadlines
+	mu        sync.Mutex
+	open      chain
+	finished  chain
+	dirty     []*entry
+	deadlines deadlines
 	// gone are the ends of operations that were announced and then left, for the next sweep.
 	gone []operation.Change
 }
@@ -57,8 +55,8 @@ func (s *shard) add(e *Engine, n *entry, f *operation.Fact, at int64) bool {
 	}
 	n.op.Add(f)
 	n.arrived = at
-	if f.OperationName != "" {
-		n.stamp(func(a *Assignment) { a.Name = cmp.Or(a.Name, f.OperationName) })
+	if f.OperationName != "" && n.title(e.symbols) == "" {
+		n.call(e.symbols, f.OperationName)
 	}
 	s.touch(n)
 	return true
@@ -73,17 +71,7 @@ func (s *shard) touch(n *entry) {
 }
 
 // schedule sets when the operation is to be judged next, 0 for never. Called with the lock held.
-func (s *shard) schedule(n *entry, due int64) {
-	n.due = due
-	switch {
-	case due == 0 && n.heapIndex >= 0:
-		heap.Remove(&s.deadline, n.heapIndex)
-	case due != 0 && n.heapIndex >= 0:
-		heap.Fix(&s.deadline, n.heapIndex)
-	case due != 0:
-		heap.Push(&s.deadline, n)
-	}
-}
+func (s *shard) schedule(n *entry, due int64) { s.deadlines.set(n, due) }
 
 // leave takes an entry out of the shard. Called with the lock held.
 func (s *shard) leave(e *Engine, n *entry) {
@@ -105,34 +93,7 @@ func (s *shard) leave(e *Engine, n *entry) {
 func (n *entry) farewell(e *Engine) operation.Change {
 	view := n.op.View(&e.habits)
 	return operation.Change{
-		View: view, Before: n.verdict, Verdict: operation.Verdict{Hop: -1, Consumer: -1}, Policy: e.policy(view),
+		View: view, Before: n.verdict(), Verdict: operation.Verdict{Hop: -1, Consumer: -1}, Policy: e.policy(view),
 		Revision: n.revision + 1, FinalRevision: n.finalRevision, Gone: true, At: n.updated,
 	}
-}
-
-// deadlines is a heap of entries by due time; see container/heap.
-type deadlines []*entry
-
-func (d deadlines) Len() int           { return len(d) }
-func (d deadlines) Less(i, k int) bool { return d[i].due < d[k].due }
-func (d deadlines) Swap(i, k int) {
-	d[i], d[k] = d[k], d[i]
-	d[i].heapIndex, d[k].heapIndex = i, k
-}
-
-// Push implements heap.Interface.
-func (d *deadlines) Push(v any) {
-	n := v.(*entry)
-	n.heapIndex = len(*d)
-	*d = append(*d, n)
-}
-
-// Pop implements heap.Interface.
-func (d *deadlines) Pop() any {
-	last := len(*d) - 1
-	n := (*d)[last]
-	(*d)[last] = nil
-	*d = (*d)[:last]
-	n.heapIndex = -1
-	return n
 }

@@ -44,8 +44,8 @@ func (s *shard) sweep(e *Engine, at int64, changes []operation.Change) []operati
 		}
 	}
 	s.dirty = s.dirty[:0]
-	for len(s.deadline) > 0 && s.deadline[0].due <= at {
-		n := s.deadline[0]
+	for len(s.deadlines) > 0 && s.deadlines[0].due <= at {
+		n := s.deadlines[0].entry
 		s.schedule(n, 0)
 		changes = s.judgeSafely(e, n, at, changes)
 	}
@@ -69,12 +69,13 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	if n.op.Len() == 0 {
 		return s.emptied(e, n, changes)
 	}
+	n.op.Compact()
 	view := n.op.View(&e.habits)
 	e.unpaired.update(n, view)
 	e.unpaired.presume(view)
 	policy := e.policy(view)
 	n.policy = policy
-	n.know(view, policy)
+	n.know(e.symbols, view, policy)
 	if judged := e.settings.Judged; judged != nil {
 		judged(view, policy, at)
 	}
@@ -89,13 +90,14 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 		view.Await(policy, &e.settings.Circumstances)
 	}
 	quiet := n.arrived + int64(e.settings.ArrivalGrace)
-	if verdict.State != operation.StateInProgress && quiet > at && !verdict.SameOutcome(n.verdict) {
+	if verdict.State != operation.StateInProgress && quiet > at && !verdict.SameOutcome(n.verdict()) {
 		s.schedule(n, quiet)
 		return changes
 	}
 	s.schedule(n, verdict.Next)
-	before, first := n.verdict, !n.judged
-	n.verdict, n.judged = verdict, true
+	before, first := n.verdict(), !n.judged
+	n.setVerdict(&verdict)
+	n.judged = true
 	n.late = verdict.Flags&operation.FlagLateEvidence != 0
 	if n.ended == operation.StateInProgress && verdict.State.Final() {
 		n.ended = verdict.State
@@ -120,7 +122,7 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 // experience has learned to expect since.
 func (n *entry) verdictAt(view *operation.View, policy *operation.Policy, c *operation.Circumstances, at int64) operation.Verdict {
 	verdict := operation.Verdict{}
-	if n.verdict.State == operation.StateCompleted {
+	if n.state == operation.StateCompleted {
 		settled := *policy
 		settled.Settle = 0
 		verdict = operation.Judge(view, &settled, &operation.Circumstances{Telemetry: c.Telemetry}, at)
@@ -141,13 +143,13 @@ func (s *shard) emptied(e *Engine, n *entry, changes []operation.Change) []opera
 		changes = append(changes, n.farewell(e))
 	}
 	n.announced, n.judged = false, false
-	n.verdict = operation.Verdict{Hop: -1, Consumer: -1}
+	n.setVerdict(&operation.Verdict{Hop: -1, Consumer: -1})
 	return changes
 }
 
 // finish moves an entry between the open and the finished ones as its verdict says.
 func (s *shard) finish(e *Engine, n *entry, at int64) {
-	final := n.verdict.State.Final()
+	final := n.state.Final()
 	if final {
 		n.finalRevision++
 	}
@@ -165,11 +167,10 @@ func (s *shard) finish(e *Engine, n *entry, at int64) {
 	}
 }
 
-// know keeps what lists and stamps need of the view.
-func (n *entry) know(view *operation.View, policy *operation.Policy) {
-	n.name = nameOf(view, policy)
-	n.stamp(func(a *Assignment) { a.Name = n.name })
-	n.identity = operation.Identity{ID: view.ID, Aliases: view.Aliases, Namespace: view.Namespace}
+// know keeps the name that lists and stamps need of the view.
+func (n *entry) know(symbols *operation.Symbols, view *operation.View, policy *operation.Policy) {
+	n.known = true
+	n.call(symbols, nameOf(view, policy))
 }
 
 func nameOf(view *operation.View, policy *operation.Policy) string {

@@ -13,6 +13,8 @@ import (
 type unpaired struct {
 	mu    sync.Mutex
 	flows map[string]*flowState // guarded by mu
+	// keys are the flows of each operation.
+	keys map[*entry][]string // guarded by mu
 	// again are operations to be judged once more, because a consumption came that may be theirs.
 	again []*entry // guarded by mu
 }
@@ -33,7 +35,9 @@ const (
 	maxMatched = 1_000
 )
 
-func (u *unpaired) init() { u.flows = make(map[string]*flowState) }
+func (u *unpaired) init() {
+	u.flows, u.keys = make(map[string]*flowState), make(map[*entry][]string)
+}
 
 // flowOf returns the flow of a message that waits.
 func flowOf(h *operation.Hop) string {
@@ -83,7 +87,7 @@ func concerns(v *operation.View) bool {
 
 // update brings what is known of an operation up to date. It is called with its shard's lock held.
 func (u *unpaired) update(n *entry, v *operation.View) {
-	if len(n.flows) == 0 && !concerns(v) {
+	if !n.unpaired && !concerns(v) {
 		return
 	}
 	u.mu.Lock()
@@ -120,7 +124,8 @@ func (u *unpaired) note(n *entry, key string, at int64, consumed bool) {
 		return
 	}
 	list[n] = at
-	n.flows = append(n.flows, key)
+	u.keys[n] = append(u.keys[n], key)
+	n.unpaired = true
 	if !consumed || len(u.again) >= maxUnpaired {
 		return
 	}
@@ -131,9 +136,9 @@ func (u *unpaired) note(n *entry, key string, at int64, consumed bool) {
 	}
 }
 
-// forget lets go of an operation.
+// forget lets go of an operation. It is called with its shard's lock held.
 func (u *unpaired) forget(n *entry) {
-	if len(n.flows) == 0 {
+	if !n.unpaired {
 		return
 	}
 	u.mu.Lock()
@@ -141,9 +146,9 @@ func (u *unpaired) forget(n *entry) {
 	u.drop(n)
 }
 
-// drop must be called with mu held.
+// drop must be called with mu held, and the lock of the operation's shard.
 func (u *unpaired) drop(n *entry) {
-	for _, key := range n.flows {
+	for _, key := range u.keys[n] {
 		if f := u.flows[key]; f != nil {
 			delete(f.pending, n)
 			delete(f.consumed, n)
@@ -152,7 +157,8 @@ func (u *unpaired) drop(n *entry) {
 			}
 		}
 	}
-	n.flows = n.flows[:0]
+	delete(u.keys, n)
+	n.unpaired = false
 }
 
 // presume completes a view by what can be presumed of messages that nobody can be seen to consume.

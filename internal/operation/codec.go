@@ -54,11 +54,24 @@ func (f *Fact) mask() uint32 {
 	return m
 }
 
-// firstBytes is what an operation of a few hops takes, growBytes by how much it grows.
 const (
+	// firstBytes is what an operation of a few hops takes.
 	firstBytes = 352
-	growBytes  = 96
+	// growBytes is the least by which the room grows, growShare the share of what there is, as one in so many.
+	growBytes = 192
+	growShare = 4
+	// roomBytes is what a fact takes at most, mostly.
+	roomBytes = 96
+	// wasteBytes is the room that is not worth being given back.
+	wasteBytes = 24
 )
+
+// Compact gives back the room that is kept for further facts.
+func (o *Operation) Compact() {
+	if cap(o.data)-len(o.data) > wasteBytes {
+		o.data = append(make([]byte, 0, len(o.data)), o.data...)
+	}
+}
 
 // encode appends the fact to the operation's bytes. IDs that stand there already, which are most, are referred to.
 func (o *Operation) encode(f *Fact) {
@@ -67,8 +80,8 @@ func (o *Operation) encode(f *Fact) {
 	if b == nil {
 		b = make([]byte, 0, firstBytes)
 		o.base = f.At
-	} else if cap(b)-len(b) < growBytes {
-		b = append(make([]byte, 0, len(b)+2*growBytes), b...)
+	} else if cap(b)-len(b) < roomBytes {
+		b = append(make([]byte, 0, len(b)+max(growBytes, len(b)/growShare)), b...)
 	}
 	b = append(b, byte(f.Kind), byte(f.Outcome)|byte(f.JoinedBy)<<4)
 	b = binary.AppendUvarint(b, uint64(m))
@@ -120,7 +133,7 @@ func appendNear(b, id []byte, last *uint32) []byte {
 	if at := int(*last); at+len(id) <= len(b) && bytes.Equal(b[at:at+len(id)], id) {
 		return binary.AppendUvarint(b, uint64(at)+1)
 	}
-	if at := bytes.Index(b, id); at >= 0 {
+	if at := find(b, id); at >= 0 {
 		*last = uint32(at)
 		return binary.AppendUvarint(b, uint64(at)+1)
 	}
@@ -131,18 +144,34 @@ func appendNear(b, id []byte, last *uint32) []byte {
 
 // appendID writes the position plus 1 at which the bytes stand already, or 0 and the bytes.
 func appendID(b, id []byte) []byte {
-	if at := bytes.Index(b, id); at >= 0 {
+	if at := find(b, id); at >= 0 {
 		return binary.AppendUvarint(b, uint64(at)+1)
 	}
 	return append(append(b, 0), id...)
 }
 
+// findBytes bounds how far back something is looked for, so that the cost of a fact does not grow with their number.
+const findBytes = 4096
+
+// find returns where the bytes stand, -1 if they do not or too far back.
+func find(b, id []byte) int {
+	from := max(0, len(b)-findBytes)
+	if at := bytes.Index(b[from:], id); at >= 0 {
+		return from + at
+	}
+	return -1
+}
+
 func (o *Operation) appendNames(b []byte, f *Fact, m uint32) []byte {
 	if m&hasID != 0 {
+		head := len(b) + 1
 		b = appendText(append(b, f.IDRank), f.ID, &o.idAt)
+		o.callBy(b, head, f.IDRank, f.ID, f.Namespace)
 	}
 	if m&hasAlias != 0 {
+		head := len(b) + 1
 		b = appendText(append(b, f.AliasRank), f.Alias, nil)
+		o.callBy(b, head, f.AliasRank, f.Alias, f.Namespace)
 	}
 	b = o.appendName(b, f.Service)
 	if f.Kind == KindLog || f.Kind == KindException {
@@ -207,7 +236,7 @@ func appendText(b []byte, s string, last *uint32) []byte {
 
 // appendName writes the number of a shared name, or 0 and the name itself.
 func (o *Operation) appendName(b []byte, name string) []byte {
-	n := o.symbols.number(name)
+	n := o.symbols.Number(name)
 	b = binary.AppendUvarint(b, uint64(n))
 	if n == 0 {
 		b = appendString(b, name)
@@ -351,7 +380,7 @@ func (d *decoder) string() string {
 
 func (d *decoder) name() string {
 	if n := d.uvarint(); n != 0 {
-		return d.o.symbols.name(uint32(n))
+		return d.o.symbols.Name(uint32(n))
 	}
 	return d.string()
 }

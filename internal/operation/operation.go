@@ -13,9 +13,15 @@ type Operation struct {
 	base int64
 	// traceAt, spanAt and idAt are where the trace ID, the span ID and the correlation ID stand that were written last.
 	traceAt, spanAt, idAt uint32
-	count                 int
+	// called is where the field with the ID begins by which the operation is called, 0 without one, calledBy its rank and
+	// calledIn the number of its namespace (see label).
+	called, calledIn uint32
+	calledBy         uint8
+	// aliased says that there are several IDs.
+	aliased bool
+	count   uint32
 	// distinct is the number of facts when equal ones were last folded.
-	distinct int
+	distinct uint32
 }
 
 // New returns an empty operation that stores names in the given table.
@@ -44,11 +50,11 @@ func (o *Operation) Len() int {
 	if o.count != o.distinct {
 		o.fold()
 	}
-	return o.count
+	return int(o.count)
 }
 
 // Pending returns the number of facts added, without telling equal ones apart: a bound of Len that costs nothing.
-func (o *Operation) Pending() int { return o.count }
+func (o *Operation) Pending() int { return int(o.count) }
 
 // Facts returns the facts in canonical order.
 func (o *Operation) Facts() []Fact { return o.read(nil) }
@@ -56,14 +62,14 @@ func (o *Operation) Facts() []Fact { return o.read(nil) }
 // read appends the facts to dst, in canonical order and without duplicates. It leaves the stored bytes as they are unless
 // there are duplicates among them.
 func (o *Operation) read(dst []Fact) []Fact {
-	dst = slices.Grow(dst, o.count)
+	dst = slices.Grow(dst, int(o.count))
 	d := decoder{o, o.data}
 	for d.more() {
 		dst = append(dst, Fact{})
 		d.next(&dst[len(dst)-1])
 	}
 	dst = order(dst)
-	if len(dst) != o.count {
+	if len(dst) != int(o.count) {
 		o.write(dst)
 	}
 	o.distinct = o.count
@@ -75,7 +81,7 @@ func (o *Operation) fold() { o.read(nil) }
 
 // write replaces the stored bytes.
 func (o *Operation) write(facts []Fact) {
-	o.data, o.count = nil, 0
+	o.data, o.count, o.called, o.calledIn, o.aliased = nil, 0, 0, 0, false
 	for i := range facts {
 		o.encode(&facts[i])
 	}

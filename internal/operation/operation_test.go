@@ -239,10 +239,10 @@ func TestFactsSurviveStoring(t *testing.T) {
 
 func TestSymbolsAreBounded(t *testing.T) {
 	s := NewSymbols(2)
-	require.EqualValues(t, 1, s.number("a"))
-	require.EqualValues(t, 2, s.number("b"))
-	require.Zero(t, s.number("c"))
-	require.EqualValues(t, 1, s.number("a"))
+	require.EqualValues(t, 1, s.Number("a"))
+	require.EqualValues(t, 2, s.Number("b"))
+	require.Zero(t, s.Number("c"))
+	require.EqualValues(t, 1, s.Number("a"))
 	require.Equal(t, 2, s.Len())
-	require.Zero(t, s.number(string(make([]byte, maxSymbol+1))))
+	require.Zero(t, s.Number(string(make([]byte, maxSymbol+1))))
 }

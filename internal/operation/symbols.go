@@ -37,8 +37,8 @@ func NewSymbols(limit int) *Symbols {
 	return s
 }
 
-// number returns the number of a name, from 1, or 0 if it is not shared.
-func (s *Symbols) number(name string) uint32 {
+// Number returns the number of a name, from 1, or 0 if it is not shared.
+func (s *Symbols) Number(name string) uint32 {
 	if s == nil || name == "" || len(name) > maxSymbol {
 		return 0
 	}
@@ -73,7 +73,13 @@ func (s *Symbols) intern(name string) *symbol {
 	return known
 }
 
-func (s *Symbols) name(number uint32) string { return (*s.names.Load())[number-1].name }
+// Name returns the name with a number from Number, "" for 0.
+func (s *Symbols) Name(number uint32) string {
+	if number == 0 {
+		return ""
+	}
+	return (*s.names.Load())[number-1].name
+}
 
 // Len returns the number of names held.
 func (s *Symbols) Len() int { return len(*s.names.Load()) }
