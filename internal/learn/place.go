@@ -63,25 +63,26 @@ func (b *Book) consumed(p *place, h *operation.Hop) {
 		p.service(c.Service, b.now)
 	}
 	for i := range p.groups {
-		p.groups[i].holds(consumes(h, p.groups[i].group), b.now, &b.settings)
+		p.groups[i].holds(p.groups[i].consumes(h), b.now, &b.settings)
 	}
 	for i := range h.Consumers {
 		p.group(&h.Consumers[i], b)
 	}
 }
 
-// consumes reports whether a group, or the service of that name, consumed the message.
-func consumes(h *operation.Hop, group string) bool {
-	return slices.ContainsFunc(h.Consumers, func(c operation.Consumer) bool { return c.Group == group || c.Service == group })
+// consumes reports whether the group consumed the message.
+func (g *groupHabit) consumes(h *operation.Hop) bool {
+	return slices.ContainsFunc(h.Consumers, func(c operation.Consumer) bool { return c.MayBe(g.group, g.service) })
 }
 
 // group takes note of a group that was not known yet.
 func (p *place) group(c *operation.Consumer, b *Book) {
 	for i := range p.groups {
-		if g := &p.groups[i]; g.group == c.Group {
-			if g.service != c.Service && len(c.Service) <= maxName {
-				g.service = strings.Clone(c.Service)
-			}
+		g := &p.groups[i]
+		if g.group == c.Group && g.service != c.Service && len(c.Service) <= maxName {
+			g.service = strings.Clone(c.Service)
+		}
+		if c.MayBe(g.group, g.service) {
 			return
 		}
 	}
@@ -129,4 +130,14 @@ func (p *place) service(name string, now int64) {
 		p.consumers = slices.Delete(p.consumers, oldest, oldest+1)
 	}
 	p.consumers = append(p.consumers, consumer{strings.Clone(name), now})
+}
+
+// groupOf returns the group to which a service belongs, which goes by its own name where no record names the group; "" if there is none.
+func (p *place) groupOf(service string) string {
+	for i := range p.groups {
+		if p.groups[i].service == service {
+			return p.groups[i].group
+		}
+	}
+	return ""
 }

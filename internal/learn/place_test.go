@@ -56,6 +56,29 @@ func TestAMessageThatWasConsumedUnseenTellsNothingOfGroups(t *testing.T) {
 	require.Len(t, groupsOf(b), 2)
 }
 
+// TestAConsumerThatNamesNoGroupIsOfTheGroupOfItsService: a lone log line, or a consumption that is inferred, names none.
+func TestAConsumerThatNamesNoGroupIsOfTheGroupOfItsService(t *testing.T) {
+	nameless := func(at int64) *facts {
+		f := started(at)
+		f.process(f.send(0, "api", "orders", 0), "packing-svc", "orders", second, 2*second)
+		return f
+	}
+	b := newBook(t, few)
+	teach(b, 20, fanOut("packing"))
+	teach(b, 1, nameless)
+	require.Equal(t, []operation.UsualGroup{{Group: "packing", Service: "packing-svc"}}, groupsOf(b))
+	for _, kind := range []operation.StageKind{operation.StageWaiting, operation.StageProcessing} {
+		require.NotZero(t, threshold(b, operation.Stage{Kind: kind, Operation: "orders", Destination: "orders", Group: "packing-svc"}))
+		require.NotZero(t, threshold(b, operation.Stage{Kind: kind, Operation: "new", Destination: "orders", Group: "packing-svc"}))
+	}
+	require.Zero(t, threshold(b, operation.Stage{Kind: operation.StageProcessing, Operation: "orders", Destination: "orders", Group: "audit-svc"}))
+
+	b = newBook(t, few)
+	teach(b, 1, nameless)
+	teach(b, 19, fanOut("packing"))
+	require.Len(t, groupsOf(b), 1, "and the other way round")
+}
+
 func TestGroupsOfOneInstanceAreNoHabit(t *testing.T) {
 	b := newBook(t, few)
 	teach(b, 20, fanOut("packing", "cache-5f0e7c2a-1b3d-4c5e-8f90-a1b2c3d4e5f6"))

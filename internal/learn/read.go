@@ -16,19 +16,41 @@ func (b *Book) Usual(stage operation.Stage) (operation.Usual, bool) {
 	if stage.Operation != "" && stage.Kind != operation.StageFollowing {
 		all = b.flows[flowKey{"", stage.Destination, stage.Type}]
 	}
-	for {
+	for _, group := range b.groupsFor(&stage) {
+		if stage.Group = group; group == none {
+			break
+		}
 		if usual, ok := named.usual(&stage); ok {
 			return usual, true
 		}
 		if usual, ok := all.usual(&stage); ok {
 			return usual, true
 		}
-		if stage.Kind != operation.StageWaiting || stage.Group == "" {
-			return operation.Usual{}, false
-		}
-		// Where there is but one group, its wait is that of the message.
-		stage.Group = ""
 	}
+	return operation.Usual{}, false
+}
+
+// none stands for no group, and "" for any.
+const none = "\x00"
+
+// groupsFor returns the groups whose times serve for a stage, the closest first: its own, and the one to which the service belongs of
+// that name. Where there is but one group, its wait is that of the message.
+func (b *Book) groupsFor(stage *operation.Stage) [3]string {
+	groups := [...]string{stage.Group, none, none}
+	if stage.Group == "" {
+		return groups
+	}
+	next := 1
+	if p := b.destinations[stage.Destination]; p != nil {
+		if group := p.groupOf(stage.Group); group != "" {
+			groups[next] = group
+			next++
+		}
+	}
+	if stage.Kind == operation.StageWaiting {
+		groups[next] = ""
+	}
+	return groups
 }
 
 // Successors implements [operation.Experience].

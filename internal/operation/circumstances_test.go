@@ -143,6 +143,10 @@ func TestMissingGroup(t *testing.T) {
 	require.Equal(t, missing, decide(consumed, &p, usual, 31))
 	require.Equal(t, StateCompleted, decide(both, &p, usual, 61).state)
 	require.Equal(t, StateCompleted, decide(consumed, groups(), usual, 61).state, "a declaration is above experience")
+	nameless := append(slices.Clone(consumed), process(5, 1, "orders", "auditor", 4, 5))
+	require.Equal(t, StateCompleted, decide(nameless, &p, usual, 61).state, "its service did, and names no group")
+	other := append(slices.Clone(consumed), group(process(5, 1, "orders", "auditor", 4, 5), "reports"))
+	require.Equal(t, StateStuck, decide(other, &p, usual, 61).state, "its service did, as another group")
 	usual.Telemetry = silence{"auditor": {20, 500}}
 	require.Equal(t, StateUnknown, decide(consumed, &p, usual, 31).state)
 }

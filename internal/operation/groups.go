@@ -17,7 +17,7 @@ func (c *Circumstances) absent(p *Policy, h *Hop, see func(group, service string
 	}
 	c.usualGroups(p, h, func(group, service string) {
 		for k := range h.Consumers {
-			if h.Consumers[k].goesBy(group) {
+			if h.Consumers[k].MayBe(group, service) {
 				return
 			}
 		}
@@ -25,8 +25,11 @@ func (c *Circumstances) absent(p *Policy, h *Hop, see func(group, service string
 	})
 }
 
-// goesBy reports whether the group has that name. One without a name has that of its service.
-func (c *Consumer) goesBy(name string) bool { return c.Group == name || c.Service == name }
+// MayBe reports whether this is the consumer group of that name, to which that service belongs. Where no record names the group (a
+// lone log line, a consumption that is inferred), its service has to do.
+func (c *Consumer) MayBe(group, service string) bool {
+	return c.Group == group || c.Service == group || (c.Group == c.Service && c.Service == service)
+}
 
 // usualGroups calls see for each group that consumes every message of the hop's destination.
 func (c *Circumstances) usualGroups(p *Policy, h *Hop, see func(group, service string)) {
