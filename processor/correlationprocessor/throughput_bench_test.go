@@ -90,8 +90,8 @@ func (e *exporter) flush() {
 	e.spans.RemoveIf(func(ptrace.Span) bool { return true })
 }
 
-// requests returns the requests of four services, marshalled.
-func requests(tb testing.TB) [][]byte {
+// requests returns the requests of four services about so many operations, marshalled.
+func requests(tb testing.TB, operations int) [][]byte {
 	var all [][]byte
 	send := func(td ptrace.Traces) {
 		data, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
@@ -102,7 +102,7 @@ func requests(tb testing.TB) [][]byte {
 	for i := range services {
 		services[i] = newExporter(fmt.Sprint("service-", i), send)
 	}
-	for n := 1; n <= streamed; n++ {
+	for n := 1; n <= operations; n++ {
 		services[0].span(n, 1, 0, ptrace.SpanKindServer, "http.request.method", "POST", "http.route", "/orders")
 		services[0].queries(n, 2, 1)
 		for i, destination := range destinations {
@@ -151,7 +151,7 @@ func running(tb testing.TB, stamp bool) processor.Traces {
 // BenchmarkThroughput measures how many spans a second one core takes through the processor, with and without stamping, and
 // what that costs beside unmarshalling the same requests. Medians, because other processes disturb some of the requests.
 func BenchmarkThroughput(b *testing.B) {
-	data := requests(b)
+	data := requests(b, streamed)
 	for _, stamp := range []bool{true, false} {
 		b.Run(fmt.Sprintf("stamp=%v", stamp), func(b *testing.B) {
 			p := running(b, stamp)
@@ -182,20 +182,21 @@ func BenchmarkThroughput(b *testing.B) {
 
 // TestRequestsAreOperations: what the benchmark measures is what it says.
 func TestRequestsAreOperations(t *testing.T) {
+	const operations = 500
 	spans, fake := 0, newFake(t)
 	p, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(NewFactory().Type()), createDefaultConfig(), consumertest.NewNop())
 	require.NoError(t, err)
 	require.NoError(t, p.Start(t.Context(), hostOf(fake)))
-	for _, data := range requests(t) {
+	for _, data := range requests(t, operations) {
 		td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(data)
 		require.NoError(t, err)
 		spans += td.SpanCount()
 		require.NoError(t, p.ConsumeTraces(t.Context(), td))
 	}
 	require.NoError(t, p.Shutdown(context.Background()))
-	require.Equal(t, 15*streamed, spans)
-	require.Equal(t, streamed, fake.engine.Stats().Operations)
-	snapshot, ok := fake.engine.Get("", "order-4711")
+	require.Equal(t, 15*operations, spans)
+	require.Equal(t, operations, fake.engine.Stats().Operations)
+	snapshot, ok := fake.engine.Get("", "order-471")
 	require.True(t, ok)
 	require.Len(t, snapshot.View.Hops, len(destinations))
 }
