@@ -175,7 +175,7 @@ func (x *Extractor) read(b *Batch, attributes pcommon.Map, a *attributeValues) {
 			continue
 		}
 		if text := value.Str(); m.plain && text != "" && len(text) <= maxName {
-			if known := a.ranks[m.field]; known == 0 || known > m.rank {
+			if a.wanting(m) {
 				a.put(m, text)
 			}
 			continue
@@ -202,24 +202,36 @@ func namesTask(key string) bool {
 
 // take reads the value of an attribute.
 func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attributeValues) {
-	if m.plain && value.Type() == pcommon.ValueTypeStr {
-		a.offer(b, m, value.Str())
-		return
-	}
-	text, ok := textOf(value)
-	if m.flag != "" && value.Type() == pcommon.ValueTypeBool {
-		text, ok = m.flag+"="+strconv.FormatBool(value.Bool()), true
-	}
-	if !ok && value.Type() == pcommon.ValueTypeDouble && m.field == fieldProgress {
-		text, ok = fraction(value.Double()), true
-	}
-	if !ok && value.Type() == pcommon.ValueTypeSlice {
+	text, ok := "", true
+	switch value.Type() {
+	case pcommon.ValueTypeStr, pcommon.ValueTypeInt:
+		text, _ = textOf(value)
+	case pcommon.ValueTypeBool:
+		text, ok = m.truth(value.Bool())
+	case pcommon.ValueTypeDouble:
+		text, ok = fraction(value.Double()), m.field == fieldProgress
+	case pcommon.ValueTypeSlice:
 		text, ok = b.list(m, value.Slice(), a)
+	default:
+		ok = false
 	}
 	if !ok {
 		b.drop(DropWrongType)
 		return
 	}
+	x.takeText(b, m, text, a)
+}
+
+// truth returns what a value that is true or false says of how a span ended; false for an attribute that says something else.
+func (m *meaning) truth(value bool) (string, bool) {
+	if m.flag == "" {
+		return "", false
+	}
+	return m.flag + "=" + strconv.FormatBool(value), true
+}
+
+// takeText takes the value of an attribute that is text.
+func (x *Extractor) takeText(b *Batch, m *meaning, text string, a *attributeValues) {
 	if m.correlation > 0 {
 		a.used = true
 		if id, ok := x.id(text); ok {
@@ -241,9 +253,15 @@ func (x *Extractor) take(b *Batch, m *meaning, value pcommon.Value, a *attribute
 	}
 }
 
+// wanting reports whether no better name has given a text of the field.
+func (a *attributeValues) wanting(m *meaning) bool {
+	known := a.ranks[m.field]
+	return known == 0 || known > m.rank
+}
+
 // offer takes the text of a field unless a better name gave one.
 func (a *attributeValues) offer(b *Batch, m *meaning, text string) {
-	if known := a.ranks[m.field]; known != 0 && known <= m.rank {
+	if !a.wanting(m) {
 		return
 	}
 	if len(text) > maxName {

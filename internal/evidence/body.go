@@ -79,20 +79,31 @@ func (x *Extractor) jsonField(b *Batch, key, raw string, a *attributeValues, l *
 		m = &taskID
 	}
 	if m != nil && m.meant {
-		value := pcommon.NewValueEmpty()
-		switch raw[0] {
-		case '{', '[', 'n':
-		case 't', 'f':
-			value.SetBool(raw == "true")
-		default:
-			// What is kept must not keep the whole body in memory.
-			value.SetStr(strings.Clone(jsonText(raw)))
-		}
-		x.take(b, m, value, a)
+		x.takeRaw(b, m, raw, a)
 	}
 	if w != nil && w.word != wordNone {
 		l.takeJSON(w, raw)
 	}
+}
+
+// takeRaw reads the value of a field as it is written in JSON. What is kept must not keep the whole body in memory.
+func (x *Extractor) takeRaw(b *Batch, m *meaning, raw string, a *attributeValues) {
+	ok := false
+	switch raw[0] {
+	case '{', '[', 'n':
+	case 't', 'f':
+		raw, ok = m.truth(raw == "true")
+	default:
+		raw, ok = jsonText(raw), true
+		if !m.plain || a.wanting(m) {
+			raw = strings.Clone(raw)
+		}
+	}
+	if !ok {
+		b.drop(DropWrongType)
+		return
+	}
+	x.takeText(b, m, raw, a)
 }
 
 // takeJSON reads a field of a JSON object by its value as it is written.

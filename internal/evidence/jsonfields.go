@@ -111,9 +111,20 @@ func isLiteral(s string) bool {
 	return true
 }
 
+// shortString is the length in bytes up to which a string is gone through byte by byte: most names and values are shorter,
+// and a search for the end would take longer to begin than they take.
+const shortString = 16
+
 // quoted goes behind the string that begins here.
 func (o *jsonObject) quoted() bool {
-	for o.i++; o.i < len(o.s); {
+	o.i++
+	for i, end := o.i, min(len(o.s), o.i+shortString); i < end && o.s[i] != '\\'; i++ {
+		if o.s[i] == '"' {
+			o.i = i + 1
+			return true
+		}
+	}
+	for o.i < len(o.s) {
 		n := strings.IndexByte(o.s[o.i:], '"')
 		if n < 0 {
 			break

@@ -57,41 +57,41 @@ func (x *Extractor) log(b *Batch, record plog.LogRecord, ref Ref) {
 	}
 	a.ids.inherit(&b.resource.ids)
 	a.used = true
-	f := b.recordOf(record, l)
-	f.Kind = kindOfLog(s, event, a)
-	ordinary := f.Kind == operation.KindLog && (m.pattern == nil || m.kind == operation.KindLog)
-	if ordinary && a.ids.n == 0 && f.Trace.IsZero() {
+	kind := kindOfLog(s, event, a)
+	trace, span := l.of(record)
+	ordinary := kind == operation.KindLog && (m.pattern == nil || m.kind == operation.KindLog)
+	if ordinary && a.ids.n == 0 && trace.IsZero() {
 		return
 	}
-	if f.At = timeOf(record); f.At == 0 {
+	at := timeOf(record)
+	if at == 0 {
 		b.drop(DropTime)
 		return
 	}
-	b.messaging(&f, a, "")
-	b.staged(&f, a, s)
-	b.advance(&f, a.text[fieldProgress])
-	b.words(&f, a, l, event)
+	f := b.begin(ref)
+	f.Kind, f.At, f.Severity, f.Trace, f.Span = kind, at, l.level, trace, span
+	f.Service, f.Instance = b.resource.service, b.resource.instance
+	b.messaging(f, a, "")
+	b.staged(f, a, s)
+	b.advance(f, a.text[fieldProgress])
+	b.words(f, a, l, event)
 	if m.pattern != nil {
-		m.fill(b, &f)
-		b.named(&f, &m)
+		m.fill(b, f)
+		b.named(f, &m)
 	}
-	if record.TraceID().IsEmpty() && !f.Trace.IsZero() {
+	if record.TraceID().IsEmpty() && !trace.IsZero() {
 		// What belongs to its trace is stamped by the trace of the record, of which this one has none.
 		b.detached = append(b.detached, ref)
 	}
-	b.emit(&f, &a.ids, ref)
+	b.name(f, &a.ids, ref)
 }
 
-// recordOf begins the fact of a record with where it comes from. Its own trace context comes before that in its fields.
-func (b *Batch) recordOf(record plog.LogRecord, l *line) operation.Fact {
-	f := operation.Fact{
-		Severity: l.level, Trace: operation.TraceID(record.TraceID()), Span: operation.SpanID(record.SpanID()),
-		Service: b.resource.service, Instance: b.resource.instance,
+// of returns the span in whose context a record was written. Its own trace context comes before that in its fields.
+func (l *line) of(record plog.LogRecord) (operation.TraceID, operation.SpanID) {
+	if trace := operation.TraceID(record.TraceID()); !trace.IsZero() || l.trace.IsZero() {
+		return trace, operation.SpanID(record.SpanID())
 	}
-	if f.Trace.IsZero() && !l.trace.IsZero() {
-		f.Trace, f.Span = l.trace, l.span
-	}
-	return f
+	return l.trace, l.span
 }
 
 // kindOfLog says what a record states, but for patterns. Exceptions come as events (exception,
