@@ -56,25 +56,13 @@ func (e *Engine) expire(at int64) {
 			e.remove(n)
 		}
 	}
+	e.identity.settle()
 	e.identity.parked.expire(at - int64(e.settings.WaitFor))
 	e.counts.waiting.Store(int64(e.identity.parked.live))
 }
 
 // remove lets an operation go, with everything that leads to it. Called with Engine.mu held.
 func (e *Engine) remove(n *entry) {
-	x := &e.identity
-	x.dissolve(n)
-	n.removed = true
-	for _, id := range n.ids {
-		if x.ids[id].find() == nil {
-			delete(x.ids, id)
-		}
-	}
-	for _, t := range n.nodes {
-		if t.owner.find() != nil {
-			continue
-		}
-		x.forget(t)
-	}
-	n.nodes, n.ids = nil, nil
+	e.identity.dissolve(n)
+	e.identity.discard(n)
 }

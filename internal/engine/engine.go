@@ -143,6 +143,7 @@ func (e *Engine) Apply(now time.Time, facts []operation.Fact, out []Assignment) 
 		entry := e.identity.take(f, at)
 		out = append(out, e.assignment(entry))
 		e.trim()
+		e.identity.settle()
 	}
 	return out
 }
@@ -155,11 +156,7 @@ func (e *Engine) Traces(traces []operation.TraceID, out []Assignment) []Assignme
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, id := range traces {
-		var a Assignment
-		if t := e.identity.traces[id]; t != nil && t.shared == nil {
-			a = e.assignment(t.owner)
-		}
-		out = append(out, a)
+		out = append(out, e.assignment(e.identity.owner(e.identity.trace(id))))
 	}
 	return out
 }

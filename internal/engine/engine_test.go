@@ -151,16 +151,7 @@ func drawOperation(t *rapid.T, o int) []operation.Fact {
 func requireSound(t require.TestingT, e *Engine) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for key, n := range e.identity.ids {
-		owner := n.find()
-		require.NotNil(t, owner, "the ID %v leads nowhere", key)
-		require.Contains(t, owner.ids, key)
-	}
-	for _, n := range e.identity.traces {
-		if owner := n.owner.find(); owner != nil {
-			require.Contains(t, owner.nodes, n)
-		}
-	}
+	requireNodesSound(t, &e.identity)
 	held, finished := 0, 0
 	for i := range e.shards {
 		s := &e.shards[i]
@@ -269,8 +260,7 @@ func TestSweepReportsEachTransitionOnce(t *testing.T) {
 	require.Equal(t, 1, e.Stats().Finished)
 	sweep(e, 4000)
 	require.Zero(t, e.Stats().Operations)
-	require.Empty(t, e.identity.traces)
-	require.Empty(t, e.identity.ids)
+	require.Zero(t, e.identity.index.live)
 }
 
 func TestOldTelemetryIsNotJudgedWhileItArrives(t *testing.T) {

@@ -10,10 +10,11 @@ type entry struct {
 	seq uint64 // immutable
 
 	// Guarded by Engine.mu: what leads to this operation. forward is set when it turned out to be another one; removed when
-	// the engine let it go; ids are all of its IDs.
+	// the engine let it go. number is its place in the roster, 0 since one of both.
 	forward *entry
-	ids     []idKey
-	nodes   []*node
+	number  uint32
+	// nodes is the number of the first node of those that lead to it: so many IDs, and so many traces and messages.
+	nodes, ids, held uint32
 	// explicit says that a correlation ID names it.
 	explicit, removed bool
 
@@ -130,12 +131,13 @@ func (e *Engine) assignment(n *entry) (a Assignment) {
 }
 
 // nodesFull reports whether a runaway operation has claimed more traces and messages than it may have facts.
-func (n *entry) nodesFull(limit int) bool { return len(n.nodes) >= limit }
+func (n *entry) nodesFull(limit int) bool { return int(n.held) >= limit }
 
 // newEntry begins an operation.
 func (x *identity) newEntry() *entry {
 	x.seq++
 	n := &entry{seq: x.seq, place: -1, op: operation.New(x.engine.symbols)}
+	x.entries.add(n)
 	s := x.engine.shard(n)
 	s.mu.Lock()
 	s.open.push(n)
@@ -146,8 +148,9 @@ func (x *identity) newEntry() *entry {
 
 // entryOf returns the operation with the given ID, beginning it if need be: the one that candidate is, if that has no ID
 // yet and so can take this one.
-func (x *identity) entryOf(key idKey, candidate *entry) *entry {
-	if n := x.ids[key].find(); n != nil {
+func (x *identity) entryOf(namespace, id string, candidate *entry) *entry {
+	k := idKey(namespace, id)
+	if n := x.owner(x.index.find(nodeID, k)); n != nil {
 		return n
 	}
 	n := candidate
@@ -155,8 +158,7 @@ func (x *identity) entryOf(key idKey, candidate *entry) *entry {
 		n = x.newEntry()
 	}
 	n.explicit = true
-	n.ids = append(n.ids, key)
-	x.ids[key] = n
+	x.hold(x.node(nodeID, k), n)
 	return n
 }
 
@@ -177,11 +179,10 @@ func (x *identity) merge(a, b *entry) *entry {
 	}
 	x.engine.counts.merges.Add(1)
 	facts := x.dissolve(b)
+	x.handOver(b, a)
+	x.entries.remove(b)
 	b.forward = a
-	a.nodes = append(a.nodes, b.nodes...)
-	a.ids = append(a.ids, b.ids...)
 	a.explicit = a.explicit || b.explicit
-	b.nodes, b.ids = nil, nil
 	s := x.engine.shard(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -196,7 +197,17 @@ func (x *identity) merge(a, b *entry) *entry {
 
 // mergeable reports whether two operations together keep within the bounds of one.
 func (x *identity) mergeable(a, b *entry) bool {
-	return len(a.ids)+len(b.ids) <= maxIDs && len(a.nodes)+len(b.nodes) <= x.engine.settings.MaxFacts
+	return a.ids+b.ids <= maxIDs && int(a.held+b.held) <= x.engine.settings.MaxFacts
+}
+
+// discard gives up an operation that is in no shard any more.
+func (x *identity) discard(n *entry) {
+	x.prune(n, func(t *node) bool {
+		x.forget(t)
+		return true
+	})
+	x.entries.remove(n)
+	n.removed = true
 }
 
 // dissolve takes an operation out of its shard and returns its facts.

@@ -1,11 +1,6 @@
 package engine
 
-import (
-	"encoding/binary"
-	"hash/maphash"
-
-	"github.com/throughline/throughline/internal/operation"
-)
+import "github.com/throughline/throughline/internal/operation"
 
 // identity finds out which operation a fact belongs to (design: identity). All of it is guarded by Engine.mu.
 //
@@ -13,66 +8,38 @@ import (
 // trace; a trace that nobody claimed follows its links and message IDs, and is an operation of its own until it meets one.
 // A trace that two operations claim belongs to neither: its records then follow their own span, link, message or parent.
 type identity struct {
-	engine   *Engine
-	traces   map[operation.TraceID]*node
-	messages map[messageKey]*node
-	ids      map[idKey]*entry
-	parked   waiting
-	// spare are nodes allocated and not used yet.
-	spare []node
+	engine  *Engine
+	index   index
+	entries roster
+	// shared tell of traces that several operations claim. links have, by number of a trace's node, a hash of the trace that its
+	// consuming records link to.
+	shared map[key]*sharedTrace
+	links  map[uint32]uint32
+	parked waiting
+	// loose are the nodes that nothing held at some time in the course of the present fact.
+	loose []*node
 	seq   uint64
+	// lastTrace is the trace that lastKey is of.
+	lastTrace operation.TraceID
+	lastKey   key
 	// at is the arrival time of the fact being taken, standing what the observer knows of that.
 	at       int64
 	standing standing
 }
 
-type idKey struct{ namespace, id string }
-
-// messageKey stands for a message: a hash of its ID, and of its destination unless the ID is unmistakable by itself. The
-// seed is this process's own, so that nobody outside can make two messages collide. 0 is no message.
-type messageKey uint64
-
-var messageSeed = maphash.MakeSeed()
-
-// node is a trace or a message: something by which several records find the same operation.
-type node struct {
-	owner *entry
-	// claim is the strongest by which the owner has it.
-	claim claim
-	// shared is set for a trace that several operations claim.
-	shared  *sharedTrace
-	trace   operation.TraceID
-	message messageKey
-	// names are the IDs that records of a trace carry, one for each key; see names.go.
-	names names
-	// link is a hash of the trace that the consuming records of a trace link to, 0 while there is none.
-	link uint64
-}
-
 // fansIn takes note of a link of a consuming record in the trace, and reports whether it leads elsewhere than another one's:
 // a poll is the parent of messages that have nothing to do with each other.
-func (n *node) fansIn(f *operation.Fact) bool {
+func (x *identity) fansIn(t *node, f *operation.Fact) bool {
 	if (f.Kind != operation.KindProcess && f.Kind != operation.KindReceive) || f.LinkTrace.IsZero() || f.LinkTrace == f.Trace {
 		return false
 	}
-	link := binary.LittleEndian.Uint64(f.LinkTrace[:8]) ^ binary.LittleEndian.Uint64(f.LinkTrace[8:]) | 1
-	if n.link == 0 {
-		n.link = link
+	link, number := traceKey(f.LinkTrace)[0], x.index.numberOf(t)
+	if !t.has(linkedBit) {
+		t.set(linkedBit)
+		x.links[number] = link
 	}
-	return n.link != link
+	return x.links[number] != link
 }
-
-// claim says by what a trace or message belongs to an operation; a stronger one overrules.
-type claim uint8
-
-const (
-	// claimMessage: a record of the trace names a message of the operation.
-	claimMessage claim = iota + 1
-	// claimLink: a record of the trace is linked with one of the operation.
-	claimLink
-	// claimHard: a record of the trace carries the operation's ID.
-	claimHard
-)
 
 // sharedTrace tells which operation each span of a shared trace belongs to.
 type sharedTrace struct {
@@ -83,11 +50,17 @@ type sharedTrace struct {
 	linked map[operation.SpanID][]operation.TraceID
 }
 
+func newSharedTrace() *sharedTrace {
+	return &sharedTrace{
+		spans: make(map[operation.SpanID]*entry), children: make(map[operation.SpanID][]*entry),
+		linked: make(map[operation.SpanID][]operation.TraceID),
+	}
+}
+
 func (x *identity) init(e *Engine) {
 	x.engine = e
-	x.traces = make(map[operation.TraceID]*node)
-	x.messages = make(map[messageKey]*node)
-	x.ids = make(map[idKey]*entry)
+	x.index.init()
+	x.shared, x.links = make(map[key]*sharedTrace), make(map[uint32]uint32)
 	x.parked.init(e.settings.MaxWaiting, x.lose)
 }
 
@@ -100,29 +73,30 @@ func (x *identity) take(f *operation.Fact, at int64) *entry {
 	if f.IsAlone() || f.Trace.IsZero() {
 		return x.takeAlone(f, nil)
 	}
-	t := x.traces[f.Trace]
-	if t != nil && t.shared != nil {
+	t := x.trace(f.Trace)
+	if t != nil && t.shared() {
 		return x.takeAlone(f, t)
 	}
 	if f.IsStrong() {
 		return x.takeJoined(f, x.traceNode(f.Trace))
 	}
-	if t == nil || t.owner == nil {
+	owner := x.owner(t)
+	if owner == nil {
 		x.park(f)
 		return nil
 	}
-	return x.attach(t.owner.find(), f, operation.ReasonTrace)
+	return x.attach(owner, f, operation.ReasonTrace)
 }
 
 // takeIdentified attaches a fact that carries a correlation ID.
 func (x *identity) takeIdentified(f *operation.Fact) *entry {
 	var owner *entry
-	if t := x.traces[f.Trace]; t != nil && !f.Batch {
-		owner = t.owner.find()
+	if !f.Batch && !f.Trace.IsZero() {
+		owner = x.owner(x.trace(f.Trace))
 	}
-	e := x.entryOf(idKey{f.Namespace, f.ID}, owner)
+	e := x.entryOf(f.Namespace, f.ID, owner)
 	if f.Alias != "" {
-		e = x.merge(e, x.entryOf(idKey{f.Namespace, f.Alias}, nil))
+		e = x.merge(e, x.entryOf(f.Namespace, f.Alias, nil))
 	}
 	if e.nodesFull(x.engine.settings.MaxFacts) {
 		return x.attach(e, f, operation.ReasonCorrelationID)
@@ -131,8 +105,8 @@ func (x *identity) takeIdentified(f *operation.Fact) *entry {
 		t := x.traceNode(f.Trace)
 		e = x.name(t, f, e)
 		e = x.claim(t, e, claimHard)
-		if t.shared != nil {
-			x.own(t, f.Span, e)
+		if t.shared() {
+			x.own(t, f, e)
 		}
 	}
 	e = x.spread(e, f, claimLink, claimHard)
@@ -144,25 +118,24 @@ func (x *identity) takeIdentified(f *operation.Fact) *entry {
 func (x *identity) claim(n *node, e *entry, by claim) *entry {
 	// What was attached or merged meanwhile may have made it part of another one.
 	e = e.find()
-	owner := n.owner.find()
+	owner := x.owner(n)
 	switch {
-	case n.shared != nil && by > n.claim:
+	case n.shared() && by > n.claim():
 		x.unshare(n, e, by)
-	case n.shared != nil:
+	case n.shared():
 	case owner == nil || owner == e:
 		x.bind(n, e, by)
 	case !owner.explicit || !e.explicit:
-		n.claim = max(n.claim, by)
+		n.strengthen(by)
 		return x.merge(e, owner)
-	case by > n.claim:
-		n.claim = by
+	case by > n.claim():
 		x.bind(n, e, by)
 		x.replace(owner)
-	case by == claimHard && n.claim == claimHard && n.names.agree() && x.mergeable(owner, e):
+	case by == claimHard && n.claim() == claimHard && n.agrees() && x.mergeable(owner, e):
 		// Different keys that one trace carries, each with one value, name the same operation.
-		n.names.joined = true
+		n.set(joinedBit)
 		return x.merge(e, owner)
-	case by == n.claim:
+	case by == n.claim():
 		x.share(n, owner)
 	}
 	return e.find()
@@ -170,8 +143,8 @@ func (x *identity) claim(n *node, e *entry, by claim) *entry {
 
 // takeJoined attaches a fact about a message that carries no correlation ID, by its trace, its link or its message ID.
 func (x *identity) takeJoined(f *operation.Fact, t *node) *entry {
-	if t.fansIn(f) && t.claim < claimHard {
-		if owner := t.owner.find(); owner != nil {
+	if x.fansIn(t, f) && t.claim() < claimHard {
+		if owner := x.owner(t); owner != nil {
 			x.share(t, owner)
 			return x.takeAlone(f, t)
 		}
@@ -181,19 +154,19 @@ func (x *identity) takeJoined(f *operation.Fact, t *node) *entry {
 		e, by = x.messaged(f), claimMessage
 	}
 	if e == nil {
-		if e = t.owner.find(); e == nil {
+		if e = x.owner(t); e == nil {
 			e = x.newEntry()
 		}
 		by = claimMessage
 	}
 	x.claim(t, e, by)
-	if t.shared != nil {
+	if t.shared() {
 		return x.takeAlone(f, t)
 	}
-	if owner := t.owner.find(); owner != nil {
+	if owner := x.owner(t); owner != nil {
 		e = owner
 	}
-	e = x.spread(e.find(), f, min(t.claim, claimLink), claimMessage)
+	e = x.spread(e.find(), f, min(t.claim(), claimLink), claimMessage)
 	return x.attach(e, f, x.reason(f, t))
 }
 
@@ -202,7 +175,7 @@ func (x *identity) reason(f *operation.Fact, t *node) operation.Reason {
 	switch {
 	case !f.LinkSpan.IsZero():
 		return operation.ReasonLink
-	case t.claim == claimHard || f.Kind == operation.KindSend || !f.Parent.IsZero() || f.MessageID == "":
+	case t.claim() == claimHard || f.Kind == operation.KindSend || !f.Parent.IsZero() || f.MessageID == "":
 		return operation.ReasonTrace
 	}
 	return operation.ReasonMessageID
@@ -213,14 +186,8 @@ func (x *identity) spread(e *entry, f *operation.Fact, link, message claim) *ent
 	if !f.LinkTrace.IsZero() && f.LinkTrace != f.Trace {
 		e = x.claim(x.traceNode(f.LinkTrace), e, link)
 	}
-	if key, ok := keyOf(f); ok {
-		n := x.messages[key]
-		if n == nil {
-			n = x.newNode()
-			n.message = key
-			x.messages[key] = n
-		}
-		e = x.claim(n, e, message)
+	if k := messageKey(f); !k.isZero() {
+		e = x.claim(x.node(nodeMessage, k), e, message)
 	}
 	return e
 }
@@ -230,18 +197,18 @@ func (x *identity) linked(f *operation.Fact) *entry {
 	if f.LinkTrace.IsZero() {
 		return nil
 	}
-	n := x.traces[f.LinkTrace]
+	n := x.index.find(nodeTrace, traceKey(f.LinkTrace))
 	if n == nil {
 		return nil
 	}
-	if n.shared != nil {
-		e := n.shared.spans[f.LinkSpan].find()
+	if shared := x.sharedTrace(n); shared != nil {
+		e := shared.spans[f.LinkSpan].find()
 		if e == nil && !f.Batch {
-			n.shared.await(f)
+			shared.await(f)
 		}
 		return e
 	}
-	return x.roomy(n.owner.find())
+	return x.roomy(x.owner(n))
 }
 
 // roomy returns the operation unless it is a runaway, which must not draw others in.
@@ -253,78 +220,41 @@ func (x *identity) roomy(e *entry) *entry {
 }
 
 func (x *identity) messaged(f *operation.Fact) *entry {
-	key, ok := keyOf(f)
-	if !ok {
+	k := messageKey(f)
+	if k.isZero() {
 		return nil
 	}
-	if n := x.messages[key]; n != nil {
-		return x.roomy(n.owner.find())
-	}
-	return nil
-}
-
-func keyOf(f *operation.Fact) (messageKey, bool) {
-	if f.MessageID == "" {
-		return 0, false
-	}
-	key := maphash.String(messageSeed, f.MessageID)
-	if !f.UniqueMessageID() {
-		if f.Destination == "" {
-			return 0, false
-		}
-		key = key*31 + maphash.String(messageSeed, f.Destination)
-	}
-	return messageKey(key), key != 0
-}
-
-// nodeChunk is how many nodes are allocated at once: there are several for each operation, and they live about as long.
-const nodeChunk = 32
-
-func (x *identity) newNode() *node {
-	if len(x.spare) == 0 {
-		x.spare = make([]node, nodeChunk)
-	}
-	n := &x.spare[0]
-	x.spare = x.spare[1:]
-	return n
-}
-
-func (x *identity) traceNode(id operation.TraceID) *node {
-	n := x.traces[id]
-	if n == nil {
-		n = x.newNode()
-		n.trace = id
-		x.traces[id] = n
-	}
-	return n
+	return x.roomy(x.owner(x.index.find(nodeMessage, k)))
 }
 
 // bind gives a node its owner and attaches what waited for it.
 func (x *identity) bind(n *node, e *entry, by claim) {
-	n.claim = max(n.claim, by)
-	if n.owner.find() == e {
+	n.strengthen(by)
+	if x.owner(n) == e {
 		return
 	}
-	n.owner = e
-	e.nodes = append(e.nodes, n)
-	if n.trace.IsZero() {
-		x.retry(x.parked.wantedMessage(n.message))
+	x.hold(n, e)
+	if x.parked.live == 0 {
 		return
 	}
-	x.parked.drain(n.trace, func(w *waiter) bool {
+	if n.isFor(nodeMessage) {
+		x.retry(x.parked.wantedMessage(n.key))
+		return
+	}
+	x.parked.drain(n.key, func(w *waiter) bool {
 		x.attachWaiting(e, w, operation.ReasonTrace)
 		return true
 	})
-	x.retry(x.parked.wantedLink(n.trace))
+	x.retry(x.parked.wantedLink(n.key))
 }
 
-// retry takes once more the facts that wait in a shared trace, because something one of them names became known.
-func (x *identity) retry(trace operation.TraceID, wanted bool) {
+// retry takes once more the facts that wait at one place, because something one of them names became known.
+func (x *identity) retry(home key, wanted bool) {
 	if !wanted {
 		return
 	}
 	var waited []waiter
-	x.parked.drain(trace, func(w *waiter) bool {
+	x.parked.drain(home, func(w *waiter) bool {
 		waited = append(waited, *w)
 		return true
 	})

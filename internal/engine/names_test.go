@@ -132,9 +132,9 @@ func TestNamesAreBounded(t *testing.T) {
 	for i := range keys {
 		apply(e, 1, said(i+1, 1, uint8(i), fmt.Sprint("id-", i)))
 	}
-	for id, n := range e.identity.ids {
-		require.LessOrEqual(t, len(n.find().ids), maxIDs, id)
-	}
+	e.identity.index.each(func(n *node) {
+		require.LessOrEqual(t, int(e.identity.entries.at(n.holder).ids), maxIDs)
+	})
 	facts := 0
 	seen := map[string]struct{}{}
 	for s := range e.Summaries() {

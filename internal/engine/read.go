@@ -32,21 +32,19 @@ func (e *Engine) Get(namespace, id string) (Snapshot, bool) {
 func (e *Engine) lookup(namespace, id string) *entry {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if n := e.identity.ids[idKey{namespace, id}].find(); n != nil {
+	x := &e.identity
+	if n := x.owner(x.index.find(nodeID, idKey(namespace, id))); n != nil {
 		return n
 	}
 	record, ok := operation.ParseImplicitID(id)
 	if !ok {
 		return nil
 	}
-	t := e.identity.traces[record.Trace]
-	if t == nil {
-		return nil
+	t := x.trace(record.Trace)
+	if shared := x.sharedTrace(t); shared != nil {
+		return shared.spans[record.Span].find()
 	}
-	if t.shared != nil {
-		return t.shared.spans[record.Span].find()
-	}
-	return t.owner.find()
+	return x.owner(t)
 }
 
 func (e *Engine) snapshot(n *entry) (Snapshot, bool) {

@@ -16,14 +16,11 @@ const maxLinked = 100
 // message that several operations claim says nothing.
 func (x *identity) share(n *node, owner *entry) {
 	x.engine.counts.splits.Add(1)
-	n.shared = &sharedTrace{}
-	n.owner = nil
-	if !n.trace.IsZero() {
-		n.shared.spans = make(map[operation.SpanID]*entry)
-		n.shared.children = make(map[operation.SpanID][]*entry)
-		n.shared.linked = make(map[operation.SpanID][]operation.TraceID)
-		for _, span := range x.ownSpans(n.trace, owner) {
-			x.own(n, span, owner)
+	n.set(sharedBit)
+	if n.isFor(nodeTrace) {
+		x.shared[n.key] = newSharedTrace()
+		for _, f := range x.ownRecords(n, owner) {
+			x.own(n, &f, owner)
 		}
 	}
 	x.replace(owner)
@@ -32,12 +29,17 @@ func (x *identity) share(n *node, owner *entry) {
 // unshare gives a node that several operations had weaker claims on to the one with a stronger claim.
 func (x *identity) unshare(n *node, e *entry, by claim) {
 	former := make(map[*entry]struct{})
-	for _, owner := range n.shared.spans {
-		if o := owner.find(); o != nil && o != e {
-			former[o] = struct{}{}
+	if n.isFor(nodeTrace) {
+		for _, owner := range x.shared[n.key].spans {
+			if o := owner.find(); o != nil && o != e {
+				former[o] = struct{}{}
+			}
 		}
+		delete(x.shared, n.key)
 	}
-	n.shared, n.claim = nil, 0
+	x.release(n)
+	n.unset(sharedBit)
+	n.setClaim(0)
 	x.bind(n, e, by)
 	for owner := range former {
 		if owner.forward == nil && !owner.removed {
@@ -53,34 +55,26 @@ func (s *sharedTrace) await(f *operation.Fact) {
 	}
 }
 
-// ownSpans lists the spans of the trace that have a record with e's ID.
-func (x *identity) ownSpans(trace operation.TraceID, e *entry) []operation.SpanID {
+// ownRecords returns the facts of the trace that carry e's ID.
+func (x *identity) ownRecords(t *node, e *entry) []operation.Fact {
 	s := x.engine.shard(e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var spans []operation.SpanID
-	for _, f := range e.op.Facts() {
-		if f.Trace == trace && f.ID != "" && !f.Batch {
-			spans = append(spans, f.Span)
-		}
-	}
-	return spans
+	return slices.DeleteFunc(e.op.Facts(), func(f operation.Fact) bool {
+		return f.ID == "" || f.Batch || traceKey(f.Trace) != t.key
+	})
 }
 
 // replace attaches anew whatever belongs to e by something else than its own ID or a trace that e has claimed. What
 // follows from a claim that no longer holds is so corrected, whichever came first.
 func (x *identity) replace(e *entry) {
-	kept := e.nodes[:0]
-	for _, n := range e.nodes {
-		switch {
-		case n.owner.find() == e && n.claim < claimHard:
-			x.forget(n)
-		case n.owner.find() == e || n.shared != nil:
-			kept = append(kept, n)
+	x.prune(e, func(n *node) bool {
+		if n.isFor(nodeID) || n.shared() || n.claim() == claimHard {
+			return false
 		}
-	}
-	clear(e.nodes[len(kept):])
-	e.nodes = kept
+		x.forget(n)
+		return true
+	})
 	moved, stayed := x.withdraw(e)
 	x.disown(e, moved, stayed)
 	for i := range stayed {
@@ -106,20 +100,13 @@ func (x *identity) disown(e *entry, moved, stayed []operation.Fact) {
 	}
 	for i := range moved {
 		f := &moved[i]
-		t := x.traces[f.Trace]
-		if _, own := said[f.Record()]; !own && t != nil && t.shared != nil && t.shared.spans[f.Span].find() == e {
-			delete(t.shared.spans, f.Span)
+		t := x.trace(f.Trace)
+		if _, own := said[f.Record()]; own || t == nil || !t.shared() {
+			continue
 		}
-	}
-}
-
-// forget takes a node out of the index; whoever names it again begins with a new one.
-func (x *identity) forget(n *node) {
-	n.owner, n.claim = nil, 0
-	if n.trace.IsZero() {
-		delete(x.messages, n.message)
-	} else {
-		delete(x.traces, n.trace)
+		if spans := x.shared[t.key].spans; spans[f.Span].find() == e {
+			delete(spans, f.Span)
+		}
 	}
 }
 
@@ -132,8 +119,7 @@ func (x *identity) withdraw(e *entry) (moved, stayed []operation.Fact) {
 		if f.ID != "" {
 			return false
 		}
-		t := x.traces[f.Trace]
-		return f.Batch || t == nil || t.owner.find() != e
+		return f.Batch || x.owner(x.trace(f.Trace)) != e
 	})
 	stayed = e.op.Facts()
 	s.touch(e)
@@ -146,13 +132,13 @@ func (x *identity) takeAlone(f *operation.Fact, t *node) *entry {
 	e, reason := x.alone(f, t)
 	if e == nil && f.Batch && f.IsStrong() && !f.LinkTrace.IsZero() {
 		n := x.traceNode(f.LinkTrace)
-		if n.shared == nil {
+		if !n.shared() {
 			e, reason = x.newEntry(), operation.ReasonLink
 			x.bind(n, e, claimLink)
 		}
 	}
 	if e == nil {
-		if homeOf(f).IsZero() {
+		if homeOf(f).isZero() {
 			x.lose(f, x.standing, DropNoOperation)
 			return nil
 		}
@@ -161,10 +147,10 @@ func (x *identity) takeAlone(f *operation.Fact, t *node) *entry {
 		return nil
 	}
 	x.attach(e, f, reason)
-	if t != nil && t.shared != nil {
+	if t != nil && t.shared() {
 		x.fetchParent(f, t, e)
 		if f.IsSpan() {
-			x.own(t, f.Span, e)
+			x.own(t, f, e)
 		}
 	}
 	return e
@@ -172,8 +158,9 @@ func (x *identity) takeAlone(f *operation.Fact, t *node) *entry {
 
 // alone finds the operation of a single record: that of its span, its link, its message, its parent.
 func (x *identity) alone(f *operation.Fact, t *node) (*entry, operation.Reason) {
-	if t != nil && t.shared != nil && !f.Batch {
-		if e := t.shared.spans[f.Span].find(); e != nil {
+	shared := x.sharedTrace(t)
+	if shared != nil && !f.Batch {
+		if e := shared.spans[f.Span].find(); e != nil {
 			return e, operation.ReasonTrace
 		}
 	}
@@ -183,34 +170,43 @@ func (x *identity) alone(f *operation.Fact, t *node) (*entry, operation.Reason) 
 	if e := x.messaged(f); e != nil {
 		return e, operation.ReasonMessageID
 	}
-	if t != nil && t.shared != nil {
-		if e := t.shared.spans[f.Parent].find(); e != nil {
+	if shared != nil {
+		if e := shared.spans[f.Parent].find(); e != nil {
 			return e, operation.ReasonParent
 		}
 	}
 	return nil, operation.ReasonUnknown
 }
 
-// own remembers that a span of a shared trace belongs to e, and attaches what waited for that.
-func (x *identity) own(t *node, span operation.SpanID, e *entry) {
-	if span.IsZero() || len(t.shared.spans) >= maxSharedSpans || t.shared.spans[span].find() != nil {
+// sharedTrace returns what is known of a trace that several operations claim, nil for any other.
+func (x *identity) sharedTrace(t *node) *sharedTrace {
+	if t == nil || !t.shared() {
+		return nil
+	}
+	return x.shared[t.key]
+}
+
+// own remembers that the record's span, of a shared trace, belongs to e, and attaches what waited for that.
+func (x *identity) own(t *node, f *operation.Fact, e *entry) {
+	shared, span := x.sharedTrace(t), f.Span
+	if span.IsZero() || len(shared.spans) >= maxSharedSpans || shared.spans[span].find() != nil {
 		return
 	}
-	t.shared.spans[span] = e
-	linked := t.shared.linked[span]
-	delete(t.shared.linked, span)
+	shared.spans[span] = e
+	linked := shared.linked[span]
+	delete(shared.linked, span)
 	for _, trace := range linked {
-		if n := x.traceNode(trace); n.shared == nil {
+		if n := x.traceNode(trace); !n.shared() {
 			x.claim(n, e, claimLink)
 		} else {
-			x.retry(trace, true)
+			x.retry(n.key, true)
 		}
 	}
-	if t.shared == nil {
+	if !t.shared() {
 		return
 	}
 	var waited []waiter
-	x.parked.drain(t.trace, func(w *waiter) bool {
+	x.parked.drain(t.key, func(w *waiter) bool {
 		if w.fact.Span != span && w.fact.Parent != span {
 			return false
 		}
@@ -225,11 +221,12 @@ func (x *identity) own(t *node, span operation.SpanID, e *entry) {
 // fetchParent gives e its share of the span that sent the message f received, which may have sent messages of several
 // operations and so belongs to none by itself.
 func (x *identity) fetchParent(f *operation.Fact, t *node, e *entry) {
-	if f.Parent.IsZero() || len(t.shared.children) >= maxSharedSpans || slices.Contains(t.shared.children[f.Parent], e) {
+	children := x.sharedTrace(t).children
+	if f.Parent.IsZero() || len(children) >= maxSharedSpans || slices.Contains(children[f.Parent], e) {
 		return
 	}
-	t.shared.children[f.Parent] = append(t.shared.children[f.Parent], e)
-	x.parked.each(t.trace, func(w *waiter) {
+	children[f.Parent] = append(children[f.Parent], e)
+	x.parked.each(t.key, func(w *waiter) {
 		if w.fact.Span == f.Parent && w.fact.Kind == operation.KindSend {
 			x.attachWaiting(e, w, operation.ReasonParent)
 		}
@@ -238,10 +235,11 @@ func (x *identity) fetchParent(f *operation.Fact, t *node, e *entry) {
 
 // copyToChildren gives a send that belongs to no single operation to those whose messages it sent.
 func (x *identity) copyToChildren(f *operation.Fact, t *node) {
-	if t == nil || t.shared == nil || f.Kind != operation.KindSend {
+	shared := x.sharedTrace(t)
+	if shared == nil || f.Kind != operation.KindSend {
 		return
 	}
-	for _, child := range t.shared.children[f.Span] {
+	for _, child := range shared.children[f.Span] {
 		if e := child.find(); e != nil {
 			x.attach(e, f, operation.ReasonParent)
 		}

@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"encoding/binary"
-
-	"github.com/throughline/throughline/internal/operation"
-)
+import "github.com/throughline/throughline/internal/operation"
 
 // waiting holds facts whose operation is not known yet, oldest first, bounded in number and age. Room is made in chunks
 // and then used over and over, so that in the steady state waiting allocates nothing.
@@ -14,12 +10,11 @@ type waiting struct {
 	// first is the position of the oldest fact, next the one after the newest. A position is a running number; its place
 	// is the remainder by limit.
 	first, next uint64
-	// byTrace has the newest fact by its home.
-	byTrace map[operation.TraceID]uint64
+	// newest has the newest fact by its home.
+	newest map[key]uint64
 	// byMessage and byLink tell the home of a fact that waits for a message or another trace to become known.
-	byMessage map[messageKey]operation.TraceID
-	byLink    map[operation.TraceID]operation.TraceID
-	live      int
+	byMessage, byLink map[key]key
+	live              int
 	// lose is told of what is removed without having found its operation.
 	lose func(*operation.Fact, standing, Drop)
 }
@@ -29,8 +24,8 @@ const chunkSize = 256
 type waiter struct {
 	fact operation.Fact
 	at   int64
-	// home is what the fact waits under: its trace, or what stands for one (see homeOf).
-	home operation.TraceID
+	// home is what the fact waits under; see homeOf.
+	home key
 	// before is the position of the previous fact with the same home, or own position if there is none.
 	before uint64
 	live   bool
@@ -43,19 +38,16 @@ func (w *waiting) init(limit int, lose func(*operation.Fact, standing, Drop)) {
 	chunks := (limit + chunkSize - 1) / chunkSize
 	w.chunks = make([]*[chunkSize]waiter, chunks)
 	w.limit = uint64(chunks * chunkSize)
-	w.byTrace = make(map[operation.TraceID]uint64)
-	w.byMessage = make(map[messageKey]operation.TraceID)
-	w.byLink = make(map[operation.TraceID]operation.TraceID)
+	w.newest, w.byMessage, w.byLink = make(map[key]uint64), make(map[key]key), make(map[key]key)
 }
 
-// homeOf returns what a fact waits under: its trace, or for a record that was written in none something that stands for its
-// message, so that such records do not all wait in one place. It is zero for a fact that nothing can ever connect.
-func homeOf(f *operation.Fact) operation.TraceID {
-	home := f.Trace
-	if key, ok := keyOf(f); ok && home.IsZero() {
-		binary.LittleEndian.PutUint64(home[:], uint64(key))
+// homeOf returns what a fact waits under: its trace, or for a record that was written in none its message, so that such records
+// do not all wait in one place. It is zero for a fact that nothing can ever connect.
+func homeOf(f *operation.Fact) key {
+	if f.Trace.IsZero() {
+		return messageKey(f)
 	}
-	return home
+	return traceKey(f.Trace)
 }
 
 func (w *waiting) slot(pos uint64) *waiter {
@@ -76,15 +68,15 @@ func (w *waiting) add(f *operation.Fact, at int64, known standing) {
 	pos, home := w.next, homeOf(f)
 	s := w.slot(pos)
 	s.fact, s.at, s.live, s.home, s.before, s.known = *f, at, true, home, pos, known
-	if newest, ok := w.byTrace[home]; ok {
+	if newest, ok := w.newest[home]; ok {
 		s.before = newest
 	}
-	w.byTrace[home] = pos
-	if key, ok := keyOf(f); ok {
-		w.byMessage[key] = home
+	w.newest[home] = pos
+	if k := messageKey(f); !k.isZero() {
+		w.byMessage[k] = home
 	}
 	if !f.LinkTrace.IsZero() {
-		w.byLink[f.LinkTrace] = home
+		w.byLink[traceKey(f.LinkTrace)] = home
 	}
 	w.next++
 	w.live++
@@ -97,14 +89,14 @@ func (w *waiting) pop(why Drop) {
 		w.live--
 		w.lose(&s.fact, s.known, why)
 	}
-	if newest, ok := w.byTrace[s.home]; ok && newest == w.first {
-		delete(w.byTrace, s.home)
+	if newest, ok := w.newest[s.home]; ok && newest == w.first {
+		delete(w.newest, s.home)
 	}
-	if key, ok := keyOf(&s.fact); ok && w.byMessage[key] == s.home {
-		delete(w.byMessage, key)
+	if k := messageKey(&s.fact); w.byMessage[k] == s.home {
+		delete(w.byMessage, k)
 	}
-	if w.byLink[s.fact.LinkTrace] == s.home {
-		delete(w.byLink, s.fact.LinkTrace)
+	if link := traceKey(s.fact.LinkTrace); w.byLink[link] == s.home {
+		delete(w.byLink, link)
 	}
 	s.fact, s.live = operation.Fact{}, false
 	w.first++
@@ -121,18 +113,18 @@ func (w *waiting) expire(before int64) {
 	}
 }
 
-// each calls see for the facts of a trace, the newest first.
-func (w *waiting) each(trace operation.TraceID, see func(*waiter)) {
-	w.drain(trace, func(s *waiter) bool {
+// each calls see for the facts that wait at one place, the newest first.
+func (w *waiting) each(home key, see func(*waiter)) {
+	w.drain(home, func(s *waiter) bool {
 		see(s)
 		return false
 	})
 }
 
-// drain calls take for the facts of a trace, the newest first, and removes those for which it returns true. take must
+// drain calls take for the facts that wait at one place, the newest first, and removes those for which it returns true. take must
 // not add to the waiting ones.
-func (w *waiting) drain(trace operation.TraceID, take func(*waiter) bool) {
-	pos, ok := w.byTrace[trace]
+func (w *waiting) drain(home key, take func(*waiter) bool) {
+	pos, ok := w.newest[home]
 	if !ok {
 		return
 	}
@@ -153,18 +145,18 @@ func (w *waiting) drain(trace operation.TraceID, take func(*waiter) bool) {
 		pos = s.before
 	}
 	if left == 0 {
-		delete(w.byTrace, trace)
+		delete(w.newest, home)
 	}
 }
 
-// wantedMessage returns the trace of a fact that waits for the message.
-func (w *waiting) wantedMessage(key messageKey) (operation.TraceID, bool) {
-	trace, ok := w.byMessage[key]
-	return trace, ok
+// wantedMessage returns the home of a fact that waits for the message.
+func (w *waiting) wantedMessage(message key) (key, bool) {
+	home, ok := w.byMessage[message]
+	return home, ok
 }
 
-// wantedLink returns the trace of a fact that waits for the trace it is linked with.
-func (w *waiting) wantedLink(trace operation.TraceID) (operation.TraceID, bool) {
-	waiting, ok := w.byLink[trace]
-	return waiting, ok
+// wantedLink returns the home of a fact that waits for the trace it is linked with.
+func (w *waiting) wantedLink(trace key) (key, bool) {
+	home, ok := w.byLink[trace]
+	return home, ok
 }
