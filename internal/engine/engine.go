@@ -12,7 +12,7 @@ import (
 // Settings are the engine's bounds and its source of policies.
 type Settings struct {
 	// MaxOperations bounds the operations held, open and finished together. When it is reached, finished ones leave
-	// first, then the oldest.
+	// first, then those for which nothing has come for longest.
 	MaxOperations int
 	// MaxFacts bounds the facts of one operation; what exceeds it is dropped and the operation marked as runaway.
 	MaxFacts int

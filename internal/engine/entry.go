@@ -22,6 +22,8 @@ type entry struct {
 	runaway bool
 	// judged says that there is a verdict, known that the name is that of the view, dirty that the next sweep judges it.
 	judged, known, dirty bool
+	// active says that facts came since it was last looked at whether it is idle; see idlest.
+	active bool
 	// announced says that a change was returned for it, so that its end must be told too.
 	announced bool
 	// late says that evidence led to another final state than ended, the one it came to first (StateInProgress: none).

@@ -11,10 +11,11 @@ type shard struct {
 	mu        sync.Mutex
 	open      chain
 	finished  chain
-	dirty     []*entry
 	deadlines deadlines
-	// gone are the ends of operations that were announced and then left, for the next sweep.
-	gone []operation.Change
+	// dirty are to be judged by the next sweep; gone were announced and then left. swept are lists that can be used again.
+	dirty []*entry
+	gone  []departure
+	swept []*entry
 }
 
 // chain is a doubly linked list of entries, the oldest first.
@@ -49,10 +50,12 @@ func (s *shard) add(e *Engine, n *entry, f *operation.Fact, at int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n.runaway || n.op.Pending() >= e.settings.MaxFacts && n.op.Len() >= e.settings.MaxFacts {
-		n.runaway = true
+		// It stays, for if it left it would begin anew.
+		n.runaway, n.active = true, true
 		e.counts.drop(DropRunaway)
 		return false
 	}
+	n.active = n.op.Pending() > 0
 	n.op.Add(f)
 	n.arrived = at
 	if f.OperationName != "" && n.title(e.symbols) == "" {
@@ -85,15 +88,27 @@ func (s *shard) leave(e *Engine, n *entry) {
 	e.unpaired.forget(n)
 	n.dirty = false
 	if n.announced {
-		s.gone = append(s.gone, n.farewell(e))
+		s.gone = append(s.gone, n.depart())
 	}
 }
 
-// farewell is the change by which outputs learn that an operation they were told of is no more: neither stuck nor failed.
-func (n *entry) farewell(e *Engine) operation.Change {
-	view := n.op.View(&e.habits)
+// departure is an operation of which outputs were told and that is no more.
+type departure struct {
+	op                      operation.Operation
+	before                  operation.Verdict
+	revision, finalRevision uint32
+	at                      int64
+}
+
+func (n *entry) depart() departure {
+	return departure{op: n.op, before: n.verdict(), revision: n.revision, finalRevision: n.finalRevision, at: n.updated}
+}
+
+// farewell is the change by which outputs learn of it: it is neither stuck nor failed. No lock need be held.
+func (d *departure) farewell(e *Engine) operation.Change {
+	view := d.op.View(&e.habits)
 	return operation.Change{
-		View: view, Before: n.verdict(), Verdict: operation.Verdict{Hop: -1, Consumer: -1}, Policy: e.policy(view),
-		Revision: n.revision + 1, FinalRevision: n.finalRevision, Gone: true, At: n.updated,
+		View: view, Before: d.before, Verdict: operation.Verdict{Hop: -1, Consumer: -1}, Policy: e.policy(view),
+		Revision: d.revision + 1, FinalRevision: d.finalRevision, Gone: true, At: d.at,
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/throughline/throughline/internal/operation"
@@ -30,26 +31,69 @@ func (s *shard) touchLocked(n *entry) {
 	}
 }
 
+// sweep judges what is new or due in the shard, some at a time: between them others can have the lock.
 func (s *shard) sweep(e *Engine, at int64, changes []operation.Change) []operation.Change {
+	gone, dirty := s.begin()
+	for i := range gone {
+		changes = append(changes, gone[i].farewell(e))
+	}
+	for some := range slices.Chunk(dirty, atOnce) {
+		changes = s.sweepDirty(e, some, at, changes)
+	}
+	s.end(dirty)
+	for more := true; more; {
+		changes, more = s.sweepDue(e, at, changes)
+	}
+	return changes
+}
+
+// begin returns what left and what is to be judged.
+func (s *shard) begin() ([]departure, []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changes = append(changes, s.gone...)
-	clear(s.gone)
-	s.gone = s.gone[:0]
-	for i, n := range s.dirty {
-		s.dirty[i] = nil
+	gone, dirty := s.gone, s.dirty
+	s.gone, s.dirty, s.swept = nil, s.swept[:0], nil
+	return gone, dirty
+}
+
+// maxSwept bounds the room that is kept for the next sweep.
+const maxSwept = 10_000
+
+func (s *shard) end(dirty []*entry) {
+	if cap(dirty) > maxSwept {
+		return
+	}
+	clear(dirty)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.swept = dirty
+}
+
+func (s *shard) sweepDirty(e *Engine, some []*entry, at int64, changes []operation.Change) []operation.Change {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range some {
 		if n.dirty {
 			n.dirty = false
 			changes = s.judgeSafely(e, n, at, changes)
 		}
 	}
-	s.dirty = s.dirty[:0]
-	for len(s.deadlines) > 0 && s.deadlines[0].due <= at {
+	return changes
+}
+
+// sweepDue reports whether there may be more.
+func (s *shard) sweepDue(e *Engine, at int64, changes []operation.Change) ([]operation.Change, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range atOnce {
+		if len(s.deadlines) == 0 || s.deadlines[0].due > at {
+			return changes, false
+		}
 		n := s.deadlines[0].entry
 		s.schedule(n, 0)
 		changes = s.judgeSafely(e, n, at, changes)
 	}
-	return changes
+	return changes, true
 }
 
 // judgeSafely keeps a defect in judging one operation from all others. It is counted, and the operation is left as it was
@@ -140,7 +184,8 @@ func (n *entry) verdictAt(view *operation.View, policy *operation.Policy, c *ope
 func (s *shard) emptied(e *Engine, n *entry, changes []operation.Change) []operation.Change {
 	s.schedule(n, 0)
 	if n.announced {
-		changes = append(changes, n.farewell(e))
+		d := n.depart()
+		changes = append(changes, d.farewell(e))
 	}
 	n.announced, n.judged = false, false
 	n.setVerdict(&operation.Verdict{Hop: -1, Consumer: -1})

@@ -62,6 +62,9 @@ func (w *waiting) slot(pos uint64) *waiter {
 
 // add lets a copy of the fact wait. If there is no room, the oldest one gives way.
 func (w *waiting) add(f *operation.Fact, at int64, known standing) {
+	if w.live == 0 {
+		w.reset()
+	}
 	if w.next-w.first == w.limit {
 		w.pop(DropWaitingFull)
 	}
@@ -80,6 +83,14 @@ func (w *waiting) add(f *operation.Fact, at int64, known standing) {
 	}
 	w.next++
 	w.live++
+}
+
+// reset begins at the first place once more when nothing waits, so that no more room is made than was ever needed at a time.
+func (w *waiting) reset() {
+	for w.first < w.next {
+		w.pop(DropNoOperation)
+	}
+	w.first, w.next = 0, 0
 }
 
 // pop removes the oldest; if it was still waiting, it is lost for the given reason.
