@@ -37,7 +37,7 @@ test: ## Run every test that needs Go alone, with the race detector
 
 .PHONY: e2e
 e2e: build $(BIN)/jaeger $(BIN)/alertmanager ## Run the built binary against a real Jaeger and a real Alertmanager
-	$(GO) test -tags e2e -count=1 -v -timeout 30m ./test/e2e/... ./cmd/asyncgen/internal/judged
+	$(GO) test -tags e2e -count=1 -p 1 -v -timeout 30m ./test/e2e/... ./cmd/asyncgen/internal/judged
 
 .PHONY: conformance
 conformance: ## Replay recorded telemetry of real applications and show verdicts, hops and alarms beside the truth

@@ -23,7 +23,25 @@ func TestEveryScenario(t *testing.T) {
 	truths := s.generate(t, "--operations", "5000", "--rate", "150", "--seed", "51", "--mix", everyScenario, "--long", "12s")
 	require.Len(t, truths, 5000)
 	s.awaitVerdicts(t, truths)
+	s.checkNeverStuck(t, truths)
 	s.checkHealthy(t)
+}
+
+// checkNeverStuck checks that no other operation was called stuck than those that are, at any time: none joined an incident.
+func (s *stand) checkNeverStuck(t *testing.T, truths []truth) {
+	t.Helper()
+	want, got := map[string]int{}, map[string]int{}
+	for _, op := range keep(truths, func(op truth) bool { return op.State == stateStuck }) {
+		want[op.Name+" "+op.Reason]++
+	}
+	incidents, err := s.incidents(t)
+	require.NoError(t, err)
+	for _, i := range incidents {
+		if i.Kind == stateStuck {
+			got[i.Operation+" "+i.Reason] += i.Total
+		}
+	}
+	require.Equal(t, want, got)
 }
 
 // TestTrouble has what befalls services rather than operations. Each part has a collector of its own.
