@@ -21,9 +21,10 @@ type Operations interface {
 	// Try does the same for a dry run: the facts meet those of other dry runs only, and nothing follows from them but their
 	// part of the coverage report.
 	Try(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment
-	// Arrived takes note that telemetry of a service arrived. newest is when the newest span of it ended, or the newest record
-	// was written, 0 if unknown; both times are nanoseconds since 1970. The name is not retained.
-	Arrived(service string, signal gap.Signal, newest, now int64)
+	// Arrived takes note that telemetry of a service arrived. oldest and newest are when spans of it ended, or records were
+	// written, 0 if unknown; all times are nanoseconds since 1970. The name is not retained. It reports whether it is to be
+	// called for each of them instead, with oldest and newest equal, because they may fill a gap.
+	Arrived(service string, signal gap.Signal, oldest, newest, now int64) (each bool)
 	// Traces tells which operation with a correlation ID each trace belongs to as a whole, and appends one assignment for
 	// each to out; an empty one says that there is none.
 	Traces(traces []operation.TraceID, out []engine.Assignment) []engine.Assignment

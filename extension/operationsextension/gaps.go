@@ -127,10 +127,11 @@ func (g *gaps) telemetry() operation.Telemetry {
 }
 
 // Arrived implements [Operations].
-func (o *operations) Arrived(service string, signal gap.Signal, newest, now int64) {
-	if o.gaps.monitor != nil {
-		o.gaps.monitor.Seen(service, signal, newest, now)
+func (o *operations) Arrived(service string, signal gap.Signal, oldest, newest, now int64) (each bool) {
+	if o.gaps.monitor == nil {
+		return false
 	}
+	return o.gaps.monitor.SeenBatch(service, signal, oldest, newest, now)
 }
 
 // sweep returns the gaps that began and those that are over.

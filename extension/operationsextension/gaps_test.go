@@ -44,7 +44,7 @@ func (l *listening) pass(t *testing.T, d time.Duration) {
 		for service, heard := range l.heard {
 			if heard {
 				now := time.Now().UnixNano()
-				l.Arrived(service, gap.SignalTraces, now, now)
+				l.Arrived(service, gap.SignalTraces, now, now, now)
 			}
 		}
 		time.Sleep(time.Second) // synctest: fake time
@@ -213,7 +213,7 @@ func TestGapsSwitchedOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, _ := start(t, func(c *Config) { c.TelemetryGaps.Enabled = false })
 		now := time.Now()
-		o.Arrived("worker", gap.SignalTraces, 0, now.UnixNano())
+		o.Arrived("worker", gap.SignalTraces, 0, 0, now.UnixNano())
 		require.Empty(t, o.gaps.sweep(now))
 		require.Empty(t, o.gaps.sweep(now.Add(time.Hour)))
 		require.Zero(t, o.gaps.services()["heard"])
@@ -230,7 +230,7 @@ func TestRareSweepsAreNoGap(t *testing.T) {
 		o, telemetry := start(t, func(c *Config) { c.SweepInterval = time.Minute })
 		s := o.Subscribe()
 		defer s.Close()
-		o.Arrived("worker", gap.SignalTraces, 0, time.Now().UnixNano())
+		o.Arrived("worker", gap.SignalTraces, 0, 0, time.Now().UnixNano())
 		time.Sleep(10 * time.Minute) // synctest: fake time
 		require.Zero(t, o.gaps.stats().Downs)
 		metadatatest.AssertEqualOperationsTelemetryServices(t, telemetry, []metricdata.DataPoint[int64]{

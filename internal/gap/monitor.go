@@ -51,6 +51,34 @@ func New(settings Settings) (*Monitor, error) {
 	return &Monitor{settings: settings, services: make(map[string]*service)}, nil
 }
 
+// SeenBatch takes note of a batch of telemetry of a service, like [Monitor.Seen] of its newest event. It reports whether it took
+// none, because there is a gap that the batch may fill: then Seen must be called for each event of it, in their order.
+func (m *Monitor) SeenBatch(service string, signal Signal, oldest, newest, arrival int64) (each bool) {
+	if oldest < newest && m.fills(service, signal, oldest) {
+		return true
+	}
+	m.Seen(service, signal, newest, arrival)
+	return false
+}
+
+// fills reports whether an event of that time, or a later one, may fill a gap.
+func (m *Monitor) fills(service string, signal Signal, event int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if event < m.downUntil {
+		return true
+	}
+	v := m.last
+	if v == nil || v.name != service {
+		v = m.services[service]
+	}
+	if v == nil {
+		return false
+	}
+	s := &v.sources[signal]
+	return s.silent || s.shift(event) < v.closedUntil
+}
+
 // Seen takes note of telemetry of a service that arrived at a time: of a span or log record, or of the newest one of a
 // batch. eventTime is when the span ended or the record was written, by the clock of the service; 0 if that is unknown. What
 // is later than its arrival counts as of its arrival. Services without a name are not watched.

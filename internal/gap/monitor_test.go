@@ -479,3 +479,30 @@ func TestAServiceThatNeverComesBackIsForgotten(t *testing.T) {
 	require.Equal(t, Stats{Services: 1, Gaps: 1, Forgotten: 1}, w.Stats())
 	require.Empty(t, w.Gaps(0, 10))
 }
+
+func TestBatchesAreTakenApartWhereTheyMayFillAGap(t *testing.T) {
+	w := newWorld(t)
+	worker := w.add("worker", 5*second)
+	w.run(10 * minute)
+	at := func(s int64) int64 { return epoch + s*second }
+	require.False(t, w.SeenBatch("worker", SignalTraces, at(595), at(600), w.now), "there is no gap")
+	require.False(t, w.SeenBatch("new", SignalTraces, at(1), at(600), w.now))
+	worker.dead = true
+	w.run(5 * minute)
+	w.requireTold(t, "worker traces silent 600... 0.0")
+	require.True(t, w.SeenBatch("worker", SignalTraces, at(605), at(900), w.now))
+	require.False(t, w.SeenBatch("worker", SignalLogs, at(605), at(900), w.now), "these never came before")
+	for s := int64(605); s <= 900; s += 5 {
+		w.Seen("worker", SignalTraces, at(s), w.now)
+	}
+	require.False(t, w.covers("worker", 600*second, 900*second))
+	worker.dead = false
+	worker.next = w.now
+	w.run(minute)
+	w.requireTold(t, "worker traces late 600...870 1.0")
+	require.True(t, w.SeenBatch("worker", SignalTraces, at(700), at(960), w.now), "more may come late")
+	require.False(t, w.SeenBatch("worker", SignalTraces, at(955), at(960), w.now))
+	require.False(t, w.SeenBatch("worker", SignalTraces, at(960), at(960), w.now))
+	w.Down(at(940), at(950))
+	require.True(t, w.SeenBatch("other", SignalLogs, at(945), at(960), w.now))
+}

@@ -43,7 +43,8 @@ func TestArrivalsAreToldOnceForEachResource(t *testing.T) {
 	endedAt(td, "absurd", "http", math.MaxUint64)
 	h.traces(td)
 	require.Equal(t, []arrival{
-		{"api", gap.SignalTraces, 12}, {"worker", gap.SignalTraces, 4}, {"unfinished", gap.SignalTraces, 0}, {"absurd", gap.SignalTraces, math.MaxInt64},
+		{"api", gap.SignalTraces, 3, 12}, {"worker", gap.SignalTraces, 4, 4}, {"unfinished", gap.SignalTraces, 0, 0},
+		{"absurd", gap.SignalTraces, math.MaxInt64, math.MaxInt64},
 	}, h.fake.arrivals)
 }
 
@@ -62,7 +63,7 @@ func TestArrivalsOfLogs(t *testing.T) {
 	events.Scope().SetName(evidence.DerivedScope + "/event")
 	events.LogRecords().AppendEmpty()
 	h.logs(ld)
-	require.Equal(t, []arrival{{"api", gap.SignalLogs, 8}}, h.fake.arrivals)
+	require.Equal(t, []arrival{{"api", gap.SignalLogs, 3, 8}}, h.fake.arrivals)
 }
 
 func TestADryRunTellsNothingOfArrivals(t *testing.T) {
@@ -74,4 +75,27 @@ func TestADryRunTellsNothingOfArrivals(t *testing.T) {
 	h.traces(td)
 	h.logs(ld)
 	require.Empty(t, h.fake.arrivals)
+}
+
+func TestEachRecordIsToldIfItIsWanted(t *testing.T) {
+	h := newHarness(t, nil)
+	h.fake.listens, h.fake.lacking = true, true
+	td, ld := ptrace.NewTraces(), plog.NewLogs()
+	endedAt(td, "api", "http", 5, 7, 9)
+	own := td.ResourceSpans().At(0).ScopeSpans().AppendEmpty()
+	own.Scope().SetName(evidence.DerivedScope + "/stitch")
+	own.Spans().AppendEmpty().SetEndTimestamp(99)
+	h.traces(td)
+	require.Equal(t, []arrival{
+		{"api", gap.SignalTraces, 5, 9}, {"api", gap.SignalTraces, 5, 5}, {"api", gap.SignalTraces, 7, 7}, {"api", gap.SignalTraces, 9, 9},
+	}, h.fake.arrivals)
+
+	h.fake.arrivals = nil
+	rl := ld.ResourceLogs().AppendEmpty()
+	rl.Resource().Attributes().PutStr("service.name", "api")
+	for _, at := range []pcommon.Timestamp{2, 3} {
+		rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().SetTimestamp(at)
+	}
+	h.logs(ld)
+	require.Equal(t, []arrival{{"api", gap.SignalLogs, 2, 3}, {"api", gap.SignalLogs, 2, 2}, {"api", gap.SignalLogs, 3, 3}}, h.fake.arrivals)
 }

@@ -34,6 +34,8 @@ type fakeOperations struct {
 	applyBroken, tracesBroken bool
 	// listens says that arrivals are to be kept.
 	listens bool
+	// lacking says that each record is wanted.
+	lacking bool
 
 	mu       sync.Mutex
 	arrivals []arrival // guarded by mu
@@ -61,16 +63,18 @@ func (f *fakeOperations) Try(now time.Time, facts []operation.Fact, out []engine
 type arrival struct {
 	service string
 	signal  gap.Signal
+	oldest  int64
 	newest  int64
 }
 
-func (f *fakeOperations) Arrived(service string, signal gap.Signal, newest, _ int64) {
+func (f *fakeOperations) Arrived(service string, signal gap.Signal, oldest, newest, _ int64) bool {
 	if !f.listens {
-		return
+		return false
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.arrivals = append(f.arrivals, arrival{strings.Clone(service), signal, newest})
+	f.arrivals = append(f.arrivals, arrival{strings.Clone(service), signal, oldest, newest})
+	return f.lacking && oldest != newest
 }
 
 func (f *fakeOperations) Subscribe() *operationsextension.Subscription { return nil }

@@ -38,7 +38,7 @@ func watching(t *testing.T) (operationsextension.Operations, host) {
 func hear(o operationsextension.Operations, service string, d time.Duration) {
 	for range int(d / time.Second) {
 		now := time.Now().UnixNano()
-		o.Arrived(service, gap.SignalTraces, now, now)
+		o.Arrived(service, gap.SignalTraces, now, now, now)
 		time.Sleep(time.Second) // synctest: fake time
 	}
 	synctest.Wait()
