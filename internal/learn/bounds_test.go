@@ -23,7 +23,7 @@ func TestAFloodOfNamesDoesNotDisplaceWhatIsKnown(t *testing.T) {
 	for range 20 {
 		b.Learn(hop(epoch, minute, minute), epoch)
 	}
-	for n := range 10_000 {
+	for n := range 3000 {
 		b.Learn(named(epoch, fmt.Sprintf("op-%d", n), fmt.Sprintf("queue-%d", n), ""), epoch)
 		require.LessOrEqual(t, b.Stats().Stages, 100)
 		require.LessOrEqual(t, b.Stats().Destinations, 100)
