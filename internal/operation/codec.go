@@ -5,11 +5,11 @@ import (
 	"encoding/binary"
 )
 
-// A fact is stored as a few dozen bytes without a pointer, because a collector holds millions of them: fixed bytes for
-// what is always there, a mask that says what else follows, numbers for names that many facts share. The encoding is
-// private to the process; it is no storage format.
+// A fact is stored as a few dozen bytes without a pointer, because a collector holds millions of them: the number of its form,
+// how it is connected with the facts before it, times, and what is its own. The encoding is private to the process; it is no
+// storage format.
 
-// The bits of the mask.
+// The bits of the mask, which says what follows.
 const (
 	hasConsumer = 1 << iota
 	hasRemote
@@ -21,20 +21,11 @@ const (
 	hasLink
 	hasID
 	hasAlias
-	hasNamespace
-	hasOperationName
 	hasInstance
-	hasSystem
-	hasDestination
-	hasGroup
 	hasMessageID
-	hasErrorType
 	hasErrorMessage
 	hasDetail
-	hasSeverity
-	hasDisposition
 	hasDue
-	hasType
 	hasDelivery
 	hasProgress
 )
@@ -43,9 +34,8 @@ func (f *Fact) mask() uint32 {
 	var m uint32
 	for i, b := range [...]bool{
 		f.Consumer, f.Remote, f.Batch, f.End != 0, !f.Trace.IsZero(), !f.Span.IsZero(), !f.Parent.IsZero(),
-		!f.LinkTrace.IsZero() || !f.LinkSpan.IsZero(), f.ID != "", f.Alias != "", f.Namespace != "", f.OperationName != "",
-		f.Instance != "", f.System != "", f.Destination != "", f.Group != "", f.MessageID != "", f.ErrorType != "",
-		f.ErrorMessage != "", f.Detail != "", f.Severity != 0, f.Disposition != 0, f.Due != 0, f.Type != "", f.Delivery != 0, f.Progress != 0,
+		!f.LinkTrace.IsZero() || !f.LinkSpan.IsZero(), f.ID != "", f.Alias != "", f.Instance != "", f.MessageID != "",
+		f.ErrorMessage != "", f.Detail != "", f.Due != 0, f.Delivery != 0, f.Progress != 0,
 	} {
 		if b {
 			m |= 1 << i
@@ -53,6 +43,18 @@ func (f *Fact) mask() uint32 {
 	}
 	return m
 }
+
+// The bits that say how a fact is connected; the lowest are the reason of attachment.
+const (
+	reasonBits = 7
+	// sameTrace: the trace is the one that was written last.
+	sameTrace = 1 << 3
+	// newSpan: the span is named for the first time; sameSpan: it is the one that was written last.
+	newSpan  = 1 << 4
+	sameSpan = 1 << 5
+	// nextSpan: the parent is the span of the fact before.
+	nextSpan = 1 << 6
+)
 
 const (
 	// firstBytes is what an operation of a few hops takes.
@@ -83,37 +85,14 @@ func (o *Operation) encode(f *Fact) {
 	} else if cap(b)-len(b) < roomBytes {
 		b = append(make([]byte, 0, len(b)+max(growBytes, len(b)/growShare)), b...)
 	}
-	b = append(b, byte(f.Kind), byte(f.Outcome)|byte(f.JoinedBy)<<4)
-	b = binary.AppendUvarint(b, uint64(m))
+	b = o.appendForm(b, f, m)
+	b = o.appendContext(b, f, m)
 	b = binary.AppendVarint(b, f.At-o.base)
 	if m&hasEnd != 0 {
 		b = binary.AppendVarint(b, f.End-f.At)
 	}
-	if m&hasTrace != 0 {
-		b = appendNear(b, f.Trace[:], &o.traceAt)
-	}
-	if m&hasSpan != 0 {
-		if f.IsSpan() {
-			// It speaks for the first time, mostly.
-			b = append(b, 0)
-			o.spanAt = uint32(len(b))
-			b = append(b, f.Span[:]...)
-		} else {
-			b = appendID(b, f.Span[:])
-		}
-	}
-	if m&hasParent != 0 {
-		last := o.spanAt
-		b = appendNear(b, f.Parent[:], &last)
-	}
 	if m&hasLink != 0 {
 		b = appendID(appendID(b, f.LinkTrace[:]), f.LinkSpan[:])
-	}
-	if m&hasSeverity != 0 {
-		b = append(b, f.Severity)
-	}
-	if m&hasDisposition != 0 {
-		b = append(b, byte(f.Disposition))
 	}
 	if m&hasDue != 0 {
 		b = binary.AppendVarint(b, f.Due-f.At)
@@ -124,22 +103,58 @@ func (o *Operation) encode(f *Fact) {
 	if m&hasProgress != 0 {
 		b = binary.AppendUvarint(b, uint64(f.Progress))
 	}
-	o.data = o.appendNames(b, f, m)
+	o.data = o.appendTexts(b, f, m)
 	o.count++
 }
 
-// appendNear is appendID for an ID that mostly is the one that was written last, and notes where that is.
-func appendNear(b, id []byte, last *uint32) []byte {
-	if at := int(*last); at+len(id) <= len(b) && bytes.Equal(b[at:at+len(id)], id) {
-		return binary.AppendUvarint(b, uint64(at)+1)
+// appendContext writes trace, span and parent, as far as they are not those that were written last.
+func (o *Operation) appendContext(b []byte, f *Fact, m uint32) []byte {
+	context := len(b)
+	b = append(b, byte(f.JoinedBy)&reasonBits)
+	last := o.spanAt
+	if m&hasTrace != 0 {
+		if standsAt(b, f.Trace[:], o.traceAt) {
+			b[context] |= sameTrace
+		} else {
+			b, o.traceAt = appendNew(b, f.Trace[:])
+		}
 	}
+	if m&hasSpan != 0 {
+		switch at := find(b, f.Span[:]); {
+		case standsAt(b, f.Span[:], last):
+			b[context] |= sameSpan
+		case at >= 0:
+			b = binary.AppendUvarint(b, uint64(at))
+			o.spanAt = uint32(at)
+		default:
+			b[context] |= newSpan
+			o.spanAt = uint32(len(b))
+			b = append(b, f.Span[:]...)
+		}
+	}
+	if m&hasParent != 0 {
+		if standsAt(b, f.Parent[:], last) {
+			b[context] |= nextSpan
+		} else {
+			b = appendID(b, f.Parent[:])
+		}
+	}
+	return b
+}
+
+// standsAt reports whether the bytes stand at that place; 0 is none.
+func standsAt(b, id []byte, at uint32) bool {
+	end := int(at) + len(id)
+	return at != 0 && end <= len(b) && bytes.Equal(b[at:end], id)
+}
+
+// appendNew is appendID, and says where the ID stands then.
+func appendNew(b, id []byte) ([]byte, uint32) {
 	if at := find(b, id); at >= 0 {
-		*last = uint32(at)
-		return binary.AppendUvarint(b, uint64(at)+1)
+		return binary.AppendUvarint(b, uint64(at)+1), uint32(at)
 	}
 	b = append(b, 0)
-	*last = uint32(len(b))
-	return append(b, id...)
+	return append(b, id...), uint32(len(b))
 }
 
 // appendID writes the position plus 1 at which the bytes stand already, or 0 and the bytes.
@@ -162,52 +177,78 @@ func find(b, id []byte) int {
 	return -1
 }
 
-func (o *Operation) appendNames(b []byte, f *Fact, m uint32) []byte {
+// appendTexts writes what is the fact's own.
+func (o *Operation) appendTexts(b []byte, f *Fact, m uint32) []byte {
 	if m&hasID != 0 {
-		head := len(b) + 1
-		b = appendText(append(b, f.IDRank), f.ID, &o.idAt)
-		o.callBy(b, head, f.IDRank, f.ID, f.Namespace)
+		at := len(b)
+		b = o.appendCall(b, f.ID)
+		o.callBy(b, at, f.IDRank, f.ID, f.Namespace)
 	}
 	if m&hasAlias != 0 {
-		head := len(b) + 1
-		b = appendText(append(b, f.AliasRank), f.Alias, nil)
-		o.callBy(b, head, f.AliasRank, f.Alias, f.Namespace)
+		at := len(b)
+		b = appendText(b, f.Alias)
+		o.callBy(b, at, f.AliasRank, f.Alias, f.Namespace)
 	}
-	b = o.appendName(b, f.Service)
-	if f.Kind == KindLog || f.Kind == KindException {
-		// Lines differ from each other; as shared names they would crowd out all others.
-		b = appendString(append(b, 0), f.Name)
-	} else {
-		b = o.appendName(b, f.Name)
-	}
-	for _, shared := range [...]struct {
-		bit  uint32
-		name string
-	}{
-		{hasNamespace, f.Namespace}, {hasOperationName, f.OperationName}, {hasInstance, f.Instance}, {hasSystem, f.System},
-		{hasDestination, f.Destination}, {hasGroup, f.Group}, {hasErrorType, f.ErrorType}, {hasType, f.Type},
-	} {
-		if m&shared.bit != 0 {
-			b = o.appendName(b, shared.name)
-		}
+	if m&hasInstance != 0 {
+		b = o.appendName(b, f.Instance)
 	}
 	if m&hasMessageID != 0 {
-		if f.Kind == KindSend && len(f.MessageID) >= minAgain {
-			// A message is sent once, mostly.
-			b = append(append(binary.AppendUvarint(b, uint64(len(f.MessageID))), 0), f.MessageID...)
-		} else {
-			b = appendText(b, f.MessageID, nil)
-		}
+		b = appendMessage(b, f)
 	}
-	for _, own := range [...]struct {
-		bit  uint32
-		text string
-	}{{hasErrorMessage, f.ErrorMessage}, {hasDetail, f.Detail}} {
-		if m&own.bit != 0 {
-			b = appendString(b, own.text)
-		}
+	if f.hasText() {
+		b = appendString(b, f.Name)
+	}
+	if m&hasErrorMessage != 0 {
+		b = appendString(b, f.ErrorMessage)
+	}
+	if m&hasDetail != 0 {
+		b = appendString(b, f.Detail)
 	}
 	return b
+}
+
+// appendCall is appendText for an ID that mostly is the one by which the operation is called.
+func (o *Operation) appendCall(b []byte, id string) []byte {
+	if len(id) >= minAgain && o.called != 0 && textAt(b, o.called) == id {
+		return binary.AppendUvarint(binary.AppendUvarint(b, uint64(len(id))), uint64(placeOf(b, o.called))+1)
+	}
+	return appendText(b, id)
+}
+
+// appendMessage writes the ID of a message, packed if that makes it shorter.
+func appendMessage(b []byte, f *Fact) []byte {
+	var room [maxAgain]byte
+	stored, packed := room[:0], false
+	if len(f.MessageID) <= maxAgain {
+		if stored, packed = pack(stored, f.MessageID); !packed {
+			stored = append(stored, f.MessageID...)
+		}
+	} else {
+		stored = []byte(f.MessageID)
+	}
+	size := uint64(len(stored)) << 1
+	if packed {
+		size |= 1
+	}
+	b = binary.AppendUvarint(b, size)
+	if len(stored) < minAgain {
+		return append(b, stored...)
+	}
+	if f.Kind == KindSend || len(stored) > maxAgain {
+		// A message is sent once, mostly.
+		return append(append(b, 0), stored...)
+	}
+	return appendID(b, stored)
+}
+
+// message reads what appendMessage wrote.
+func (d *decoder) message() string {
+	n := d.uvarint()
+	stored := d.stored(n >> 1)
+	if n&1 != 0 {
+		return unpack(stored)
+	}
+	return string(stored)
 }
 
 // minAgain is the length from which a text is worth referring to.
@@ -217,8 +258,8 @@ const minAgain = 4
 const maxAgain = 64
 
 // appendText writes a text that other facts are likely to have, too: its length, and its position plus 1 if it stands there
-// already, or 0 and itself. last is where it stands, mostly, if that is known.
-func appendText(b []byte, s string, last *uint32) []byte {
+// already, or 0 and itself.
+func appendText(b []byte, s string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s)))
 	if len(s) < minAgain {
 		return append(b, s...)
@@ -227,11 +268,7 @@ func appendText(b []byte, s string, last *uint32) []byte {
 	if len(s) > len(room) {
 		return append(append(b, 0), s...)
 	}
-	text := room[:copy(room[:], s)]
-	if last != nil {
-		return appendNear(b, text, last)
-	}
-	return appendID(b, text)
+	return appendID(b, room[:copy(room[:], s)])
 }
 
 // appendName writes the number of a shared name, or 0 and the name itself.
@@ -246,141 +283,4 @@ func (o *Operation) appendName(b []byte, name string) []byte {
 
 func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
-}
-
-// decoder reads facts back in the order in which they were written.
-type decoder struct {
-	o    *Operation
-	data []byte
-}
-
-func (d *decoder) more() bool { return len(d.data) > 0 }
-
-func (d *decoder) next(f *Fact) {
-	*f = Fact{Kind: Kind(d.data[0]), Outcome: Outcome(d.data[1] & 15), JoinedBy: Reason(d.data[1] >> 4)}
-	d.data = d.data[2:]
-	m := uint32(d.uvarint())
-	f.Consumer, f.Remote, f.Batch = m&hasConsumer != 0, m&hasRemote != 0, m&hasBatch != 0
-	f.At = d.o.base + d.varint()
-	if m&hasEnd != 0 {
-		f.End = f.At + d.varint()
-	}
-	if m&hasTrace != 0 {
-		d.id(f.Trace[:])
-	}
-	if m&hasSpan != 0 {
-		d.id(f.Span[:])
-	}
-	if m&hasParent != 0 {
-		d.id(f.Parent[:])
-	}
-	if m&hasLink != 0 {
-		d.id(f.LinkTrace[:])
-		d.id(f.LinkSpan[:])
-	}
-	if m&hasSeverity != 0 {
-		f.Severity = d.byte()
-	}
-	if m&hasDisposition != 0 {
-		f.Disposition = Disposition(d.byte())
-	}
-	if m&hasDue != 0 {
-		f.Due = f.At + d.varint()
-	}
-	if m&hasDelivery != 0 {
-		f.Delivery = uint16(d.uvarint())
-	}
-	if m&hasProgress != 0 {
-		f.Progress = uint16(d.uvarint())
-	}
-	d.names(f, m)
-}
-
-func (d *decoder) names(f *Fact, m uint32) {
-	if m&hasID != 0 {
-		f.IDRank = d.byte()
-		f.ID = d.again()
-	}
-	if m&hasAlias != 0 {
-		f.AliasRank = d.byte()
-		f.Alias = d.again()
-	}
-	f.Service, f.Name = d.name(), d.name()
-	for _, shared := range [...]struct {
-		bit  uint32
-		name *string
-	}{
-		{hasNamespace, &f.Namespace}, {hasOperationName, &f.OperationName}, {hasInstance, &f.Instance}, {hasSystem, &f.System},
-		{hasDestination, &f.Destination}, {hasGroup, &f.Group}, {hasErrorType, &f.ErrorType}, {hasType, &f.Type},
-	} {
-		if m&shared.bit != 0 {
-			*shared.name = d.name()
-		}
-	}
-	if m&hasMessageID != 0 {
-		f.MessageID = d.again()
-	}
-	for _, own := range [...]struct {
-		bit  uint32
-		text *string
-	}{{hasErrorMessage, &f.ErrorMessage}, {hasDetail, &f.Detail}} {
-		if m&own.bit != 0 {
-			*own.text = d.string()
-		}
-	}
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.data)
-	d.data = d.data[n:]
-	return v
-}
-
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.data)
-	d.data = d.data[n:]
-	return v
-}
-
-// id reads the bytes of an ID, from here or from where they stood first.
-func (d *decoder) id(to []byte) {
-	if at := d.uvarint(); at != 0 {
-		copy(to, d.o.data[at-1:])
-		return
-	}
-	d.data = d.data[copy(to, d.data):]
-}
-
-// again reads a text that may have stood before.
-func (d *decoder) again() string {
-	n := d.uvarint()
-	from := d.data
-	if n >= minAgain {
-		if at := d.uvarint(); at != 0 {
-			return string(d.o.data[at-1 : at-1+n])
-		}
-		from = d.data
-	}
-	d.data = from[n:]
-	return string(from[:n])
-}
-
-func (d *decoder) byte() byte {
-	b := d.data[0]
-	d.data = d.data[1:]
-	return b
-}
-
-func (d *decoder) string() string {
-	n := d.uvarint()
-	s := string(d.data[:n])
-	d.data = d.data[n:]
-	return s
-}
-
-func (d *decoder) name() string {
-	if n := d.uvarint(); n != 0 {
-		return d.o.symbols.Name(uint32(n))
-	}
-	return d.string()
 }

@@ -51,15 +51,22 @@ func textAt(b []byte, at uint32) string {
 	if at == 0 {
 		return ""
 	}
-	size, n := binary.Uvarint(b[at:])
-	from := uint64(at) + uint64(n)
-	if size >= minAgain {
-		again, n := binary.Uvarint(b[from:])
-		from += uint64(n)
-		if again != 0 {
-			from = again - 1
-		}
-	}
+	size, _ := binary.Uvarint(b[at:])
+	from := uint64(placeOf(b, at))
 	text := b[from : from+size]
 	return unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // Bytes that were written once are never changed.
+}
+
+// placeOf returns where the text of a field stands.
+func placeOf(b []byte, at uint32) uint32 {
+	size, n := binary.Uvarint(b[at:])
+	at += uint32(n)
+	if size < minAgain {
+		return at
+	}
+	again, n := binary.Uvarint(b[at:])
+	if again != 0 {
+		return uint32(again) - 1
+	}
+	return at + uint32(n)
 }

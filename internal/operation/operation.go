@@ -11,8 +11,8 @@ type Operation struct {
 	// read. Times are relative to base.
 	data []byte
 	base int64
-	// traceAt, spanAt and idAt are where the trace ID, the span ID and the correlation ID stand that were written last.
-	traceAt, spanAt, idAt uint32
+	// traceAt and spanAt are where the trace ID and the span ID stand that were written last, 0 without one.
+	traceAt, spanAt uint32
 	// called is where the field with the ID begins by which the operation is called, 0 without one, calledBy its rank and
 	// calledIn the number of its namespace (see label).
 	called, calledIn uint32
@@ -37,7 +37,7 @@ func (o *Operation) Add(f *Fact) {
 
 // Merge puts all facts of the other set into this one; the other is left as it is.
 func (o *Operation) Merge(other *Operation) {
-	d := decoder{other, other.data}
+	d := decoder{o: other}
 	var f Fact
 	for d.more() {
 		d.next(&f)
@@ -63,7 +63,7 @@ func (o *Operation) Facts() []Fact { return o.read(nil) }
 // there are duplicates among them.
 func (o *Operation) read(dst []Fact) []Fact {
 	dst = slices.Grow(dst, int(o.count))
-	d := decoder{o, o.data}
+	d := decoder{o: o}
 	for d.more() {
 		dst = append(dst, Fact{})
 		d.next(&dst[len(dst)-1])
@@ -81,7 +81,7 @@ func (o *Operation) fold() { o.read(nil) }
 
 // write replaces the stored bytes.
 func (o *Operation) write(facts []Fact) {
-	o.data, o.count, o.called, o.calledIn, o.aliased = nil, 0, 0, 0, false
+	*o = Operation{symbols: o.symbols}
 	for i := range facts {
 		o.encode(&facts[i])
 	}

@@ -14,6 +14,8 @@ type Symbols struct {
 	// names holds the symbols by number, from 1, for those who read.
 	names atomic.Pointer[[]*symbol]
 
+	forms forms
+
 	mu    sync.Mutex
 	index map[string]*symbol // guarded by mu
 }
@@ -30,10 +32,11 @@ const (
 	recentSlots = 1024
 )
 
-// NewSymbols returns an empty table for at most limit names.
+// NewSymbols returns an empty table for at most limit names, and as many forms of facts.
 func NewSymbols(limit int) *Symbols {
 	s := &Symbols{limit: limit, index: make(map[string]*symbol)}
 	s.names.Store(&[]*symbol{})
+	s.forms.init(limit)
 	return s
 }
 
