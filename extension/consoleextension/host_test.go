@@ -87,6 +87,10 @@ func (*fakeOperations) Telemetry(context.Context, int) (console.Telemetry, error
 	return console.Telemetry{}, nil
 }
 
+func (*fakeOperations) Rules(context.Context) (console.Rules, error) {
+	return console.Rules{Rules: operation.NewRules(nil, operation.DefaultPolicy())}, nil
+}
+
 func (*fakeOperations) Incident(context.Context, string) (incident.Incident, error) {
 	return incident.Incident{}, console.ErrNotFound
 }

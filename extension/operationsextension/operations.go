@@ -50,6 +50,8 @@ type operations struct {
 	meter     *measure.Meter
 	feed      *feed
 	startedAt time.Time
+	// circumstances are what is known beyond one operation.
+	circumstances operation.Circumstances
 
 	outputsDropped atomic.Uint64
 
@@ -87,7 +89,8 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	watched.Judged = o.expected.judged()
 	watched.Clocks = o.clocks.engine()
 	watched.Observer = watch{o.ledger}
-	watched.Circumstances = operation.Circumstances{Telemetry: o.gaps.telemetry(), Experience: o.learning.experience()}
+	o.circumstances = operation.Circumstances{Telemetry: o.gaps.telemetry(), Experience: o.learning.experience()}
+	watched.Circumstances = o.circumstances
 	if o.engine, err = engine.New(watched); err != nil {
 		return nil, err
 	}

@@ -55,6 +55,23 @@ func (s source) Health(ctx context.Context, q console.HealthQuery) (console.Heal
 	return console.CheckHealth(q, s.summaries(ctx)), ctx.Err()
 }
 
+// Rules implements console.Source.
+func (s source) Rules(ctx context.Context) (console.Rules, error) {
+	all := console.Rules{Rules: s.o.config.rules(), Learning: s.o.config.Learn.Enabled, Operations: map[string]console.StateCounts{}}
+	for e := range s.o.engine.Summaries() {
+		if ctx.Err() != nil {
+			break
+		}
+		counts := all.Operations[e.Rule]
+		if counts == nil {
+			counts = console.StateCounts{}
+			all.Operations[e.Rule] = counts
+		}
+		counts[e.Verdict.State]++
+	}
+	return all, ctx.Err()
+}
+
 // Stats implements console.Source.
 func (s source) Stats(ctx context.Context) (console.Stats, error) {
 	stats := s.o.engine.Stats()
@@ -115,8 +132,9 @@ func (s source) record(e engine.Snapshot) console.Record {
 	inIncident, _ := s.o.incidents.Of(v)
 	return console.Record{
 		View: v, Name: e.Name, Verdict: e.Verdict, Policy: e.Policy,
-		TraceID:   traceOf(e),
-		UpdatedAt: e.UpdatedAt, IncidentID: inIncident, Runaway: e.Runaway,
+		Circumstances: &s.o.circumstances,
+		TraceID:       traceOf(e),
+		UpdatedAt:     e.UpdatedAt, IncidentID: inIncident, Runaway: e.Runaway,
 	}
 }
 

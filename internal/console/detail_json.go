@@ -26,6 +26,10 @@ type attemptJSON struct {
 	ReceivedAt timestamp `json:"received_at"`
 	StartedAt  timestamp `json:"started_at"`
 	EndedAt    timestamp `json:"ended_at"`
+	// ProgressAt and AliveAt are when it last told of its progress and that it is alive, AliveUntil when the next such sign is due.
+	ProgressAt timestamp `json:"progress_at"`
+	AliveAt    timestamp `json:"alive_at"`
+	AliveUntil timestamp `json:"alive_until"`
 	Outcome    string    `json:"outcome"`
 	// Disposition says what became of the message, if a record says so.
 	Disposition *string `json:"disposition"`
@@ -77,6 +81,7 @@ func (b *builder) attempt(a *operation.Attempt) attemptJSON {
 	return attemptJSON{
 		originJSON: b.origin(&a.Origin),
 		ReceivedAt: timestamp(a.ReceivedAt), StartedAt: timestamp(a.StartedAt), EndedAt: timestamp(a.EndedAt),
+		ProgressAt: timestamp(a.ProgressAt), AliveAt: timestamp(a.AliveAt), AliveUntil: timestamp(a.AliveUntil),
 		Outcome: outcomeNames[a.Outcome], Disposition: optional(a.Disposition.String()), Inferred: a.Inferred, Destination: optional(a.Destination),
 		Error: b.error(a.Error), Notes: cut(b, a.Notes, b.note),
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/throughline/throughline/internal/deadletter"
 	"github.com/throughline/throughline/internal/operation"
@@ -39,11 +40,15 @@ type operationJSON struct {
 	Self         string         `json:"self"`
 	Runaway      bool           `json:"runaway"`
 	Truncated    bool           `json:"truncated"`
+	CancelledAt  timestamp      `json:"cancelled_at"`
 }
 
 // detailJSON is what is shown of one operation alone.
 type detailJSON struct {
 	operationJSON
+	// Conditions are what the operation is judged by as it is now.
+	Conditions []conditionJSON `json:"conditions"`
+
 	Works []workJSON `json:"works"`
 	Notes []noteJSON `json:"notes"`
 	Facts int        `json:"facts"`
@@ -69,6 +74,7 @@ type decisionJSON struct {
 	Hop         *int    `json:"hop"`
 	Destination *string `json:"destination"`
 	Group       *string `json:"group"`
+	Awaited     *string `json:"awaited"`
 	DeadLetter  *string `json:"dead_letter_destination"`
 	// Silent is the service whose telemetry is lacking, of an unknown verdict.
 	Silent *string   `json:"silent_service"`
@@ -99,6 +105,7 @@ func newOperationJSON(r *Record, now int64, budgetBytes int) operationJSON {
 func newDetailJSON(r *Record, now int64, budgetBytes int) detailJSON {
 	b := builder{record: r, now: now, left: budgetBytes, detailed: true}
 	d := detailJSON{Facts: r.View.Facts, operationJSON: b.operation()}
+	d.Conditions = b.conditions()
 	d.Works = cut(&b, r.View.Works, b.work)
 	d.Notes = cut(&b, r.View.Notes, b.note)
 	d.Truncated = b.truncated
@@ -115,7 +122,7 @@ func (b *builder) operation() operationJSON {
 		Owner: optional(p.Owner), Rule: optional(p.Rule), Runbook: optional(p.Runbook),
 		StartedAt: timestamp(r.View.StartedAt), EndedAt: timestamp(v.EndedAt), UpdatedAt: timestamp(r.UpdatedAt),
 		Duration: b.duration(), TraceID: traceID(r.TraceID), IncidentID: optional(r.IncidentID),
-		Threshold: threshold(v), DecidedBy: decision(r), Missed: missed(r.View),
+		Threshold: threshold(v), DecidedBy: decision(r), Missed: missed(r.View), CancelledAt: timestamp(r.View.CancelledAt), Progress: share(r.View.Progress),
 	}
 	slices.Sort(o.Flags)
 	o.Hops = cut(b, r.View.Hops, b.hop)
@@ -161,17 +168,31 @@ func threshold(v *operation.Verdict) *thresholdJSON {
 	if v.Threshold <= 0 {
 		return nil
 	}
-	t := thresholdJSON{Name: v.Reason.String(), Seconds: seconds(v.Threshold), Source: v.Source.String()}
-	if v.Source == operation.SourceLearned {
-		t.Learned = &usualJSON{seconds(v.Usual.Value), v.Usual.Quantile, v.Usual.Samples}
+	t := thresholdOf(v.Reason, operation.Threshold{Limit: time.Duration(v.Threshold), Source: v.Source, Usual: v.Usual})
+	return &t
+}
+
+// share is a progress, nil where none is known.
+func share(progress float64) *float64 {
+	if progress < 0 {
+		return nil
 	}
-	switch v.Reason {
+	return &progress
+}
+
+// thresholdOf names a threshold by what it is configured as.
+func thresholdOf(reason operation.StuckReason, limit operation.Threshold) thresholdJSON {
+	t := thresholdJSON{Name: reason.String(), Seconds: seconds(int64(limit.Limit)), Source: limit.Source.String()}
+	if limit.Source == operation.SourceLearned {
+		t.Learned = &usualJSON{seconds(limit.Usual.Value), limit.Usual.Quantile, limit.Usual.Samples}
+	}
+	switch reason {
 	case operation.StuckNone:
 		t.Name = "retry_within"
 	case operation.StuckOverdue:
 		t.Name = "deadline"
 	}
-	return &t
+	return t
 }
 
 func decision(r *Record) *decisionJSON {
@@ -186,6 +207,7 @@ func decision(r *Record) *decisionJSON {
 	}
 	h := &r.View.Hops[at.Hop]
 	d.Hop, d.Destination = &at.Hop, optional(h.Destination)
+	d.Group, d.Awaited = optional(clip(v.Group, maxText)), optional(clip(v.Awaited, maxText))
 	if at.Consumer >= 0 {
 		d.Group = optional(h.Consumers[at.Consumer].Group)
 	}

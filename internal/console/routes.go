@@ -37,6 +37,7 @@ func routes() []*route {
 		{"GET", root + "/operations/{id}", []string{"namespace"}, "one operation, by any of its IDs", (*api).operation},
 		{"GET", root + "/incidents", []string{"state", "limit", "cursor"}, "incidents, the latest updated first", (*api).incidents},
 		{"GET", root + "/incidents/{id}", none, "one incident", (*api).incident},
+		{"GET", root + "/rules", none, "what operations are judged by, and how many each rule applies to", (*api).rules},
 		{"GET", root + "/stats", none, "counts and limits", (*api).stats},
 		{
 			"GET", root + "/coverage", []string{"service", "dry_run", "format"},

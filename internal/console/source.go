@@ -19,6 +19,7 @@ type Source interface {
 	IncidentSource
 	CoverageSource
 	ClockSource
+	RuleSource
 	ExpectationSource
 	TelemetrySource
 	LearnedSource
@@ -52,6 +53,8 @@ type Record struct {
 	Verdict operation.Verdict
 	// Policy is what it was judged by; nil stands for the defaults.
 	Policy *operation.Policy
+	// Circumstances are what was known beyond the operation when it was judged; nil: nothing.
+	Circumstances *operation.Circumstances
 	// TraceID is that of the derived trace.
 	TraceID operation.TraceID
 	// UpdatedAt is when the operation last changed, by the clock of the collector, in nanoseconds since 1970. It never

@@ -30,6 +30,7 @@ type memory struct {
 	watched Telemetry
 	awaited []Expectation
 	taught  Learned
+	judging Rules
 	// err is returned by every method if it is set, and before is called first by every method.
 	err    error
 	before func()
@@ -44,6 +45,8 @@ func (m *memory) enter(ctx context.Context) error {
 	}
 	return ctx.Err()
 }
+
+func (m *memory) Rules(ctx context.Context) (Rules, error) { return m.judging, m.enter(ctx) }
 
 func (m *memory) summaries() iter.Seq[Summary] {
 	return func(yield func(Summary) bool) {
@@ -176,7 +179,7 @@ func stuckRecord() Record {
 	sent := ago(310 * time.Second)
 	view := &operation.View{
 		ID: "order-42", Aliases: []string{"corr-7", "order/42"}, Name: "orders", StartedAt: ago(312 * time.Second), LastAt: ago(300 * time.Second),
-		Facts: 9, Traces: []operation.TraceID{{1}, {3}},
+		Progress: 0.4, Facts: 9, Traces: []operation.TraceID{{1}, {3}},
 		Hops: []operation.Hop{
 			{
 				System: "kafka", Destination: "audit", MessageID: "audit/0/17", State: operation.HopDone,
@@ -214,7 +217,7 @@ func stuckRecord() Record {
 func completedRecord() Record {
 	return Record{
 		View: &operation.View{
-			ID: "signup/ü%2F 1", Namespace: "tenant a", Name: "signup", StartedAt: ago(time.Hour), LastAt: ago(59 * time.Minute), Facts: 1,
+			ID: "signup/ü%2F 1", Namespace: "tenant a", Name: "signup", StartedAt: ago(time.Hour), LastAt: ago(59 * time.Minute), Facts: 1, Progress: -1,
 		},
 		Name: "signup", UpdatedAt: ago(30 * time.Minute),
 		Verdict: operation.Verdict{State: operation.StateCompleted, Hop: -1, Consumer: -1, EndedAt: ago(59 * time.Minute)},
@@ -226,7 +229,7 @@ func failedRecord() Record {
 	origin := operation.Origin{Service: "refunds", Name: "refund process", JoinedBy: operation.ReasonTrace}
 	return Record{
 		View: &operation.View{
-			ID: "refund-1", Name: "refund", StartedAt: ago(10 * time.Minute), LastAt: ago(9 * time.Minute), Facts: 2,
+			ID: "refund-1", Name: "refund", StartedAt: ago(10 * time.Minute), LastAt: ago(9 * time.Minute), Facts: 2, Progress: -1,
 			Hops: []operation.Hop{{
 				System: "rabbitmq", Destination: "refund", State: operation.HopFailed,
 				Consumers: []operation.Consumer{{
@@ -248,7 +251,7 @@ func failedRecord() Record {
 
 func openRecord() Record {
 	return Record{
-		View:      &operation.View{ID: "..", Name: "order-fulfilment", Facts: 1},
+		View:      &operation.View{ID: "..", Name: "order-fulfilment", Facts: 1, Progress: -1},
 		Name:      "order-fulfilment",
 		UpdatedAt: ago(time.Minute), Verdict: operation.Verdict{Hop: -1, Consumer: -1},
 	}

@@ -81,6 +81,8 @@ type Summary struct {
 	operation.Identity
 	Name    string
 	Verdict operation.Verdict
+	// Rule is the name of the rule by which it was judged, "" for the defaults or if it was not judged yet.
+	Rule string
 	// UpdatedAt is that of the snapshot.
 	UpdatedAt int64
 	entry     *entry
@@ -114,6 +116,14 @@ func (e *Engine) Summaries() iter.Seq[Summary] {
 // Snapshot returns the operation behind a summary; false if it is no more.
 func (e *Engine) Snapshot(s Summary) (Snapshot, bool) { return e.snapshot(s.entry) }
 
+// rule is the name of the rule by which it was judged last.
+func (n *entry) rule() string {
+	if n.policy == nil {
+		return ""
+	}
+	return n.policy.Rule
+}
+
 // entries lists what the shard holds.
 func (s *shard) entries() []*entry {
 	s.mu.Lock()
@@ -139,7 +149,7 @@ func (s *shard) summaries(e *Engine, of []*entry, all []Summary) []Summary {
 			view := n.op.View(&e.habits)
 			n.know(e.symbols, view, e.policy(view))
 		}
-		all = append(all, Summary{n.op.Called(), n.title(e.symbols), n.verdict(), max(n.arrived, n.updated), n})
+		all = append(all, Summary{n.op.Called(), n.title(e.symbols), n.verdict(), n.rule(), max(n.arrived, n.updated), n})
 	}
 	return all
 }

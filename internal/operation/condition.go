@@ -21,6 +21,34 @@ type condition struct {
 	silent        string
 }
 
+// Condition is something that makes a verdict if it lasts longer than its threshold, as it is by now.
+type Condition struct {
+	State  State
+	Reason StuckReason
+	// Hop and Consumer are as in Verdict, as are Group and Awaited.
+	Hop, Consumer  int
+	Group, Awaited string
+	// Since is when it began, in nanoseconds since 1970.
+	Since     int64
+	Threshold Threshold
+}
+
+// Conditions returns all that an operation is judged by at the time now, those that have lasted too long and those that have
+// not, in the order of its hops. It is what [Judge] looks at: none are left of an operation that was declared to have ended.
+func Conditions(v *View, p *Policy, c *Circumstances, now int64) []Condition {
+	var all []Condition
+	j := judge{view: v, policy: p, circumstances: c, now: now, verdict: Verdict{Hop: -1, Consumer: -1}, seen: &all}
+	j.judge()
+	return all
+}
+
+// see notes a condition for Conditions.
+func (j *judge) see(at condition, limit Threshold) {
+	if j.seen != nil {
+		*j.seen = append(*j.seen, Condition{at.state, at.reason, at.hop, at.consumer, at.group, at.awaited, at.since, limit})
+	}
+}
+
 // threshold returns the threshold for a stage of a hop.
 func (j *judge) threshold(kind StageKind, h *Hop, group, next string) Threshold {
 	return j.circumstances.Threshold(j.policy, j.view, kind, h, group, next)
@@ -69,6 +97,7 @@ func (j *judge) lacking(at condition, limit Threshold, services ...string) {
 // after gives the verdict if the threshold has passed since then, or notes when it will. A stuck threshold of 0 means
 // for ever, a retry threshold of 0 means at once.
 func (j *judge) after(at condition, limit Threshold) {
+	j.see(at, limit)
 	if (at.state == StateStuck || at.state == StateUnknown) && limit.Limit <= 0 {
 		return
 	}

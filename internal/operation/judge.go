@@ -11,14 +11,18 @@ import (
 // view, policy, circumstances and time give the same verdict, wherever and in whatever order the facts came.
 func Judge(v *View, p *Policy, c *Circumstances, now int64) Verdict {
 	j := judge{view: v, policy: p, circumstances: c, now: now, verdict: Verdict{Hop: -1, Consumer: -1}}
+	j.judge()
+	return j.verdict
+}
+
+func (j *judge) judge() {
 	j.flags()
 	if j.declared() {
-		return j.verdict
+		return
 	}
 	j.hops()
 	j.deadline()
 	j.conclude()
-	return j.verdict
 }
 
 type judge struct {
@@ -27,6 +31,8 @@ type judge struct {
 	circumstances *Circumstances
 	now           int64
 	verdict       Verdict
+	// seen takes all conditions, if somebody asks for them.
+	seen *[]Condition
 	// open says that some hop is not done.
 	open bool
 }
@@ -263,9 +269,6 @@ func (j *judge) consumer(i, k int, h *Hop) {
 func (j *judge) processing(at condition, h *Hop, a *Attempt) {
 	c := &h.Consumers[at.consumer]
 	limit := j.threshold(StageProcessing, h, c.Group, "")
-	if limit.Limit <= 0 {
-		return
-	}
 	begun := max(a.begin(), a.ProgressAt, a.AliveAt)
 	at.state, at.reason = StateStuck, StuckProcessing
 	if a.AliveUntil != 0 && a.AliveUntil > begun && a.AliveUntil-begun < int64(limit.Limit) {
@@ -279,10 +282,15 @@ func (j *judge) processing(at condition, h *Hop, a *Attempt) {
 
 // deadline judges the operation as a whole.
 func (j *judge) deadline() {
-	if !j.open || j.policy.Deadline.Limit <= 0 || j.verdict.State != StateInProgress {
+	if !j.open || j.policy.Deadline.Limit <= 0 {
 		return
 	}
 	at := condition{state: StateStuck, reason: StuckOverdue, hop: -1, consumer: -1, since: j.view.StartedAt}
+	if j.verdict.State != StateInProgress {
+		// What is stuck at a hop says more.
+		j.see(at, j.policy.Deadline)
+		return
+	}
 	j.after(at, j.policy.Deadline)
 }
 

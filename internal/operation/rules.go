@@ -23,8 +23,9 @@ type Rules struct {
 }
 
 type compiledRule struct {
+	Rule
+
 	operation, destination, service, spanName patterns
-	policy                                    Policy
 }
 
 // NewRules returns rules that are tried in order; the fallback applies when none matches.
@@ -33,17 +34,29 @@ func NewRules(rules []Rule, fallback Policy) *Rules {
 	for _, rule := range rules {
 		r.rules = append(r.rules, compiledRule{
 			operation: compile(rule.Operation), destination: compile(rule.Destination),
-			service: compile(rule.Service), spanName: compile(rule.SpanName), policy: rule.Policy,
+			service: compile(rule.Service), spanName: compile(rule.SpanName), Rule: rule,
 		})
 	}
 	return r
 }
 
+// All returns the rules in the order in which they are tried. They must not be modified.
+func (r *Rules) All() []Rule {
+	all := make([]Rule, len(r.rules))
+	for i := range r.rules {
+		all[i] = r.rules[i].Rule
+	}
+	return all
+}
+
+// Fallback returns the policy that applies when none matches. It must not be modified.
+func (r *Rules) Fallback() *Policy { return &r.fallback }
+
 // Policy returns the policy of the first rule that matches the operation. The result must not be modified.
 func (r *Rules) Policy(v *View) *Policy {
 	for i := range r.rules {
 		if r.rules[i].matches(v) {
-			return &r.rules[i].policy
+			return &r.rules[i].Rule.Policy
 		}
 	}
 	return &r.fallback
