@@ -66,7 +66,7 @@ type progress struct {
 	last time.Time
 }
 
-const progressEvery = 5 * time.Second
+const progressEvery = 15 * time.Second
 
 func newProgress(what string) *progress { return &progress{what: what, last: time.Now()} }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/throughline/throughline/internal/operation"
@@ -99,12 +100,13 @@ func (t *tracker) inProgress() (int, error) {
 	return n, nil
 }
 
-// liveHeap returns the bytes that are in use after garbage was collected.
+// liveHeap returns the bytes that are in use after garbage was collected, and gives what is free back to the system, so that
+// nothing of this is left to do while somebody measures.
 func liveHeap() float64 {
-	var m runtime.MemStats
 	// What finalizers and pools keep goes with the second collection.
 	runtime.GC()
-	runtime.GC()
+	debug.FreeOSMemory()
+	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc)
 }

@@ -87,7 +87,7 @@ func (r *report) growthChart() (*plot.Plot, error) {
 	p := newChart("Growth of the cost per span", "against "+short(r.fewest()["open"])+" open")
 	var all []bar
 	for _, e := range r.Engines {
-		all = append(all, e.bar("total_ratio", 1/r.fewest()["total_ratio"]))
+		all = append(all, e.bar("cost", 1/r.fewest()["cost"]))
 	}
 	err := p.bars(all, colorMeasured, 0, "apply and judge")
 	p.target(targetGrowth, "target: 1.5")

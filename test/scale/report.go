@@ -83,12 +83,21 @@ func (r *report) save(folder string) error {
 func (r *report) fewest() figures { return r.Engines[0] }
 func (r *report) most() figures   { return r.Engines[len(r.Engines)-1] }
 
-// growth is how much more a span costs beside the most open operations than beside the fewest, each measured against
-// unmarshalling in the same process, so that a machine that was slower meanwhile does not count.
-func (r *report) growth() float64 { return r.most()["total_ratio"] / r.fewest()["total_ratio"] }
+// growth is how much more a span costs beside the most open operations than beside the fewest. Both are measured against
+// rendering in the same process, so that a machine that was slower meanwhile does not count.
+func (r *report) growth() float64 { return r.most()["cost"] / r.fewest()["cost"] }
 
 // growthRange is what growth could be if each of its two sides were at its extreme.
 func (r *report) growthRange() (least, greatest float64) {
-	const name = "total_ratio"
+	const name = "cost"
 	return r.most()[name+suffixLeast] / r.fewest()[name+suffixGreatest], r.most()[name+suffixGreatest] / r.fewest()[name+suffixLeast]
+}
+
+// share is the part of a processor that a busy thread got, on average of the measurements that have but one.
+func (r *report) share() float64 {
+	sum := r.Ingest["share"]
+	for _, e := range r.Engines {
+		sum += e["share"]
+	}
+	return sum / float64(1+len(r.Engines))
 }

@@ -16,12 +16,14 @@ import (
 // sample is a report in which each figure is recognisable.
 func sample() *report {
 	e := func(open, bytes, ratio float64) figures {
-		f := figures{"open": open, "bytes_per_operation": bytes, "take_ns": 200, "sweep_ns": 100, "process_ns": 2000}
+		f := figures{"open": open, "bytes_per_operation": bytes, "take_ns": 200, "sweep_ns": 100, "unmarshal_ns": 800}
 		f.note("total_ratio", []float64{ratio, 0.9 * ratio, 1.1 * ratio})
+		f.note("cost", []float64{10 * ratio, 9 * ratio, 11 * ratio})
 		f.note("take_ratio", []float64{ratio / 2})
+		f["share"], f["process_cost"] = 0.5, 40
 		return f
 	}
-	ingest := figures{"unmarshal_ns": 800, "take_ns": 160, "sweep_ns": 80, "allocations_known": 0, "allocations_new": 1.5, "allocations_resent": 0}
+	ingest := figures{"unmarshal_ns": 800, "take_ns": 160, "sweep_ns": 80, "allocations_known": 0, "allocations_new": 1.5, "allocations_resent": 0, "share": 0.9}
 	ingest.note("take_ratio", []float64{0.2, 0.19, 0.24})
 	ingest.note("total_ratio", []float64{0.3, 0.29, 0.34})
 	live := figures{"open": 1e6, "probes": 500, "rate": 20_050, "behind_seconds": 0.1, "load_cpu": 0.4, "idle_collections": 0, "metrics_seconds": 0.5, "bytes_per_operation": 580}
@@ -40,7 +42,9 @@ func sample() *report {
 }
 
 func TestTable(t *testing.T) {
-	lines := strings.Split(strings.TrimSpace(string(sample().table())), "\n")[2:]
+	lines := strings.Split(strings.TrimSpace(string(sample().table())), "\n")
+	require.Contains(t, lines[0], "left a busy thread 60 % of a processor")
+	lines = lines[2:]
 	require.Len(t, lines, 2+8, "the head and eight figures")
 	for _, line := range lines {
 		require.Equal(t, 7, strings.Count(line, "|"), line)
@@ -65,7 +69,7 @@ func TestTargetsThatAreMissed(t *testing.T) {
 		"processor time":      func(r *report) { r.Live["idle_cpu"] = 0.01 },
 		"throughput":          func(r *report) { r.Collector["throughput_with"] = 0.89 },
 		"the same":            func(r *report) { r.Collector["throughput_with_plain"] = 0.89 },
-		"cost per span":       func(r *report) { r.most()["total_ratio"] = 0.46 },
+		"cost per span":       func(r *report) { r.most()["cost"] = 4.6 },
 	} {
 		r := sample()
 		spoil(r)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"runtime"
+	"runtime/metrics"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -56,10 +57,13 @@ func unmarshal(data []byte) (ptrace.Traces, error) {
 
 // account is the processor time of one stretch of a stream.
 type account struct {
-	spans                           int
-	unmarshalling, taking, sweeping time.Duration
+	spans int
+	// rendering is what making the load took, which allocates nothing: how long it takes tells how fast the machine was.
+	rendering, unmarshalling, taking, sweeping time.Duration
 	// process is that of the whole process, which includes the garbage collector and making the load.
 	process time.Duration
+	// thread is the processor time of the thread, passed the time that passed meanwhile.
+	thread, passed time.Duration
 	// allocations are those of taking.
 	allocations uint64
 }
@@ -87,8 +91,10 @@ const (
 
 // batch feeds one batch of the template with operations from the given number on.
 func (s *stream) batch(t *template, first uint64) error {
-	s.buffer = t.render(s.buffer, first, s.now)
 	began := threadCPU()
+	s.buffer = t.render(s.buffer, first, s.now)
+	s.account.rendering += threadCPU() - began
+	began = threadCPU()
 	td, err := unmarshal(s.buffer)
 	if err != nil {
 		return err
@@ -126,15 +132,23 @@ func (s *stream) sweep() {
 }
 
 // sections are how many parts of a measurement are compared with each other.
-const sections = 8
+const sections = 4
 
-// sectioned feeds new operations for some time, and returns an account of each section of it.
+// longestSection bounds a section in which no garbage collection ends.
+const longestSection = time.Minute
+
+// sectioned feeds new operations for some time, and returns an account of each section of it. A section ends with a garbage
+// collection, so that none has the cost of a large heap without its share of collecting it, or more.
 func (s *stream) sectioned(ctx context.Context, t *template, long time.Duration) ([]account, error) {
+	runtime.GC()
 	var all []account
 	for range sections {
 		s.account = account{}
-		cpu := ownCPU()
-		for began := time.Now(); time.Since(began) < long/sections; {
+		began, process, thread, collected := time.Now(), ownCPU(), threadCPU(), collections()
+		for passed := time.Duration(0); passed < longestSection; passed = time.Since(began) {
+			if passed >= long/sections && collections() > collected {
+				break
+			}
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
@@ -142,10 +156,17 @@ func (s *stream) sectioned(ctx context.Context, t *template, long time.Duration)
 				return nil, err
 			}
 		}
-		s.account.process = ownCPU() - cpu
+		s.account.process, s.account.thread, s.account.passed = ownCPU()-process, threadCPU()-thread, time.Since(began)
 		all = append(all, s.account)
 	}
 	return all, nil
+}
+
+// collections is how many garbage collections have ended.
+func collections() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 // allocated is how many objects were ever allocated, 0 unless they are counted.
@@ -167,6 +188,10 @@ func noteCosts(found figures, all []account) {
 		"process_ns":   func(a *account) float64 { return a.perSpan(a.process) },
 		"take_ratio":   func(a *account) float64 { return float64(a.taking) / float64(a.unmarshalling) },
 		"total_ratio":  func(a *account) float64 { return float64(a.taking+a.sweeping) / float64(a.unmarshalling) },
+		// Against rendering, costs of one process can be compared with those of another one that ran at another time.
+		"cost":         func(a *account) float64 { return float64(a.taking+a.sweeping) / float64(a.rendering) },
+		"process_cost": func(a *account) float64 { return float64(a.process) / float64(a.rendering) },
+		"share":        func(a *account) float64 { return float64(a.thread) / float64(a.passed) },
 	} {
 		var samples []float64
 		for i := range all {
