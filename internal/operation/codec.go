@@ -31,17 +31,18 @@ const (
 )
 
 func (f *Fact) mask() uint32 {
-	var m uint32
-	for i, b := range [...]bool{
-		f.Consumer, f.Remote, f.Batch, f.End != 0, !f.Trace.IsZero(), !f.Span.IsZero(), !f.Parent.IsZero(),
-		!f.LinkTrace.IsZero() || !f.LinkSpan.IsZero(), f.ID != "", f.Alias != "", f.Instance != "", f.MessageID != "",
-		f.ErrorMessage != "", f.Detail != "", f.Due != 0, f.Delivery != 0, f.Progress != 0,
-	} {
-		if b {
-			m |= 1 << i
-		}
+	return bit(f.Consumer, hasConsumer) | bit(f.Remote, hasRemote) | bit(f.Batch, hasBatch) | bit(f.End != 0, hasEnd) |
+		bit(!f.Trace.IsZero(), hasTrace) | bit(!f.Span.IsZero(), hasSpan) | bit(!f.Parent.IsZero(), hasParent) |
+		bit(!f.LinkTrace.IsZero() || !f.LinkSpan.IsZero(), hasLink) | bit(f.ID != "", hasID) | bit(f.Alias != "", hasAlias) |
+		bit(f.Instance != "", hasInstance) | bit(f.MessageID != "", hasMessageID) | bit(f.ErrorMessage != "", hasErrorMessage) |
+		bit(f.Detail != "", hasDetail) | bit(f.Due != 0, hasDue) | bit(f.Delivery != 0, hasDelivery) | bit(f.Progress != 0, hasProgress)
+}
+
+func bit(set bool, mask uint32) uint32 {
+	if set {
+		return mask
 	}
-	return m
+	return 0
 }
 
 // The bits that say how a fact is connected; the lowest are the reason of attachment.

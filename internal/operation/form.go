@@ -52,21 +52,14 @@ func (s *Symbols) formOf(f *Fact, mask uint32) (form, bool) {
 
 // appendForm writes the number of the fact's form, or 0 and all of it.
 func (o *Operation) appendForm(b []byte, f *Fact, mask uint32) []byte {
-	of, shared := o.symbols.formOf(f, mask)
-	if shared {
-		if n := o.symbols.formNumber(&of); n != 0 {
-			return binary.AppendUvarint(b, uint64(n))
-		}
+	if n := o.symbols.formNumber(f, mask); n != 0 {
+		return binary.AppendUvarint(b, uint64(n))
 	}
 	b = append(b, 0, byte(f.Kind), byte(f.Outcome), byte(f.Disposition), f.Severity, f.IDRank, f.AliasRank)
 	b = binary.AppendUvarint(b, uint64(mask))
 	for i, name := range f.names() {
-		if i == nameOfForm && f.hasText() {
-			continue
-		}
-		b = binary.AppendUvarint(b, uint64(of.names[i]))
-		if of.names[i] == 0 {
-			b = appendString(b, *name)
+		if i != nameOfForm || !f.hasText() {
+			b = o.appendName(b, *name)
 		}
 	}
 	return b
@@ -78,14 +71,11 @@ func (d *decoder) form(f *Fact) uint32 {
 	if n == 0 {
 		return d.formInFull(f)
 	}
-	symbols := d.o.symbols
-	of := symbols.form(uint32(n))
+	of := d.o.symbols.form(uint32(n))
 	f.Kind, f.Outcome, f.Disposition = of.kind, of.outcome, of.disposition
 	f.Severity, f.IDRank, f.AliasRank = of.severity, of.idRank, of.aliasRank
 	for i, name := range f.names() {
-		if of.names[i] != 0 {
-			*name = symbols.Name(of.names[i])
-		}
+		*name = of.texts[i]
 	}
 	return of.mask
 }
@@ -117,6 +107,19 @@ type forms struct {
 type numberedForm struct {
 	form
 	number uint32
+	// texts are the names themselves.
+	texts [formNames]string
+}
+
+// is reports whether it is the form of the fact.
+func (n *numberedForm) is(f *Fact, mask uint32) bool {
+	if n.mask != mask || n.kind != f.Kind || n.outcome != f.Outcome || n.disposition != f.Disposition || n.severity != f.Severity ||
+		n.idRank != f.IDRank || n.aliasRank != f.AliasRank {
+		return false
+	}
+	t := &n.texts
+	return (t[nameOfForm] == f.Name || f.hasText()) && t[0] == f.Service && t[2] == f.Namespace && t[3] == f.OperationName && t[4] == f.System &&
+		t[5] == f.Destination && t[6] == f.Group && t[7] == f.ErrorType && t[8] == f.Type
 }
 
 func (t *forms) init(limit int) {
@@ -124,25 +127,40 @@ func (t *forms) init(limit int) {
 	t.byNumber.Store(&[]*numberedForm{})
 }
 
-// slot spreads forms over the slots. Most differ by a name.
-func (f *form) slot() uint32 {
-	h := f.mask*31 + uint32(f.kind)<<8 + uint32(f.outcome)
-	for _, n := range f.names {
-		h = (h ^ n) * 0x9e3779b1
+// formSlot spreads forms over the slots. Most differ by a name.
+func formSlot(f *Fact, mask uint32) uint32 {
+	h := mask ^ uint32(f.Kind)<<20 ^ uint32(f.Outcome)<<26
+	h = h*0x9e3779b1 ^ look(f.Service)
+	h = h*0x9e3779b1 ^ look(f.Destination)
+	if !f.hasText() {
+		h = h*0x9e3779b1 ^ look(f.Name)
 	}
-	return (h >> 16) & (recentSlots - 1)
+	return h * 0x9e3779b1 >> (32 - recentBits)
 }
 
-// formNumber returns the number of a form, or 0 if it is not shared.
-func (s *Symbols) formNumber(of *form) uint32 {
+// look tells most names apart, at a glance.
+func look(name string) uint32 {
+	n := len(name)
+	if n < 2 {
+		return uint32(n)
+	}
+	return uint32(n) ^ uint32(name[0])<<8 ^ uint32(name[n-1])<<16 ^ uint32(name[n/2])<<24
+}
+
+// formNumber returns the number of a fact's form, or 0 if it is not shared.
+func (s *Symbols) formNumber(f *Fact, mask uint32) uint32 {
 	if s == nil {
 		return 0
 	}
-	slot := &s.forms.recent[of.slot()]
-	if known := slot.Load(); known != nil && known.form == *of {
+	slot := &s.forms.recent[formSlot(f, mask)]
+	if known := slot.Load(); known != nil && known.is(f, mask) {
 		return known.number
 	}
-	known := s.forms.intern(of)
+	of, shared := s.formOf(f, mask)
+	if !shared {
+		return 0
+	}
+	known := s.internForm(&of)
 	if known == nil {
 		return 0
 	}
@@ -150,13 +168,17 @@ func (s *Symbols) formNumber(of *form) uint32 {
 	return known.number
 }
 
-func (t *forms) intern(of *form) *numberedForm {
+func (s *Symbols) internForm(of *form) *numberedForm {
+	t := &s.forms
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if known := t.index[*of]; known != nil || len(t.index) >= t.limit {
 		return known
 	}
-	known := &numberedForm{*of, uint32(len(t.index) + 1)}
+	known := &numberedForm{form: *of, number: uint32(len(t.index) + 1)}
+	for i, n := range of.names {
+		known.texts[i] = s.Name(n)
+	}
 	t.index[*of] = known
 	// Readers hold older slices, of which this one is a longer version: what they can see of it does not change.
 	all := append(*t.byNumber.Load(), known)

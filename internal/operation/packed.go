@@ -14,32 +14,43 @@ const maxGroups = 8
 // pack appends the packed text to b; false if that would not make it shorter.
 func pack(b []byte, text string) ([]byte, bool) {
 	var lengths [maxGroups]byte
-	groups, digits := 0, 0
-	for from := 0; from <= len(text); groups++ {
-		if groups == maxGroups {
+	groups, digits, began := 0, 0, 0
+	for i := range len(text) {
+		switch d := hexDigits[text[i]]; {
+		case d < hyphen:
+			digits++
+		case d == noDigit || groups == maxGroups-1 || i-began > maxAgain:
 			return b, false
+		default:
+			lengths[groups] = byte(i - began)
+			groups++
+			began = i + 1
 		}
-		n := hexDigits(text[from:])
-		if from += n + 1; from <= len(text) && text[from-1] != '-' {
-			return b, false
-		}
-		lengths[groups] = byte(n)
-		digits += n
 	}
+	if len(text)-began > maxAgain {
+		return b, false
+	}
+	lengths[groups] = byte(len(text) - began)
+	groups++
 	if string(lengths[:groups]) == uuidGroups {
 		b = append(b, 0)
 	} else {
-		if 1+groups+digits/2+digits%2 >= len(text) {
+		if 1+groups+(digits+1)/2 >= len(text) {
 			return b, false
 		}
 		b = append(append(b, byte(groups)), lengths[:groups]...)
 	}
+	return packDigits(b, text), true
+}
+
+func packDigits(b []byte, text string) []byte {
 	half, even := byte(0), true
 	for i := range len(text) {
-		if text[i] == '-' {
+		d := hexDigits[text[i]]
+		if d == hyphen {
 			continue
 		}
-		if half = half<<4 | digit(text[i]); !even {
+		if half = half<<4 | d; !even {
 			b = append(b, half)
 		}
 		even = !even
@@ -47,25 +58,25 @@ func pack(b []byte, text string) ([]byte, bool) {
 	if !even {
 		b = append(b, half<<4)
 	}
-	return b, true
+	return b
 }
 
-// hexDigits counts the lower-case hexadecimal digits at the beginning of a text, as far as a byte counts.
-func hexDigits(text string) int {
-	for i := range min(len(text), 255) {
-		if c := text[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return i
-		}
+// hexDigits are the values of the characters.
+var hexDigits = func() (values [256]byte) {
+	for c := range values {
+		values[c] = noDigit
 	}
-	return min(len(text), 255)
-}
+	for i, c := range "0123456789abcdef" {
+		values[c] = byte(i)
+	}
+	values['-'] = hyphen
+	return values
+}()
 
-func digit(c byte) byte {
-	if c >= 'a' {
-		return c - 'a' + 10
-	}
-	return c - '0'
-}
+const (
+	hyphen  = 16
+	noDigit = 17
+)
 
 // unpack returns the text that was packed.
 func unpack(b []byte) string {

@@ -28,8 +28,9 @@ type symbol struct {
 const (
 	// maxSymbol is the length in bytes up to which a name is shared.
 	maxSymbol = 256
-	// recentSlots is a power of two.
-	recentSlots = 1024
+	// recentBits are those of the number of a slot.
+	recentBits  = 10
+	recentSlots = 1 << recentBits
 )
 
 // NewSymbols returns an empty table for at most limit names, and as many forms of facts.
