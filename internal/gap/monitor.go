@@ -76,7 +76,7 @@ func (m *Monitor) fills(service string, signal Signal, event int64) bool {
 		return false
 	}
 	s := &v.sources[signal]
-	return s.silent || s.shift(event) < v.closedUntil
+	return s.silent || v.over(signal, s.shift(event))
 }
 
 // Seen takes note of telemetry of a service that arrived at a time: of a span or log record, or of the newest one of a
@@ -110,7 +110,7 @@ func (m *Monitor) Seen(service string, signal Signal, eventTime, arrival int64) 
 	} else {
 		m.resume(v, signal, eventTime, arrival)
 	}
-	if at := s.shift(eventTime); at < v.closedUntil {
+	if at := s.shift(eventTime); v.over(signal, at) {
 		v.fillIn(signal, at)
 	}
 }

@@ -506,3 +506,25 @@ func TestBatchesAreTakenApartWhereTheyMayFillAGap(t *testing.T) {
 	w.Down(at(940), at(950))
 	require.True(t, w.SeenBatch("other", SignalLogs, at(945), at(960), w.now))
 }
+
+func TestOneSignalIsFilledWhileTheOtherIsLacking(t *testing.T) {
+	w := newWorld(t)
+	traces, logs := w.add("worker", 5*second), w.add("worker", 5*second, SignalLogs)
+	w.run(10 * minute)
+	traces.dead, logs.dead = true, true
+	w.run(5 * minute)
+	w.requireTold(t, "worker traces+logs silent 595... 0.0")
+	// What is new comes first, what was kept after it, and the logs after all that.
+	for _, signal := range []Signal{SignalTraces, SignalLogs} {
+		w.Seen("worker", signal, w.now, w.now)
+		for at := w.now - 5*minute; at < w.now; at += 5 * second {
+			w.Seen("worker", signal, at, w.now)
+		}
+	}
+	traces.dead, logs.dead, traces.next, logs.next = false, false, w.now, w.now
+	w.run(minute)
+	require.False(t, w.covers("worker", 10*minute, 15*minute))
+	gaps := w.Gaps(0, 10)
+	require.Len(t, gaps, 1)
+	require.InDelta(t, 1, gaps[0].Filled, 0)
+}

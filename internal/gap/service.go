@@ -153,11 +153,23 @@ func (v *service) forget(then int64) {
 	v.bound()
 }
 
+// over reports whether an event of that time is of a gap that is over, for this signal at least.
+func (v *service) over(signal Signal, at int64) bool {
+	return at < v.closedUntil || (v.open != nil && at < v.open.parts[signal].until)
+}
+
 // fillIn takes note of an event that came late, of the time of a gap that is over.
 func (v *service) fillIn(signal Signal, at int64) {
 	for _, g := range v.closed {
-		if p := &g.parts[signal]; p.from != 0 && p.from <= at && at < p.until {
-			p.fill.markIn(at, v.sources[signal].habit.usual, p.until)
-		}
+		g.fillIn(signal, at, v.sources[signal].habit.usual)
+	}
+	if v.open != nil {
+		v.open.fillIn(signal, at, v.sources[signal].habit.usual)
+	}
+}
+
+func (g *interval) fillIn(signal Signal, at, usual int64) {
+	if p := &g.parts[signal]; p.from != 0 && p.from <= at && at < p.until {
+		p.fill.markIn(at, usual, p.until)
 	}
 }
