@@ -55,11 +55,11 @@ func (s *shard) idlest() *entry {
 	return s.open.oldest
 }
 
-// finishedBy returns the operation that finished first, if that was by the given time.
+// finishedBy returns the operation with the oldest final verdict, if that came by the given time.
 func (s *shard) finishedBy(at int64) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := s.finished.oldest; n != nil && n.finished <= at {
+	if n := s.finished.oldest; n != nil && n.updated <= at {
 		return n
 	}
 	return nil
@@ -68,12 +68,15 @@ func (s *shard) finishedBy(at int64) *entry {
 // atOnce bounds how many operations are dealt with while a lock is held, so that nobody waits for it for long.
 const atOnce = 32
 
-// expire lets finished operations go whose retention is over, and facts that have waited for too long.
+// expire lets finished operations go whose retention is over, empty ones, and facts that have waited for too long.
 func (e *Engine) expire(at int64) {
 	for i := range e.shards {
 		s := &e.shards[i]
 		for s.finishedBy(at-int64(e.settings.Retention)) != nil {
 			e.expireSome(s, at-int64(e.settings.Retention))
+		}
+		if empty := s.takeEmpty(); len(empty) > 0 {
+			e.expireEmpty(s, empty)
 		}
 	}
 	e.mu.Lock()
@@ -93,6 +96,32 @@ func (e *Engine) expireSome(s *shard, by int64) {
 		e.remove(n)
 	}
 	e.identity.settle()
+}
+
+func (s *shard) takeEmpty() []*entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	empty := s.empty
+	s.empty = nil
+	return empty
+}
+
+// expireEmpty lets those go that are still empty.
+func (e *Engine) expireEmpty(s *shard, empty []*entry) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, n := range empty {
+		if !n.moved && !n.removed && s.isEmpty(n) {
+			e.remove(n)
+		}
+	}
+	e.identity.settle()
+}
+
+func (s *shard) isEmpty(n *entry) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return n.op.Pending() == 0
 }
 
 // remove lets an operation go, with everything that leads to it. Called with Engine.mu held.

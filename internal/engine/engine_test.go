@@ -161,7 +161,7 @@ func requireSound(t require.TestingT, e *Engine) {
 			held++
 		}
 		for n := s.finished.oldest; n != nil; n = n.newer {
-			require.NotZero(t, n.finished)
+			require.True(t, n.finished)
 			held++
 			finished++
 		}

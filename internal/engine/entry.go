@@ -9,14 +9,14 @@ import (
 type entry struct {
 	seq uint64 // immutable
 
-	// Guarded by Engine.mu: what leads to this operation. forward is set when it turned out to be another one; removed when
-	// the engine let it go. number is its place in the roster, 0 since one of both.
-	forward *entry
-	number  uint32
-	// nodes is the number of the first node of those that lead to it: so many IDs, and so many traces and messages.
-	nodes, ids, held uint32
+	// Guarded by Engine.mu: what leads to this operation. moved is set when it turned out to be another one (see extra), removed
+	// when the engine let it go. number is its place in the roster, 0 since one of both.
+	number uint32
+	// nodes is the number of the first node of those that lead to it: so many traces and messages, and so many IDs.
+	nodes, held uint32
+	ids         uint8
 	// explicit says that a correlation ID names it.
-	explicit, removed bool
+	explicit, moved, removed bool
 
 	// Guarded by the shard's lock.
 	runaway bool
@@ -35,6 +35,8 @@ type entry struct {
 	state  operation.State
 	reason operation.StuckReason
 	flags  operation.Flags
+	// finished says that the verdict is final.
+	finished bool
 	// name is the number of the operation's name, 0 if it is unknown or in extra.
 	name                    uint32
 	revision, finalRevision uint32
@@ -42,10 +44,9 @@ type entry struct {
 	place   int32
 	op      operation.Operation
 	endedAt int64
-	// arrived is when the last fact came, updated when the verdict last changed, finished when it became final (0: it is not).
-	arrived, updated, finished int64
-	policy                     *operation.Policy
-	extra                      *extra
+	// arrived is when the last fact came, updated when the verdict last changed.
+	arrived, updated int64
+	extra            *extra
 	// newer and older chain the entries of a shard in order of age, the open and the finished ones apart.
 	newer, older *entry
 }
@@ -57,6 +58,8 @@ type extra struct {
 	full    bool
 	// name is one that is not shared.
 	name string
+	// forward is the operation that this one turned out to be. Guarded by Engine.mu.
+	forward *entry
 }
 
 func (n *entry) more() *extra {
@@ -107,11 +110,11 @@ func (n *entry) find() *entry {
 		return nil
 	}
 	root := n
-	for root.forward != nil {
-		root = root.forward
+	for root.moved {
+		root = root.extra.forward
 	}
-	for n.forward != nil {
-		n.forward, n = root, n.forward
+	for n.moved {
+		n.extra.forward, n = root, n.extra.forward
 	}
 	if root.removed {
 		return nil
@@ -183,14 +186,14 @@ func (x *identity) merge(a, b *entry) *entry {
 	facts := x.dissolve(b)
 	x.handOver(b, a)
 	x.entries.remove(b)
-	b.forward = a
+	b.moved, b.extra = true, &extra{name: b.title(x.engine.symbols), forward: a}
 	a.explicit = a.explicit || b.explicit
 	s := x.engine.shard(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.op.Merge(facts)
-	if name := b.title(x.engine.symbols); name != "" && a.title(x.engine.symbols) == "" {
-		a.call(x.engine.symbols, name)
+	if b.extra.name != "" && a.title(x.engine.symbols) == "" {
+		a.call(x.engine.symbols, b.extra.name)
 	}
 	s.touch(a)
 	a.arrived = x.at

@@ -13,7 +13,7 @@ import (
 func requireNodesSound(tb require.TestingT, x *identity) {
 	require.Empty(tb, x.loose)
 	live := 0
-	held, ids := map[uint32]uint32{}, map[uint32]uint32{}
+	held, ids := map[uint32]uint32{}, map[uint32]uint8{}
 	x.index.each(func(n *node) {
 		live++
 		require.Same(tb, n, x.index.find(n.kind(), n.key))
@@ -47,7 +47,7 @@ func requireNodesSound(tb require.TestingT, x *identity) {
 			require.Equal(tb, number, x.index.at(at).holder)
 			listed++
 		}
-		require.Equal(tb, n.held+n.ids, listed)
+		require.Equal(tb, n.held+uint32(n.ids), listed)
 	}
 	for k := range x.shared {
 		require.NotNil(tb, x.index.find(nodeTrace, k))

@@ -56,11 +56,7 @@ func (e *Engine) snapshot(n *entry) (Snapshot, bool) {
 	}
 	view := n.op.View(&e.habits)
 	e.unpaired.presume(view)
-	policy := n.policy
-	if policy == nil {
-		policy = e.policy(view)
-	}
-	verdict := n.verdict()
+	policy, verdict := e.policy(view), n.verdict()
 	if !n.judged {
 		verdict = operation.Verdict{Hop: -1, Consumer: -1}
 	}

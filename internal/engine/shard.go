@@ -16,6 +16,8 @@ type shard struct {
 	dirty []*entry
 	gone  []departure
 	swept []*entry
+	// empty have lost all of their facts.
+	empty []*entry
 }
 
 // chain is a doubly linked list of entries, the oldest first.
@@ -78,7 +80,7 @@ func (s *shard) schedule(n *entry, due int64) { s.deadlines.set(n, due) }
 
 // leave takes an entry out of the shard. Called with the lock held.
 func (s *shard) leave(e *Engine, n *entry) {
-	if n.finished != 0 {
+	if n.finished {
 		s.finished.remove(n)
 		e.counts.finished.Add(-1)
 	} else {

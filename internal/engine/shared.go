@@ -42,7 +42,7 @@ func (x *identity) unshare(n *node, e *entry, by claim) {
 	n.setClaim(0)
 	x.bind(n, e, by)
 	for owner := range former {
-		if owner.forward == nil && !owner.removed {
+		if !owner.moved && !owner.removed {
 			x.replace(owner)
 		}
 	}

@@ -118,7 +118,6 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	e.unpaired.update(n, view)
 	e.unpaired.presume(view)
 	policy := e.policy(view)
-	n.policy = policy
 	n.know(e.symbols, view, policy)
 	if judged := e.settings.Judged; judged != nil {
 		judged(view, policy, at)
@@ -154,7 +153,7 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	}
 	n.updated = at
 	n.revision++
-	s.finish(e, n, at)
+	s.finish(e, n)
 	n.announced = true
 	return append(changes, operation.Change{
 		View: view, Verdict: verdict, Before: before, New: first, Policy: policy,
@@ -183,6 +182,7 @@ func (n *entry) verdictAt(view *operation.View, policy *operation.Policy, c *ope
 // emptied deals with an operation all of whose facts turned out to belong elsewhere.
 func (s *shard) emptied(e *Engine, n *entry, changes []operation.Change) []operation.Change {
 	s.schedule(n, 0)
+	s.empty = append(s.empty, n)
 	if n.announced {
 		d := n.depart()
 		changes = append(changes, d.farewell(e))
@@ -193,21 +193,24 @@ func (s *shard) emptied(e *Engine, n *entry, changes []operation.Change) []opera
 }
 
 // finish moves an entry between the open and the finished ones as its verdict says.
-func (s *shard) finish(e *Engine, n *entry, at int64) {
+func (s *shard) finish(e *Engine, n *entry) {
 	final := n.state.Final()
 	if final {
 		n.finalRevision++
 	}
 	switch {
-	case final && n.finished == 0:
+	case final && n.finished:
+		s.finished.remove(n)
+		s.finished.push(n)
+	case final:
 		s.open.remove(n)
 		s.finished.push(n)
-		n.finished = at
+		n.finished = true
 		e.counts.finished.Add(1)
-	case !final && n.finished != 0:
+	case n.finished:
 		s.finished.remove(n)
 		s.open.push(n)
-		n.finished = 0
+		n.finished = false
 		e.counts.finished.Add(-1)
 	}
 }
