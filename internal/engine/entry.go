@@ -37,9 +37,10 @@ type entry struct {
 	flags  operation.Flags
 	// finished says that the verdict is final.
 	finished bool
-	// name is the number of the operation's name, 0 if it is unknown or in extra.
-	name                    uint32
-	revision, finalRevision uint32
+	// finalRevision counts how often the operation became final, up to the greatest number.
+	finalRevision uint16
+	// name and rule are the numbers of the operation's name and of the rule it was judged by, 0 if unknown, without one, or in extra.
+	name, rule, revision uint32
 	// place is the position in the heap of deadlines, -1 without one.
 	place   int32
 	op      operation.Operation
@@ -56,8 +57,8 @@ type extra struct {
 	// verdict is one that says more than a state.
 	verdict operation.Verdict
 	full    bool
-	// name is one that is not shared.
-	name string
+	// name and rule are those that have no number.
+	name, rule string
 	// forward is the operation that this one turned out to be. Guarded by Engine.mu.
 	forward *entry
 }
@@ -94,6 +95,22 @@ func (n *entry) call(symbols *operation.Symbols, name string) {
 	if n.name == 0 && (name != "" || n.extra != nil) {
 		n.more().name = name
 	}
+}
+
+// judgeBy notes the rule by which the operation is judged. Called with the shard's lock held.
+func (n *entry) judgeBy(symbols *operation.Symbols, rule string) {
+	n.rule = symbols.Number(rule)
+	if n.rule == 0 && (rule != "" || n.extra != nil) {
+		n.more().rule = rule
+	}
+}
+
+// judgedBy returns the name of the rule by which it was judged last. Called with the shard's lock held.
+func (n *entry) judgedBy(symbols *operation.Symbols) string {
+	if n.rule == 0 && n.extra != nil {
+		return n.extra.rule
+	}
+	return symbols.Name(n.rule)
 }
 
 // title returns the operation's name, "" while it is unknown. Called with the shard's lock held.

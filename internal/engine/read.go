@@ -67,7 +67,7 @@ func (e *Engine) snapshot(n *entry) (Snapshot, bool) {
 		view.Await(policy, &e.settings.Circumstances)
 	}
 	return Snapshot{
-		View: view, Verdict: verdict, Policy: policy, Name: nameOf(view, policy), FinalRevision: n.finalRevision, Revision: n.revision,
+		View: view, Verdict: verdict, Policy: policy, Name: nameOf(view, policy), FinalRevision: uint32(n.finalRevision), Revision: n.revision,
 		UpdatedAt: max(n.arrived, n.updated), Runaway: n.runaway,
 	}, true
 }
@@ -112,14 +112,6 @@ func (e *Engine) Summaries() iter.Seq[Summary] {
 // Snapshot returns the operation behind a summary; false if it is no more.
 func (e *Engine) Snapshot(s Summary) (Snapshot, bool) { return e.snapshot(s.entry) }
 
-// rule is the name of the rule by which it was judged last.
-func (n *entry) rule() string {
-	if n.policy == nil {
-		return ""
-	}
-	return n.policy.Rule
-}
-
 // entries lists what the shard holds.
 func (s *shard) entries() []*entry {
 	s.mu.Lock()
@@ -145,7 +137,7 @@ func (s *shard) summaries(e *Engine, of []*entry, all []Summary) []Summary {
 			view := n.op.View(&e.habits)
 			n.know(e.symbols, view, e.policy(view))
 		}
-		all = append(all, Summary{n.op.Called(), n.title(e.symbols), n.verdict(), n.rule(), max(n.arrived, n.updated), n})
+		all = append(all, Summary{n.op.Called(), n.title(e.symbols), n.verdict(), n.judgedBy(e.symbols), max(n.arrived, n.updated), n})
 	}
 	return all
 }

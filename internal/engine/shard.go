@@ -103,7 +103,7 @@ type departure struct {
 }
 
 func (n *entry) depart() departure {
-	return departure{op: n.op, before: n.verdict(), revision: n.revision, finalRevision: n.finalRevision, at: n.updated}
+	return departure{op: n.op, before: n.verdict(), revision: n.revision, finalRevision: uint32(n.finalRevision), at: n.updated}
 }
 
 // farewell is the change by which outputs learn of it: it is neither stuck nor failed. No lock need be held.

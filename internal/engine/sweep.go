@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -119,6 +120,7 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	e.unpaired.presume(view)
 	policy := e.policy(view)
 	n.know(e.symbols, view, policy)
+	n.judgeBy(e.symbols, policy.Rule)
 	if judged := e.settings.Judged; judged != nil {
 		judged(view, policy, at)
 	}
@@ -157,7 +159,7 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	n.announced = true
 	return append(changes, operation.Change{
 		View: view, Verdict: verdict, Before: before, New: first, Policy: policy,
-		Revision: n.revision, FinalRevision: n.finalRevision, At: at,
+		Revision: n.revision, FinalRevision: uint32(n.finalRevision), At: at,
 	})
 }
 
@@ -195,7 +197,7 @@ func (s *shard) emptied(e *Engine, n *entry, changes []operation.Change) []opera
 // finish moves an entry between the open and the finished ones as its verdict says.
 func (s *shard) finish(e *Engine, n *entry) {
 	final := n.state.Final()
-	if final {
+	if final && n.finalRevision < math.MaxUint16 {
 		n.finalRevision++
 	}
 	switch {
