@@ -30,6 +30,12 @@ func TestWhatIsUsualIsLearned(t *testing.T) {
 	s.checkHealthy(t)
 }
 
+// follows are the destinations that always follow.
+var follows = map[string]string{
+	"orders": "payments", "payments": "shipments", "refunds": "ledger-entries", "ledger-entries": "receipts",
+	"signups": "welcome-mails", "welcome-mails": "crm-updates",
+}
+
 // checkLearned checks that the API says of a stuck operation that its threshold was learned, and where it stands.
 func (s *stand) checkLearned(t *testing.T, op *truth) {
 	t.Helper()
@@ -42,6 +48,8 @@ func (s *stand) checkLearned(t *testing.T, op *truth) {
 		DecidedBy struct {
 			Hop         *int   `json:"hop"`
 			Destination string `json:"destination"`
+			Group       string `json:"group"`
+			Awaited     string `json:"awaited"`
 		} `json:"decided_by"`
 	}
 	require.NoError(t, verdict.GetJSON(t.Context(), s.collector.ConsoleURL+"/api/v1/operations/"+op.ID, &got))
@@ -51,4 +59,10 @@ func (s *stand) checkLearned(t *testing.T, op *truth) {
 	require.InDelta(t, 4, got.Threshold.Seconds, 0.01, "%s: no stage takes so long that three times as long is more than the floor", op.ID)
 	require.Equal(t, &last, got.DecidedBy.Hop, op.ID)
 	require.Equal(t, op.Hops[last].Destination, got.DecidedBy.Destination, op.ID)
+	switch op.Scenario {
+	case "stalled":
+		require.Equal(t, follows[op.Hops[last].Destination], got.DecidedBy.Awaited, op.ID)
+	case "group_missing":
+		require.Equal(t, "audit", got.DecidedBy.Group, op.ID)
+	}
 }
