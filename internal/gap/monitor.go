@@ -28,9 +28,18 @@ type Monitor struct {
 	past, downs []*interval
 	downUntil   int64
 	changes     []Gap
-	ids         uint64
-	schedule    schedule
-	stats       Stats
+	// endings are the gaps of which it will be told that they are over, in order of time.
+	endings  []ending
+	ids      uint64
+	schedule schedule
+	stats    Stats
+}
+
+// ending is a gap that is over. That is told after a while: what was kept comes after what is new, often enough.
+type ending struct {
+	gap  *interval
+	name string
+	due  int64
 }
 
 // Stats count what a [Monitor] has seen.
@@ -180,7 +189,7 @@ func (m *Monitor) close(v *service, now int64) {
 		m.everybody.resumed = max(m.everybody.resumed, g.until)
 	}
 	if g.told {
-		m.changes = append(m.changes, g.describe(v.name, now))
+		m.endings = append(m.endings, ending{g, v.name, now + int64(m.settings.Hold)})
 	}
 	v.keep(g, m.settings.MaxGaps)
 }

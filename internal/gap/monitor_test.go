@@ -230,7 +230,7 @@ func TestWhatIsKeptAndSentLateFillsTheGap(t *testing.T) {
 	w.requireTold(t, "worker traces silent 595... 0.0")
 	require.True(t, w.covers("worker", 600*second, 1200*second))
 	s.blocked = false
-	w.run(10 * second)
+	w.run(20 * second)
 	w.requireTold(t, "worker traces late 595...1170 1.0")
 	require.False(t, w.covers("worker", 600*second, 1200*second), "nothing was missed")
 }
@@ -245,7 +245,7 @@ func TestAShareIsFilled(t *testing.T) {
 	s.blocked = true
 	w.run(300 * second)
 	s.blocked = false
-	w.run(10 * second)
+	w.run(20 * second)
 	require.Equal(t, "worker traces late 595...1170 0.5", w.told[1])
 	require.True(t, w.covers("worker", 700*second, 710*second))
 	require.False(t, w.covers("worker", 1000*second, 1200*second))
@@ -527,4 +527,23 @@ func TestOneSignalIsFilledWhileTheOtherIsLacking(t *testing.T) {
 	gaps := w.Gaps(0, 10)
 	require.Len(t, gaps, 1)
 	require.InDelta(t, 1, gaps[0].Filled, 0)
+}
+
+func TestThatAGapIsOverIsToldWithWhatCameLate(t *testing.T) {
+	w := newWorld(t)
+	s := w.add("worker", 5*second)
+	w.run(10 * minute)
+	s.dead = true
+	w.run(5 * minute)
+	w.requireTold(t, "worker traces silent 595... 0.0")
+	s.dead, s.next = false, w.now
+	w.run(5 * second)
+	for at := w.now - 6*minute; at < w.now; at += 5 * second {
+		w.Seen("worker", SignalTraces, at, w.now)
+	}
+	require.Empty(t, w.told, "more may come")
+	w.run(20 * second)
+	w.requireTold(t, "worker traces silent 595...895 1.0")
+	w.run(minute)
+	require.Empty(t, w.told, "once")
 }

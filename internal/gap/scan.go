@@ -58,9 +58,18 @@ func (m *Monitor) Silent(now int64) []Gap {
 	if now >= c.next && now >= c.graceUntil {
 		m.scan(now)
 	}
+	m.tellEndings(now)
 	out := m.changes
 	m.changes = nil
 	return out
+}
+
+func (m *Monitor) tellEndings(now int64) {
+	for len(m.endings) > 0 && (now >= m.endings[0].due || m.endings[0].due > now+int64(m.settings.Hold)) {
+		e := m.endings[0]
+		m.endings = m.endings[1:]
+		m.changes = append(m.changes, e.gap.describe(e.name, now))
+	}
 }
 
 // scan looks at all services.

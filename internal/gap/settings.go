@@ -19,6 +19,7 @@ type Settings struct {
 	// Memory is how long a habit is remembered in full; after twice as long it is forgotten.
 	Memory time.Duration
 	// Hold is how long a gap of one service is not told of yet, because others may turn out to be silent too. It counts at once.
+	// That it is over is told as long after, with what came late by then.
 	Hold time.Duration
 	// Absence is how long nobody may ask [Monitor.Silent] until the collector is taken for not having run.
 	Absence time.Duration
