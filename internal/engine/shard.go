@@ -89,9 +89,14 @@ func (s *shard) leave(e *Engine, n *entry) {
 	s.schedule(n, 0)
 	e.unpaired.forget(n)
 	n.dirty = false
-	if n.announced {
+	if n.announced && n.missed() {
 		s.gone = append(s.gone, n.depart())
 	}
+}
+
+// missed reports whether outputs count on being told that the operation is no more: it is part of some trouble.
+func (n *entry) missed() bool {
+	return n.state.Troubled() || n.state == operation.StateUnknown
 }
 
 // departure is an operation of which outputs were told and that is no more.

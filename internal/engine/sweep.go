@@ -74,8 +74,11 @@ func (s *shard) sweepDirty(e *Engine, some []*entry, at int64, changes []operati
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range some {
-		if n.dirty {
-			n.dirty = false
+		if !n.dirty {
+			continue
+		}
+		n.dirty = false
+		if !s.tooSoon(e, n, at) {
 			changes = s.judgeSafely(e, n, at, changes)
 		}
 	}
@@ -92,9 +95,22 @@ func (s *shard) sweepDue(e *Engine, at int64, changes []operation.Change) ([]ope
 		}
 		n := s.deadlines[0].entry
 		s.schedule(n, 0)
-		changes = s.judgeSafely(e, n, at, changes)
+		if !s.tooSoon(e, n, at) {
+			changes = s.judgeSafely(e, n, at, changes)
+		}
 	}
 	return changes, true
+}
+
+// tooSoon reports whether an operation need not be judged yet, and sees to it that it will be: it is in progress, and no other
+// verdict counts before telemetry has stopped arriving.
+func (s *shard) tooSoon(e *Engine, n *entry, at int64) bool {
+	quiet := n.arrived + int64(e.settings.ArrivalGrace)
+	if !n.judged || n.state != operation.StateInProgress || quiet <= at || n.op.Pending() == 0 {
+		return false
+	}
+	s.schedule(n, quiet)
+	return true
 }
 
 // judgeSafely keeps a defect in judging one operation from all others. It is counted, and the operation is left as it was
