@@ -50,16 +50,28 @@ func openOperation(n int, base int64, facts []operation.Fact) []operation.Fact {
 	return facts
 }
 
-// openFor is a threshold that no benchmark reaches, so that open operations stay open and have a deadline each.
-const openFor = 24 * time.Hour
+const (
+	// openFor is a threshold that no benchmark reaches, so that open operations stay open and have a deadline each.
+	openFor = 1000 * time.Hour
+	// later is when operations begin that are to be stuck soon, after dueIn.
+	later = time.Hour
+	dueIn = time.Minute
+)
 
 // openEngine returns an engine that holds so many open operations, and has judged them.
 func openEngine(tb testing.TB, operations, room int) *Engine {
 	policy := operation.DefaultPolicy()
 	policy.Waiting.Limit, policy.Processing.Limit = openFor, openFor
+	soon := policy
+	soon.Waiting.Limit = dueIn
 	e := newEngine(tb, func(s *Settings) {
 		s.MaxOperations = operations + room
-		s.Policy = func(*operation.View) *operation.Policy { return &policy }
+		s.Policy = func(v *operation.View) *operation.Policy {
+			if v.StartedAt >= start.Add(later).UnixNano() {
+				return &soon
+			}
+			return &policy
+		}
 	})
 	var facts []operation.Fact
 	var out []Assignment
@@ -156,24 +168,28 @@ func BenchmarkIdle(b *testing.B) {
 func BenchmarkSweepDelay(b *testing.B) {
 	for _, operations := range sizes {
 		b.Run(strconv.Itoa(operations), func(b *testing.B) {
-			const due = 100
-			e := openEngine(b, operations, due)
-			now := start.Add(time.Minute)
+			const due, room = 100, 100_000
+			e := openEngine(b, operations, room)
+			now := start.Add(later)
 			var facts []operation.Fact
 			var took []time.Duration
 			n := operations
 			for b.Loop() {
 				b.StopTimer()
-				now = now.Add(2 * openFor)
 				for range due {
 					n++
 					facts = openOperation(n, now.UnixNano(), facts[:0])
 					e.Apply(now, facts, nil)
 				}
+				e.Sweep(now.Add(dueIn / 2))
+				now = now.Add(2 * dueIn)
 				b.StartTimer()
 				began := time.Now()
-				e.Sweep(now.Add(time.Second))
+				changes := e.Sweep(now)
 				took = append(took, time.Since(began))
+				if len(changes) != due {
+					b.Fatalf("%d verdicts changed: must be %d", len(changes), due)
+				}
 			}
 			slices.Sort(took)
 			b.ReportMetric(float64(took[len(took)*99/100]), "p99-ns")

@@ -80,9 +80,11 @@ func (o *Operation) Compact() {
 func (o *Operation) encode(f *Fact) {
 	m := f.mask()
 	b := o.data
+	if len(b) == 0 {
+		o.base = f.At
+	}
 	if b == nil {
 		b = make([]byte, 0, firstBytes)
-		o.base = f.At
 	} else if cap(b)-len(b) < roomBytes {
 		b = append(make([]byte, 0, len(b)+max(growBytes, len(b)/growShare)), b...)
 	}

@@ -5,6 +5,8 @@ import "encoding/binary"
 // decoder reads facts back in the order in which they were written.
 type decoder struct {
 	o *Operation
+	// borrow says that texts may share the operation's bytes: they must not outlive it, lest a word keep thousands of facts.
+	borrow bool
 	// at is how far it has come, traceAt and spanAt where the trace and the span stand that were read last.
 	at, traceAt, spanAt int
 }
@@ -115,7 +117,7 @@ func (d *decoder) id(to []byte) int {
 }
 
 // text reads a text that may have stood before.
-func (d *decoder) text() string { return string(d.stored(d.uvarint())) }
+func (d *decoder) text() string { return d.textOf(d.stored(d.uvarint())) }
 
 // stored returns so many bytes, from here or from where they stood first.
 func (d *decoder) stored(n uint64) []byte {
@@ -136,7 +138,14 @@ func (d *decoder) byte() byte {
 func (d *decoder) string() string {
 	n := int(d.uvarint())
 	d.at += n
-	return string(d.o.data[d.at-n : d.at])
+	return d.textOf(d.o.data[d.at-n : d.at])
+}
+
+func (d *decoder) textOf(b []byte) string {
+	if d.borrow {
+		return shareText(b)
+	}
+	return string(b)
 }
 
 func (d *decoder) name() string {

@@ -53,8 +53,12 @@ func textAt(b []byte, at uint32) string {
 	}
 	size, _ := binary.Uvarint(b[at:])
 	from := uint64(placeOf(b, at))
-	text := b[from : from+size]
-	return unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // Bytes that were written once are never changed.
+	return shareText(b[from : from+size])
+}
+
+// shareText returns bytes of an operation as text: none that was written once is ever changed.
+func shareText(b []byte) string {
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // See above.
 }
 
 // placeOf returns where the text of a field stands.

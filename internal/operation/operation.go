@@ -57,13 +57,13 @@ func (o *Operation) Len() int {
 func (o *Operation) Pending() int { return int(o.count) }
 
 // Facts returns the facts in canonical order.
-func (o *Operation) Facts() []Fact { return o.read(nil) }
+func (o *Operation) Facts() []Fact { return o.read(nil, false) }
 
 // read appends the facts to dst, in canonical order and without duplicates. It leaves the stored bytes as they are unless
-// there are duplicates among them.
-func (o *Operation) read(dst []Fact) []Fact {
+// there are duplicates among them. The texts of borrowed facts share these bytes.
+func (o *Operation) read(dst []Fact, borrow bool) []Fact {
 	dst = slices.Grow(dst, int(o.count))
-	d := decoder{o: o}
+	d := decoder{o: o, borrow: borrow}
 	for d.more() {
 		dst = append(dst, Fact{})
 		d.next(&dst[len(dst)-1])
@@ -77,11 +77,17 @@ func (o *Operation) read(dst []Fact) []Fact {
 }
 
 // fold removes duplicates from the stored bytes.
-func (o *Operation) fold() { o.read(nil) }
+func (o *Operation) fold() {
+	scratch := scratches.Get().(*[]Fact)
+	count := int(o.count)
+	*scratch = o.read((*scratch)[:0], true)
+	clear((*scratch)[:count])
+	scratches.Put(scratch)
+}
 
-// write replaces the stored bytes.
+// write replaces the stored bytes. The former ones stay as they are, for texts may share them.
 func (o *Operation) write(facts []Fact) {
-	*o = Operation{symbols: o.symbols}
+	*o = Operation{symbols: o.symbols, data: make([]byte, 0, len(o.data))}
 	for i := range facts {
 		o.encode(&facts[i])
 	}

@@ -57,7 +57,7 @@ func (o *Operation) View(habits Habits) *View {
 		clear(*scratch)
 		scratches.Put(scratch)
 	}()
-	facts := o.read((*scratch)[:0])
+	facts := o.read((*scratch)[:0], false)
 	*scratch = facts
 	r := &reducer{facts: supersede(facts), habits: habits, view: &View{Facts: len(facts), Progress: -1}}
 	r.index()
