@@ -19,7 +19,7 @@ import (
 const lateness = 10 * time.Second
 
 // rate is that of operations a second: low, so that services are watched for long enough to be missed if they fell silent.
-const rate = 50
+const rate = 100
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -31,12 +31,13 @@ func healthy() plan.Mix {
 }
 
 // tight are thresholds just above what happens: a message that does not say that it is due later waits 3.2 s at most, and its
-// telemetry comes 11 s later at most.
+// telemetry comes 11 s later at most. Nothing settles before then: what settled on its first log line alone would have to be corrected.
 const tight = `
 max_operations: 200000
 defaults:
   stuck: {waiting: 15s, processing: 15s, stalled: 15s}
   retry_within: 15s
+  settle: 12s
 `
 
 // TestNoFalseAlarms: of healthy operations, telemetry of which comes late and out of order, none is called stuck at any time,
