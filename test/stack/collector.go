@@ -68,7 +68,7 @@ func (s *Stack) StartCollector(ctx context.Context, set CollectorSettings) (*Col
 	}
 	cmd := s.command("throughline", args...)
 	cmd.Env = s.collectorEnv(set)
-	collector.Process, err = s.launch(ctx, set.Name, cmd, listens(collector.OTLPGRPC))
+	collector.Process, err = s.launch(ctx, set.Name, cmd, all(listens(collector.OTLPGRPC), listens(collector.OTLPHTTP)))
 	if err != nil {
 		return nil, err
 	}
