@@ -36,7 +36,7 @@ func impersonate(name string, args []string) error {
 	fmt.Println(name, strings.Join(args, " "))
 	switch name {
 	case "throughline":
-		return serve(os.Getenv("THROUGHLINE_OTLP_GRPC_ENDPOINT"))
+		return serve(os.Getenv("THROUGHLINE_OTLP_GRPC_ENDPOINT"), os.Getenv("THROUGHLINE_OTLP_HTTP_ENDPOINT"))
 	case "jaeger":
 		return serve(os.Getenv("JAEGER_QUERY_HTTP_ENDPOINT"), os.Getenv("JAEGER_OTLP_GRPC_ENDPOINT"))
 	case "alertmanager":
