@@ -42,14 +42,14 @@ func TestRulesFallBackToTheDefaults(t *testing.T) {
 		Waiting:    operation.Threshold{Limit: 2 * time.Minute, Source: operation.SourceRule},
 		Processing: operation.Threshold{Limit: 20 * time.Second, Source: operation.SourceDefaults},
 		Stalled:    operation.Threshold{Limit: time.Minute},
-		Deadline:   operation.Threshold{Limit: time.Hour, Source: operation.SourceDefaults}, RetryWithin: time.Minute, Settle: 0,
+		Deadline:   operation.Threshold{Limit: time.Hour, Source: operation.SourceDefaults}, RetryWithin: time.Minute, RetrySource: operation.SourceRule, Settle: 0,
 		Severity: operation.SeverityCritical, Priority: 1, Owner: "team-fulfilment", Runbook: "https://runbooks.example.com/orders",
 	}, *cfg.rules().Policy(v))
 	require.Equal(t, operation.Policy{
 		Waiting:    operation.Threshold{Limit: 10 * time.Second, Source: operation.SourceDefaults},
 		Processing: operation.Threshold{Limit: 20 * time.Second, Source: operation.SourceDefaults},
 		Stalled:    operation.Threshold{Limit: time.Minute},
-		Deadline:   operation.Threshold{Limit: time.Hour, Source: operation.SourceDefaults}, RetryWithin: 5 * time.Second, Settle: 2 * time.Second,
+		Deadline:   operation.Threshold{Limit: time.Hour, Source: operation.SourceDefaults}, RetryWithin: 5 * time.Second, RetrySource: operation.SourceDefaults, Settle: 2 * time.Second,
 		Severity: operation.SeverityWarning, Priority: 4, Owner: "platform", Runbook: "https://runbooks.example.com/default",
 	}, *cfg.rules().Policy(&operation.View{Name: "other"}))
 }

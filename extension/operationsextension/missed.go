@@ -17,10 +17,12 @@ func (s source) missed(r *row) console.Record {
 }
 
 func missedSummary(r *row) console.Summary {
-	return console.Summary{
-		ID: r.view.ID, Name: r.view.Name, State: r.verdict.State, Reason: r.verdict.Reason, UpdatedAt: r.updatedAt,
+	summary := console.Summary{
+		ID: r.view.ID, Name: r.view.Name, Rule: r.Rule, UpdatedAt: r.updatedAt,
 		View: func() *operation.View { return r.view },
 	}
+	summary.Judged(&r.verdict)
+	return summary
 }
 
 // Expectations implements console.Source.

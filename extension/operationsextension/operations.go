@@ -47,6 +47,7 @@ type operations struct {
 	clocks    clocks
 	learning  *learning
 	expected  *expectations
+	rules     *rulebook
 	meter     *measure.Meter
 	feed      *feed
 	startedAt time.Time
@@ -85,7 +86,11 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	if o.expected, err = newExpectations(cfg, o.gaps, o.startedAt); err != nil {
 		return nil, err
 	}
+	if o.rules, err = newRulebook(cfg, set.Logger); err != nil {
+		return nil, err
+	}
 	watched := cfg.engineSettings()
+	watched.Policy, watched.Matched = o.rules.rules.Policy, o.rules.matched
 	watched.Judged = o.expected.judged()
 	watched.Clocks = o.clocks.engine()
 	watched.Observer = watch{o.ledger}

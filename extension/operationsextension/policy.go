@@ -121,10 +121,12 @@ func (p *PolicyConfig) over(base operation.Policy, source operation.ThresholdSou
 			*v.to = operation.Threshold{Limit: *v.from, Source: source}
 		}
 	}
-	for _, v := range []struct{ from, to *time.Duration }{{p.RetryWithin, &base.RetryWithin}, {p.Settle, &base.Settle}} {
-		if v.from != nil {
-			*v.to = *v.from
-		}
+	if p.RetryWithin != nil && (source != operation.SourceDefaults || *p.RetryWithin != base.RetryWithin) {
+		// The default configuration has the built-in one, which nobody chose.
+		base.RetryWithin, base.RetrySource = *p.RetryWithin, source
+	}
+	if p.Settle != nil {
+		base.Settle = *p.Settle
 	}
 	if s, ok := operation.ParseSeverity(p.Severity); ok {
 		base.Severity = s

@@ -55,23 +55,6 @@ func (s source) Health(ctx context.Context, q console.HealthQuery) (console.Heal
 	return console.CheckHealth(q, s.summaries(ctx)), ctx.Err()
 }
 
-// Rules implements console.Source.
-func (s source) Rules(ctx context.Context) (console.Rules, error) {
-	all := console.Rules{Rules: s.o.config.rules(), Learning: s.o.config.Learn.Enabled, Operations: map[string]console.StateCounts{}}
-	for e := range s.o.engine.Summaries() {
-		if ctx.Err() != nil {
-			break
-		}
-		counts := all.Operations[e.Rule]
-		if counts == nil {
-			counts = console.StateCounts{}
-			all.Operations[e.Rule] = counts
-		}
-		counts[e.Verdict.State]++
-	}
-	return all, ctx.Err()
-}
-
 // Stats implements console.Source.
 func (s source) Stats(ctx context.Context) (console.Stats, error) {
 	stats := s.o.engine.Stats()
@@ -90,6 +73,11 @@ func (s source) Stats(ctx context.Context) (console.Stats, error) {
 		Reasons:            stats.Reasons,
 		WaitingForIdentity: uint64(max(0, stats.Waiting)),
 		Dropped:            dropped,
+		Evicted: map[string]uint64{
+			"finished": dropped[engine.DropEvictedFinished.String()], "open": dropped[engine.DropEvictedOpen.String()],
+			"missed": dropped["evicted_missed"],
+		},
+		Runaways: uint64(max(0, stats.Runaways)),
 		Limits: map[string]int64{
 			"max_operations": int64(c.MaxOperations), "max_facts": int64(c.MaxFacts),
 			"max_waiting": int64(c.MaxWaiting), "incidents.max": int64(c.Incidents.Max),
@@ -115,9 +103,8 @@ func (s source) summaries(ctx context.Context) iter.Seq[console.Summary] {
 }
 
 func (s source) summary(e engine.Summary) console.Summary {
-	return console.Summary{
-		Namespace: e.Namespace, ID: e.ID, Aliases: e.Aliases, Name: e.Name,
-		State: e.Verdict.State, Reason: e.Verdict.Reason, UpdatedAt: e.UpdatedAt,
+	summary := console.Summary{
+		Namespace: e.Namespace, ID: e.ID, Aliases: e.Aliases, Name: e.Name, Rule: e.Rule, UpdatedAt: e.UpdatedAt,
 		View: func() *operation.View {
 			if snapshot, ok := s.o.engine.Snapshot(e); ok {
 				return snapshot.View
@@ -125,6 +112,8 @@ func (s source) summary(e engine.Summary) console.Summary {
 			return &operation.View{}
 		},
 	}
+	summary.Judged(&e.Verdict)
+	return summary
 }
 
 func (s source) record(e engine.Snapshot) console.Record {

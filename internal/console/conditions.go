@@ -33,7 +33,7 @@ func (b *builder) conditions() []conditionJSON {
 func (b *builder) condition(c *operation.Condition) conditionJSON {
 	j := conditionJSON{
 		State: c.State.String(), Reason: optional(c.Reason.String()), Group: optional(clip(c.Group, maxText)), Awaited: optional(clip(c.Awaited, maxText)),
-		Since: timestamp(c.Since), Threshold: thresholdOf(thresholdReason(c), c.Threshold),
+		Since: timestamp(c.Since), Threshold: thresholdOf(c.Bound, c.Threshold),
 	}
 	if c.Hop >= 0 {
 		h := &b.record.View.Hops[c.Hop]
@@ -48,18 +48,4 @@ func (b *builder) condition(c *operation.Condition) conditionJSON {
 		j.DueAt, j.Passed = timestamp(due), due <= b.now
 	}
 	return j
-}
-
-// thresholdReason is what the threshold is configured for: that of an unknown verdict is the one that would have made it stuck.
-func thresholdReason(c *operation.Condition) operation.StuckReason {
-	if c.Reason != operation.StuckTelemetryGap {
-		return c.Reason
-	}
-	switch {
-	case c.Awaited != "":
-		return operation.StuckStalled
-	case c.Consumer >= 0:
-		return operation.StuckProcessing
-	}
-	return operation.StuckWaiting
 }

@@ -47,13 +47,13 @@ func FuzzCursor(f *testing.F) {
 // FuzzRequest sends any path and query: the answer is always what the description says, never a fault.
 func FuzzRequest(f *testing.F) {
 	for _, query := range []string{
-		"", "state=stuck,failed&reason=waiting&limit=3", "since=15m&q=%C3%BC&service=a&destination=b&name=c&namespace=d",
+		"", "state=stuck,failed&reason=waiting&limit=3", "flag=retried,skewed&rule=orders&group=auditors", "since=15m&q=%C3%BC&service=a&destination=b&name=c&namespace=d",
 		"since=2026-11-21T10:00:00Z", "cursor=AQ&limit=1", "window=1h", "state=&&;", "q=%zz", "a=b",
 		"cursor=" + (&cursor{asOf: now, query: (&params{values: url.Values{}}).hash(root + "/operations")}).encode(),
 	} {
 		f.Add("operations", query)
 	}
-	for _, path := range []string{"operations/order-42", "operations/%2e%2e", "incidents", "incidents/inc%2F2", "stats", "health/refund", "x//", "%"} {
+	for _, path := range []string{"operations/order-42", "operations/%2e%2e", "incidents", "incidents/inc%2F2", "stats", "rules", "health/refund", "x//", "%"} {
 		f.Add(path, "")
 	}
 	f.Fuzz(func(t *testing.T, path, query string) {

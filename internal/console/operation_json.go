@@ -13,34 +13,34 @@ import (
 
 // operationJSON is an operation in a response. The order of the fields up to hops is the documented one.
 type operationJSON struct {
-	ID           string         `json:"id"`
-	Name         string         `json:"name"`
-	State        string         `json:"state"`
-	Reason       *string        `json:"reason"`
-	Flags        []string       `json:"flags"`
-	Severity     string         `json:"severity"`
-	Priority     int            `json:"priority"`
-	Owner        *string        `json:"owner"`
-	StartedAt    timestamp      `json:"started_at"`
-	EndedAt      timestamp      `json:"ended_at"`
-	UpdatedAt    timestamp      `json:"updated_at"`
-	Duration     *float64       `json:"duration_seconds"`
-	Progress     *float64       `json:"progress"`
-	TraceID      *string        `json:"trace_id"`
-	SourceTraces []string       `json:"source_trace_ids"`
-	IncidentID   *string        `json:"incident_id"`
-	Hops         []hopJSON      `json:"hops"`
-	Namespace    string         `json:"namespace"`
-	Aliases      []string       `json:"aliases"`
-	Rule         *string        `json:"rule"`
-	Runbook      *string        `json:"runbook"`
-	Threshold    *thresholdJSON `json:"threshold"`
-	DecidedBy    *decisionJSON  `json:"decided_by"`
-	Missed       *missedJSON    `json:"missed"`
-	Self         string         `json:"self"`
-	Runaway      bool           `json:"runaway"`
-	Truncated    bool           `json:"truncated"`
-	CancelledAt  timestamp      `json:"cancelled_at"`
+	ID           string        `json:"id"`
+	Name         string        `json:"name"`
+	State        string        `json:"state"`
+	Reason       *string       `json:"reason"`
+	Flags        []string      `json:"flags"`
+	Severity     string        `json:"severity"`
+	Priority     int           `json:"priority"`
+	Owner        *string       `json:"owner"`
+	StartedAt    timestamp     `json:"started_at"`
+	EndedAt      timestamp     `json:"ended_at"`
+	UpdatedAt    timestamp     `json:"updated_at"`
+	Duration     *float64      `json:"duration_seconds"`
+	Progress     *float64      `json:"progress"`
+	TraceID      *string       `json:"trace_id"`
+	SourceTraces []string      `json:"source_trace_ids"`
+	IncidentID   *string       `json:"incident_id"`
+	Hops         []hopJSON     `json:"hops"`
+	Namespace    string        `json:"namespace"`
+	Aliases      []string      `json:"aliases"`
+	Rule         *string       `json:"rule"`
+	Runbook      *string       `json:"runbook"`
+	Threshold    *passedJSON   `json:"threshold"`
+	DecidedBy    *decisionJSON `json:"decided_by"`
+	Missed       *missedJSON   `json:"missed"`
+	Self         string        `json:"self"`
+	Runaway      bool          `json:"runaway"`
+	Truncated    bool          `json:"truncated"`
+	CancelledAt  timestamp     `json:"cancelled_at"`
 }
 
 // detailJSON is what is shown of one operation alone.
@@ -60,6 +60,12 @@ type thresholdJSON struct {
 	Seconds *float64   `json:"seconds"`
 	Source  string     `json:"source"`
 	Learned *usualJSON `json:"learned,omitempty"`
+}
+
+// passedJSON is the threshold that made a verdict: it passed then.
+type passedJSON struct {
+	thresholdJSON
+	PassedAt timestamp `json:"passed_at"`
 }
 
 type usualJSON struct {
@@ -164,11 +170,14 @@ func self(v *operation.View) string {
 	return path
 }
 
-func threshold(v *operation.Verdict) *thresholdJSON {
+func threshold(v *operation.Verdict) *passedJSON {
 	if v.Threshold <= 0 {
 		return nil
 	}
-	t := thresholdOf(v.Reason, operation.Threshold{Limit: time.Duration(v.Threshold), Source: v.Source, Usual: v.Usual})
+	t := passedJSON{thresholdJSON: thresholdOf(v.Reason, operation.Threshold{Limit: time.Duration(v.Threshold), Source: v.Source, Usual: v.Usual})}
+	if v.Since != 0 {
+		t.PassedAt = timestamp(v.Since + v.Threshold)
+	}
 	return &t
 }
 

@@ -47,6 +47,10 @@ func parseQuery(req *request) (q Query, asOf int64) {
 	for _, i := range p.choices("reason", operation.StuckReasonNames()) {
 		q.Reasons = append(q.Reasons, operation.StuckReason(i+1))
 	}
+	for _, i := range p.choices("flag", operation.FlagNames()) {
+		q.Flags |= 1 << i
+	}
+	q.Rule, q.Group = p.text("rule"), p.text("group")
 	q.Namespace, q.Name = p.text("namespace"), p.text("name")
 	q.Service, q.Destination, q.Text = p.text("service"), p.text("destination"), p.text("q")
 	q.Since, q.Limit = p.since(asOf), p.limit()

@@ -18,6 +18,11 @@ type Query struct {
 	Namespace string
 	States    []operation.State
 	Reasons   []operation.StuckReason
+	// Flags are those of which one at least must be set, Rule is the name of the rule that the operation was judged by.
+	Flags operation.Flags
+	Rule  string
+	// Group is a consumer group that consumed a message, or that is awaited.
+	Group string
 	// Name, Service and Destination are compared as a whole. A service takes part if it sent, consumed, worked or logged.
 	Name, Service, Destination string
 	// Text is searched for in the ID, the aliases and the name, whatever the case.
@@ -37,6 +42,8 @@ func (q *Query) Matches(s *Summary) bool {
 		(q.States == nil || slices.Contains(q.States, s.State)) &&
 		(q.Reasons == nil || slices.Contains(q.Reasons, s.Reason)) &&
 		(q.Name == "" || q.Name == s.Name) &&
+		(q.Rule == "" || q.Rule == s.Rule) &&
+		(q.Flags == 0 || q.Flags&s.Flags != 0) &&
 		q.matchesText(s) && q.matchesView(s)
 }
 
@@ -48,15 +55,22 @@ func (q *Query) matchesText(s *Summary) bool {
 }
 
 func (q *Query) matchesView(s *Summary) bool {
-	if q.Service == "" && q.Destination == "" {
+	if q.Service == "" && q.Destination == "" && q.Group == "" {
 		return true
 	}
 	v := s.View()
-	return (q.Destination == "" || hasDestination(v, q.Destination)) && (q.Service == "" || hasService(v, q.Service))
+	return (q.Group == "" || hasGroup(v, q.Group)) && (q.Destination == "" || hasDestination(v, q.Destination)) && (q.Service == "" || hasService(v, q.Service))
 }
 
 func hasDestination(v *operation.View, name string) bool {
 	return slices.ContainsFunc(v.Hops, func(h operation.Hop) bool { return h.Destination == name })
+}
+
+func hasGroup(v *operation.View, name string) bool {
+	return slices.ContainsFunc(v.Hops, func(h operation.Hop) bool {
+		return slices.Contains(h.Awaited, name) ||
+			slices.ContainsFunc(h.Consumers, func(c operation.Consumer) bool { return c.Group == name })
+	})
 }
 
 func hasService(v *operation.View, name string) bool {
@@ -90,9 +104,13 @@ func containsFold(s, text string) bool {
 
 // summarize is the inverse of computing a record from a summary, to see whether the record still matches.
 func summarize(r *Record) Summary {
-	return Summary{
-		Namespace: r.View.Namespace, ID: r.View.ID, Aliases: r.View.Aliases, Name: r.Name,
-		State: r.Verdict.State, Reason: r.Verdict.Reason, UpdatedAt: r.UpdatedAt,
+	s := Summary{
+		Namespace: r.View.Namespace, ID: r.View.ID, Aliases: r.View.Aliases, Name: r.Name, UpdatedAt: r.UpdatedAt,
 		View: func() *operation.View { return r.View },
 	}
+	s.Judged(&r.Verdict)
+	if r.Policy != nil {
+		s.Rule = r.Policy.Rule
+	}
+	return s
 }

@@ -32,7 +32,7 @@ func routes() []*route {
 		{"GET", root, none, "the list of endpoints", (*api).index},
 		{"GET", root + "/openapi.yaml", none, "the description of this API", (*api).openAPI},
 		{"GET", root + "/operations", []string{
-			"state", "reason", "name", "service", "destination", "namespace", "q", "since", "limit", "cursor",
+			"state", "reason", "flag", "name", "rule", "service", "destination", "group", "namespace", "q", "since", "limit", "cursor",
 		}, "operations, the latest updated first", (*api).operations},
 		{"GET", root + "/operations/{id}", []string{"namespace"}, "one operation, by any of its IDs", (*api).operation},
 		{"GET", root + "/incidents", []string{"state", "limit", "cursor"}, "incidents, the latest updated first", (*api).incidents},

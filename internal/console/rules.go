@@ -2,6 +2,8 @@ package console
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"net/http"
 	"time"
 
@@ -19,8 +21,33 @@ type Rules struct {
 	Rules *operation.Rules
 	// Learning says that thresholds that nobody declared are learned.
 	Learning bool
+	// Matches tells of each rule that ever applied how often, by its name; Schedules of each whose operations are expected to
+	// start, when.
+	Matches   map[string]Matches
+	Schedules map[string]string
 	// Operations are those held now, by the name of their rule, "" for those that no rule matches.
 	Operations map[string]StateCounts
+}
+
+// Matches is how many operations were judged by a rule since the start, and when the latest was for the first time (nanoseconds
+// since 1970). One that went over to another rule when more was known of it counts for both.
+type Matches struct {
+	Count uint64
+	At    int64
+}
+
+// TallyRules counts operations by the name of their rule, in one pass. It never calls Summary.View.
+func TallyRules(summaries iter.Seq[Summary]) map[string]StateCounts {
+	counts := map[string]StateCounts{}
+	for s := range summaries {
+		states := counts[s.Rule]
+		if states == nil {
+			states = StateCounts{}
+			counts[s.Rule] = states
+		}
+		states[s.State]++
+	}
+	return counts
 }
 
 type rulesJSON struct {
@@ -40,7 +67,6 @@ type ruleJSON struct {
 	CompletesOn   *string           `json:"completes_on"`
 	Thresholds    []thresholdJSON   `json:"thresholds"`
 	Hops          []hopRuleJSON     `json:"hops"`
-	RetryWithin   *float64          `json:"retry_within_seconds"`
 	Settle        *float64          `json:"settle_seconds"`
 	Severity      string            `json:"severity"`
 	Priority      int               `json:"priority"`
@@ -48,6 +74,12 @@ type ruleJSON struct {
 	Runbook       *string           `json:"runbook"`
 	Operations    uint64            `json:"operations"`
 	ByState       map[string]uint64 `json:"operations_by_state"`
+	// Expect, and what follows, are of rules only.
+	Expect     *string   `json:"expect"`
+	Matched    *uint64   `json:"matched"`
+	MatchedAt  timestamp `json:"last_matched_at"`
+	ShadowedBy *string   `json:"shadowed_by"`
+	Hint       *string   `json:"hint"`
 }
 
 // matchJSON are the criteria of a rule, of which one name of each list that is not empty must occur.
@@ -75,13 +107,40 @@ func (a *api) rules(ctx context.Context, req *request) (reply, error) {
 		return reply{}, err
 	}
 	j := rulesJSON{Rules: []ruleJSON{}, Learning: all.Learning, AsOf: timestamp(req.now)}
-	for i, rule := range all.Rules.All() {
+	rules := all.Rules.All()
+	for i := range rules {
+		rule := &rules[i]
 		r := newRuleJSON(&rule.Policy, all.Operations)
+		matches := all.Matches[rule.Policy.Rule]
+		r.Matched, r.MatchedAt, r.Expect = &matches.Count, timestamp(matches.At), optional(all.Schedules[rule.Policy.Rule])
+		r.ShadowedBy = optional(Shadow(rules, i))
+		r.Hint = optional(hint(&r))
 		r.Position, r.Match = i+1, &matchJSON{namesOf(rule.Operation), namesOf(rule.Destination), namesOf(rule.Service), namesOf(rule.SpanName)}
 		j.Rules = append(j.Rules, r)
 	}
 	j.Defaults = newRuleJSON(all.Rules.Fallback(), all.Operations)
 	return replyJSON(http.StatusOK, j)
+}
+
+// Shadow returns the name of a rule before the given one that matches whatever it matches, so that it never applies; "" without one.
+func Shadow(rules []operation.Rule, i int) string {
+	for k := range i {
+		if rules[k].Covers(&rules[i]) {
+			return rules[k].Policy.Rule
+		}
+	}
+	return ""
+}
+
+// hint says what is odd about a rule, "" if nothing is.
+func hint(r *ruleJSON) string {
+	switch {
+	case r.ShadowedBy != nil:
+		return fmt.Sprintf("never applies: the rule %q comes before and matches whatever this one does; put this one first", *r.ShadowedBy)
+	case *r.Matched == 0:
+		return "no operation has matched since the start"
+	}
+	return ""
 }
 
 func newRuleJSON(p *operation.Policy, operations map[string]StateCounts) ruleJSON {
@@ -90,8 +149,9 @@ func newRuleJSON(p *operation.Policy, operations map[string]StateCounts) ruleJSO
 		Thresholds: []thresholdJSON{
 			thresholdOf(operation.StuckWaiting, p.Waiting), thresholdOf(operation.StuckProcessing, p.Processing),
 			thresholdOf(operation.StuckStalled, p.Stalled), thresholdOf(operation.StuckOverdue, p.Deadline),
+			thresholdOf(operation.StuckNone, operation.Threshold{Limit: p.RetryWithin, Source: p.RetrySource}),
 		},
-		Hops: []hopRuleJSON{}, RetryWithin: seconds(int64(p.RetryWithin)), Settle: seconds(int64(p.Settle)),
+		Hops: []hopRuleJSON{}, Settle: seconds(int64(p.Settle)),
 		Severity: p.Severity.String(), Priority: p.Priority, Owner: optional(p.Owner), Runbook: optional(p.Runbook),
 		ByState: byState(operations[p.Rule]),
 	}

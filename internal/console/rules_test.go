@@ -21,9 +21,17 @@ func TestRules(t *testing.T) {
 	rule.Hops = append([]operation.HopPolicy{operation.HopPolicy{
 		Destination: []string{"orders"}, Group: []string{"payments"}, Source: operation.SourceHop, Processing: new(time.Minute), Then: []string{},
 	}.Compiled()}, fallback.Hops...)
+	hidden := fallback
+	hidden.Rule, hidden.RetrySource = "never", operation.SourceDefaults
 	m := &memory{judging: Rules{
-		Rules:    operation.NewRules([]operation.Rule{{Destination: []string{"ord*"}, Service: []string{"shop"}, Policy: rule}}, fallback),
-		Learning: true,
+		Rules: operation.NewRules([]operation.Rule{
+			{Destination: []string{"ord*"}, Service: []string{"shop"}, Policy: rule},
+			{Destination: []string{"orders"}, Service: []string{"shop"}, Operation: []string{"x"}, Policy: hidden},
+			{Destination: []string{"payments"}, Policy: operation.Policy{Rule: "no match"}},
+		}, fallback),
+		Learning:  true,
+		Matches:   map[string]Matches{"orders <b>": {Count: 17, At: ago(time.Minute)}},
+		Schedules: map[string]string{"orders <b>": "every 24h0m0s"},
 		Operations: map[string]StateCounts{
 			"": {operation.StateCompleted: 5}, "orders <b>": {operation.StateStuck: 2, operation.StateInProgress: 1},
 		},

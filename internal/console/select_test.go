@@ -138,6 +138,7 @@ func TestRecordsThatNoLongerMatchAreLeftOut(t *testing.T) {
 
 func TestMatches(t *testing.T) {
 	stuck := stuckRecord()
+	stuck.View.Hops[0].Awaited = []string{"billing"}
 	for name, tc := range map[string]struct {
 		query Query
 		want  bool
@@ -161,6 +162,13 @@ func TestMatches(t *testing.T) {
 		"text in an alias":        {Query{Text: "corr"}, true},
 		"text in the name":        {Query{Text: "Fulfil"}, true},
 		"text nowhere":            {Query{Text: "order-421"}, false},
+		"rule":                    {Query{Rule: "orders"}, true},
+		"part of a rule":          {Query{Rule: "order"}, false},
+		"one of several flags":    {Query{Flags: operation.FlagSkewed | operation.FlagRetried}, true},
+		"another flag":            {Query{Flags: operation.FlagSkewed}, false},
+		"group":                   {Query{Group: "auditors"}, true},
+		"awaited group":           {Query{Group: "billing"}, true},
+		"other group":             {Query{Group: "audit"}, false},
 		"since then":              {Query{Since: stuck.UpdatedAt}, true},
 		"since later":             {Query{Since: stuck.UpdatedAt + 1}, false},
 	} {

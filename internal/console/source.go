@@ -74,11 +74,22 @@ type Summary struct {
 	Name   string
 	State  operation.State
 	Reason operation.StuckReason
+	Flags  operation.Flags
+	// Rule is the name of the rule that it was judged by, "" for the defaults, and for what was not judged as yet.
+	Rule string
+	// Threshold is what made the verdict, 0 without one, and Source where it comes from.
+	Threshold int64
+	Source    operation.ThresholdSource
 	// UpdatedAt is that of the record.
 	UpdatedAt int64
 	// View computes the operation's view. It is called at most once for a summary, only while the iteration stands at it,
 	// and only if a filter asks for what the summary does not tell.
 	View func() *operation.View
+}
+
+// Judged fills in what the verdict says.
+func (s *Summary) Judged(v *operation.Verdict) {
+	s.State, s.Reason, s.Flags, s.Threshold, s.Source = v.State, v.Reason, v.Flags, v.Threshold, v.Source
 }
 
 // Position is an operation's or incident's place in a list: the latest updated first, then by namespace and ID.

@@ -151,11 +151,13 @@ func example() *memory {
 				Error: &operation.Error{Type: "TimeoutError", Message: "no answer <b>", Stack: "at refund.js:1"},
 			},
 		},
+		judging: Rules{Rules: operation.NewRules(nil, operation.DefaultPolicy())},
 		counts: Stats{
 			StartedAt: ago(90 * time.Second),
 			Facts:     map[string]uint64{"send": 5, "process": 4, "failed": 3},
 			Reasons:   map[string]uint64{"correlation_id": 8, "link": 4},
 			Dropped:   map[string]uint64{"runaway": 2}, WaitingForIdentity: 7,
+			Evicted: map[string]uint64{"finished": 3, "open": 1}, Runaways: 1,
 			Limits: map[string]int64{"max_operations": 100000, "max_facts": 10000},
 		},
 	}

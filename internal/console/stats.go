@@ -20,6 +20,10 @@ type Stats struct {
 	WaitingForIdentity uint64
 	// Dropped counts what was refused, evicted or given up, by reason.
 	Dropped map[string]uint64
+	// Evicted counts what gave way to newer ones to keep within the limits, by what it was.
+	Evicted map[string]uint64
+	// Runaways is the number of operations that reached the bound of facts, among those held.
+	Runaways uint64
 	// Limits are the bounds in force, by the name of their configuration key.
 	Limits map[string]int64
 }
@@ -47,6 +51,8 @@ type Counts struct {
 	// Names are the names with the most operations, in that order, at most MaxNames; Others are all further ones together.
 	Names  []NameCounts
 	Others StateCounts
+	// Sources counts those whose verdict rests on a threshold, by where that comes from.
+	Sources map[operation.ThresholdSource]uint64
 }
 
 // The bounds of Counts.Names, and of the names that are told apart while counting: whoever sends telemetry chooses names.
@@ -57,10 +63,13 @@ const (
 
 // Tally counts in one pass. It never calls Summary.View.
 func Tally(summaries iter.Seq[Summary]) Counts {
-	c := Counts{States: StateCounts{}, Others: StateCounts{}}
+	c := Counts{States: StateCounts{}, Others: StateCounts{}, Sources: map[operation.ThresholdSource]uint64{}}
 	names := map[string]StateCounts{}
 	for s := range summaries {
 		c.States[s.State]++
+		if s.Threshold > 0 {
+			c.Sources[s.Source]++
+		}
 		states, ok := names[s.Name]
 		if !ok && len(names) == talliedNames {
 			c.Others[s.State]++

@@ -15,16 +15,20 @@ type statsJSON struct {
 	Facts      factsJSON        `json:"facts"`
 	Waiting    uint64           `json:"waiting_for_identity"`
 	Dropped    tallyJSON        `json:"dropped"`
+	Evicted    tallyJSON        `json:"evicted"`
 	Limits     map[string]int64 `json:"limits"`
 }
 
 type countsJSON struct {
 	Open     uint64            `json:"open"`
 	Finished uint64            `json:"finished"`
+	Runaways uint64            `json:"runaway"`
 	ByState  map[string]uint64 `json:"by_state"`
 	ByName   []nameJSON        `json:"by_name"`
 	// Others are the operations with names beyond those listed.
 	Others map[string]uint64 `json:"other_names_by_state"`
+	// Sources counts those whose verdict rests on a threshold.
+	Sources map[string]uint64 `json:"by_threshold_source"`
 }
 
 type nameJSON struct {
@@ -58,8 +62,10 @@ func newStatsJSON(s *Stats, now int64) statsJSON {
 		Facts:      factsJSON{Total: sum(s.Facts), ByKind: orEmpty(s.Facts), ByReason: orEmpty(s.Reasons)},
 		Waiting:    s.WaitingForIdentity,
 		Dropped:    tallyJSON{Total: sum(s.Dropped), ByReason: orEmpty(s.Dropped)},
+		Evicted:    tallyJSON{Total: sum(s.Evicted), ByReason: orEmpty(s.Evicted)},
 		Limits:     orEmpty(s.Limits),
 	}
+	j.Operations.Runaways = s.Runaways
 	return j
 }
 
@@ -71,6 +77,10 @@ func newCountsJSON(c *Counts) countsJSON {
 		} else {
 			j.Open += count
 		}
+	}
+	j.Sources = map[string]uint64{}
+	for i, name := range operation.ThresholdSourceNames() {
+		j.Sources[name] = c.Sources[operation.ThresholdSource(i)]
 	}
 	for i := range c.Names {
 		j.ByName = append(j.ByName, nameJSON{clip(c.Names[i].Name, maxText), byState(c.Names[i].States)})

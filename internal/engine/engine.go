@@ -33,6 +33,9 @@ type Settings struct {
 	Clocks Clocks
 	// Policy returns the policy for an operation. It is called under a lock, so it must be quick and must not call back.
 	Policy func(*operation.View) *operation.Policy
+	// Matched is told when an operation is judged by a rule for the first time, or by another one than before; nil: nobody is. It
+	// is called under a lock, so it must be quick and must not call back.
+	Matched func(p *operation.Policy, at int64)
 	// Judged is told of each operation whenever it is judged, nil: nobody is. It is called under a lock, so it must be quick and
 	// must not call back, and it must not keep the view.
 	Judged func(v *operation.View, p *operation.Policy, at int64)

@@ -403,6 +403,7 @@ func TestRunawaysAndFloodsAreBounded(t *testing.T) {
 	require.True(t, s.Runaway)
 	require.Equal(t, 50, s.View.Facts)
 	require.EqualValues(t, 450, e.Stats().Drops["runaway"])
+	require.Equal(t, 1, e.Stats().Runaways)
 
 	for i := range 300 {
 		send, _ := hop(1000+i, i, "orders", "trace", 0)
@@ -410,6 +411,7 @@ func TestRunawaysAndFloodsAreBounded(t *testing.T) {
 	}
 	require.Equal(t, 100, e.Stats().Operations)
 	require.EqualValues(t, 201, e.Stats().Drops["evicted_open"])
+	require.Zero(t, e.Stats().Runaways, "it has left")
 
 	for i := range 300 {
 		apply(e, 3, operation.Fact{Kind: operation.KindLog, Trace: trace(5000 + i), Span: spanID(i), At: at(1)})
@@ -440,6 +442,30 @@ func TestFinishedOperationsLeaveFirst(t *testing.T) {
 	for _, id := range []string{"open", "x", "y"} {
 		get(t, e, id)
 	}
+}
+
+func TestRulesAreToldOnceOfEachOperation(t *testing.T) {
+	told := map[string]int{}
+	mails := operation.DefaultPolicy()
+	mails.Rule = "mails"
+	rules := operation.NewRules([]operation.Rule{{Destination: []string{"mails"}, Policy: mails}}, operation.DefaultPolicy())
+	e := newEngine(t, func(s *Settings) {
+		s.Policy = rules.Policy
+		s.Matched = func(p *operation.Policy, at int64) { told[p.Rule]++ }
+	})
+	for i, destination := range []string{"orders", "mails", "mails"} {
+		send, process := hop(1+i, 1+i*10, destination, "trace", 0)
+		apply(e, 1, withID(send, destination+string(rune('0'+i))))
+		sweep(e, 2)
+		apply(e, 3, process)
+		sweep(e, 4)
+		sweep(e, 100)
+	}
+	require.Equal(t, map[string]int{"mails": 2}, told)
+	send, _ := hop(1, 50, "mails", "trace", 3)
+	apply(e, 101, send)
+	sweep(e, 110)
+	require.Equal(t, map[string]int{"mails": 3}, told, "more is known of what matched no rule before")
 }
 
 func TestSettingsAreValidated(t *testing.T) {

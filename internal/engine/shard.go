@@ -53,6 +53,9 @@ func (s *shard) add(e *Engine, n *entry, f *operation.Fact, at int64) bool {
 	defer s.mu.Unlock()
 	if n.runaway || n.op.Pending() >= e.settings.MaxFacts && n.op.Len() >= e.settings.MaxFacts {
 		// It stays, for if it left it would begin anew.
+		if !n.runaway {
+			e.counts.runaways.Add(1)
+		}
 		n.runaway, n.active = true, true
 		e.counts.drop(DropRunaway)
 		return false
@@ -85,6 +88,9 @@ func (s *shard) leave(e *Engine, n *entry) {
 		e.counts.finished.Add(-1)
 	} else {
 		s.open.remove(n)
+	}
+	if n.runaway {
+		e.counts.runaways.Add(-1)
 	}
 	s.schedule(n, 0)
 	e.unpaired.forget(n)

@@ -41,6 +41,7 @@ type counters struct {
 	entries  atomic.Int64
 	waiting  atomic.Int64
 	finished atomic.Int64
+	runaways atomic.Int64
 }
 
 func (c *counters) fact(f *operation.Fact)                   { c.facts[f.Kind].Add(1) }
@@ -50,8 +51,8 @@ func (e *Engine) policy(v *operation.View) *operation.Policy { return e.settings
 
 // Stats is what the engine holds and has done since it began.
 type Stats struct {
-	// Operations held, of them finished; facts waiting for their operation.
-	Operations, Finished, Waiting int
+	// Operations held, of them finished, of them runaways; facts waiting for their operation.
+	Operations, Finished, Runaways, Waiting int
 	// Facts by kind, attachments by reason and drops by reason since the start.
 	Facts   map[string]uint64
 	Reasons map[string]uint64
@@ -64,7 +65,7 @@ type Stats struct {
 func (e *Engine) Stats() Stats {
 	c := &e.counts
 	s := Stats{
-		Operations: int(c.entries.Load()), Finished: int(c.finished.Load()), Waiting: int(c.waiting.Load()),
+		Operations: int(c.entries.Load()), Finished: int(c.finished.Load()), Runaways: int(c.runaways.Load()), Waiting: int(c.waiting.Load()),
 		Facts: map[string]uint64{}, Reasons: map[string]uint64{}, Drops: map[string]uint64{},
 		Merges: c.merges.Load(), Splits: c.splits.Load(),
 	}

@@ -136,7 +136,12 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	e.unpaired.presume(view)
 	policy := e.policy(view)
 	n.know(e.symbols, view, policy)
-	n.judgeBy(e.symbols, policy.Rule)
+	if policy.Rule != n.judgedBy(e.symbols) {
+		n.judgeBy(e.symbols, policy.Rule)
+		if matched := e.settings.Matched; matched != nil && policy.Rule != "" {
+			matched(policy, at)
+		}
+	}
 	if judged := e.settings.Judged; judged != nil {
 		judged(view, policy, at)
 	}

@@ -1,6 +1,9 @@
 package operation
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 const (
 	// unknownAgain is how often it is looked whether telemetry that was lacking has come after all.
@@ -19,12 +22,16 @@ type condition struct {
 	group         string
 	awaited       string
 	silent        string
+	// bound is what the threshold is configured for, where an unknown verdict has another reason.
+	bound StuckReason
 }
 
 // Condition is something that makes a verdict if it lasts longer than its threshold, as it is by now.
 type Condition struct {
 	State  State
 	Reason StuckReason
+	// Bound is what the threshold is configured for: that of an unknown verdict is the one that would have made it stuck.
+	Bound StuckReason
 	// Hop and Consumer are as in Verdict, as are Group and Awaited.
 	Hop, Consumer  int
 	Group, Awaited string
@@ -45,7 +52,8 @@ func Conditions(v *View, p *Policy, c *Circumstances, now int64) []Condition {
 // see notes a condition for Conditions.
 func (j *judge) see(at condition, limit Threshold) {
 	if j.seen != nil {
-		*j.seen = append(*j.seen, Condition{at.state, at.reason, at.hop, at.consumer, at.group, at.awaited, at.since, limit})
+		bound := cmp.Or(at.bound, at.reason)
+		*j.seen = append(*j.seen, Condition{at.state, at.reason, bound, at.hop, at.consumer, at.group, at.awaited, at.since, limit})
 	}
 }
 
@@ -82,6 +90,7 @@ func (j *judge) lacking(at condition, limit Threshold, services ...string) {
 	}
 	for _, service := range services {
 		if telemetry.Lacks(service, at.since, due) {
+			at.bound = at.reason
 			at.state, at.reason, at.silent = StateUnknown, StuckTelemetryGap, service
 			j.after(at, limit)
 			j.wake(j.now + int64(unknownAgain))

@@ -156,7 +156,7 @@ func (j *judge) unconsumed(i int, h *Hop) {
 	switch h.State {
 	case HopFailed:
 		at.state, at.since = StateFailed, h.Sends[len(h.Sends)-1].SentAt()
-		j.after(at, Threshold{Limit: j.policy.RetryWithin})
+		j.after(at, j.policy.retry())
 		return
 	case HopDeadLettered:
 		at.state, at.since = StateDeadLettered, h.SentAt()
@@ -168,7 +168,7 @@ func (j *judge) unconsumed(i int, h *Hop) {
 	}
 	at.state, at.reason, at.since = StateStuck, StuckWaiting, max(h.SentAt(), h.DueAt)
 	if h.Uncertain {
-		at.state, at.reason = StateUnknown, StuckTelemetryGap
+		at.state, at.reason, at.bound = StateUnknown, StuckTelemetryGap, StuckWaiting
 	}
 	j.awaiting(at, h, j.threshold(StageWaiting, h, "", ""))
 }
@@ -241,7 +241,7 @@ func (j *judge) consumer(i, k int, h *Hop) {
 		j.open = true
 	}
 	at := condition{hop: i, consumer: k, since: last.EndedAt}
-	within := Threshold{Limit: j.policy.RetryWithin}
+	within := j.policy.retry()
 	switch c.State {
 	case HopWaiting:
 		// How long retries are put off is not what was learned of first attempts.

@@ -16,6 +16,8 @@ type Policy struct {
 	Deadline Threshold
 	// RetryWithin is how long after a failed attempt a further attempt is still expected; then the operation has failed.
 	RetryWithin time.Duration
+	// RetrySource tells where RetryWithin comes from.
+	RetrySource ThresholdSource
 	// Settle is how long after the last activity of an operation whose hops are all done nothing new may come, before it
 	// counts as completed.
 	Settle time.Duration
@@ -31,6 +33,9 @@ type Policy struct {
 	Owner         string
 	Runbook       string
 }
+
+// retry is RetryWithin as a threshold.
+func (p *Policy) retry() Threshold { return Threshold{Limit: p.RetryWithin, Source: p.RetrySource} }
 
 // Threshold is a bound for a time, and where it comes from.
 type Threshold struct {

@@ -16,6 +16,26 @@ type Rule struct {
 	Policy      Policy
 }
 
+// Covers reports whether the rule matches every operation that the other one matches, so that the other one never applies if it
+// comes later.
+func (r *Rule) Covers(other *Rule) bool {
+	return covers(r.Operation, other.Operation) && covers(r.Destination, other.Destination) &&
+		covers(r.Service, other.Service) && covers(r.SpanName, other.SpanName)
+}
+
+// covers reports whether each name that one of the narrow patterns matches is matched by one of the wide ones.
+func covers(wide, narrow []string) bool {
+	if len(wide) == 0 {
+		return true
+	}
+	if len(narrow) == 0 {
+		return false
+	}
+	p := compile(wide)
+	// Only a * takes a * for what it is: any characters.
+	return !slices.ContainsFunc(narrow, func(name string) bool { return !p.match(name) })
+}
+
 // Rules choose the policy of an operation.
 type Rules struct {
 	rules    []compiledRule
@@ -56,7 +76,7 @@ func (r *Rules) Fallback() *Policy { return &r.fallback }
 func (r *Rules) Policy(v *View) *Policy {
 	for i := range r.rules {
 		if r.rules[i].matches(v) {
-			return &r.rules[i].Rule.Policy
+			return &r.rules[i].Policy
 		}
 	}
 	return &r.fallback

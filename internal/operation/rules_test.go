@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 func TestRules(t *testing.T) {
@@ -36,4 +37,41 @@ func TestRules(t *testing.T) {
 			require.Equal(t, tc.match, rules.Policy(v).Rule == "it")
 		})
 	}
+}
+
+func TestARuleCoversAnother(t *testing.T) {
+	wide := Rule{Destination: []string{"ord*", "payments"}}
+	for name, tc := range map[string]struct {
+		narrow Rule
+		covers bool
+	}{
+		"the same":                       {wide, true},
+		"one of its names":               {Rule{Destination: []string{"payments"}}, true},
+		"a name that the glob matches":   {Rule{Destination: []string{"orders"}}, true},
+		"a narrower glob":                {Rule{Destination: []string{"order*s"}}, true},
+		"further criteria":               {Rule{Destination: []string{"orders"}, Service: []string{"shop"}}, true},
+		"a wider glob":                   {Rule{Destination: []string{"or*"}}, false},
+		"any name":                       {Rule{Destination: []string{"*"}}, false},
+		"one name more":                  {Rule{Destination: []string{"orders", "mails"}}, false},
+		"another criterion in its stead": {Rule{Service: []string{"shop"}}, false},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, tc.covers, wide.Covers(&tc.narrow)) })
+	}
+}
+
+func TestWhatIsCoveredNeverApplies(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		names := rapid.SliceOfN(rapid.StringMatching(`[ab*]{1,3}`), 0, 2)
+		draw := func(label string) Rule {
+			return Rule{Operation: names.Draw(t, label+" operation"), Destination: names.Draw(t, label+" destination"), Policy: Policy{Rule: label}}
+		}
+		first, second := draw("first"), draw("second")
+		v := &View{
+			Name: rapid.StringMatching(`[ab]{0,3}`).Draw(t, "name"),
+			Hops: []Hop{{Destination: rapid.StringMatching(`[ab]{1,3}`).Draw(t, "one")}, {Destination: rapid.StringMatching(`[ab]{1,3}`).Draw(t, "other")}},
+		}
+		if first.Covers(&second) {
+			require.NotEqual(t, "second", NewRules([]Rule{first, second}, Policy{}).Policy(v).Rule)
+		}
+	})
 }

@@ -95,6 +95,9 @@ const (
 
 var flagNames = [...]string{"retried", "duplicated", "skewed", "delayed", "late_evidence"}
 
+// FlagNames returns the names of all flags; that of 1<<i is the one at i.
+func FlagNames() []string { return append([]string(nil), flagNames[:]...) }
+
 // Names returns the names of the flags that are set, in a fixed order; never nil.
 func (f Flags) Names() []string {
 	names := []string{}
