@@ -51,7 +51,7 @@ func (e *Engine) snapshot(n *entry) (Snapshot, bool) {
 	s := e.shard(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n.op.Len() == 0 {
+	if n.op.Pending() == 0 {
 		return Snapshot{}, false
 	}
 	view := n.op.View(&e.habits)

@@ -127,7 +127,7 @@ func (s *shard) judgeSafely(e *Engine, n *entry, at int64, changes []operation.C
 
 // judge brings one operation's verdict up to date. Called with the lock held.
 func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change) []operation.Change {
-	if n.op.Len() == 0 {
+	if n.op.Pending() == 0 {
 		return s.emptied(e, n, changes)
 	}
 	n.op.Compact()
