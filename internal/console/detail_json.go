@@ -30,7 +30,9 @@ type attemptJSON struct {
 	ProgressAt timestamp `json:"progress_at"`
 	AliveAt    timestamp `json:"alive_at"`
 	AliveUntil timestamp `json:"alive_until"`
-	Outcome    string    `json:"outcome"`
+	// Progress is how much of its work was done by its own account.
+	Progress *float64 `json:"progress"`
+	Outcome  string   `json:"outcome"`
 	// Disposition says what became of the message, if a record says so.
 	Disposition *string `json:"disposition"`
 	// Inferred says that no record of the attempt exists, but what it did later does.
@@ -81,7 +83,7 @@ func (b *builder) attempt(a *operation.Attempt) attemptJSON {
 	return attemptJSON{
 		originJSON: b.origin(&a.Origin),
 		ReceivedAt: timestamp(a.ReceivedAt), StartedAt: timestamp(a.StartedAt), EndedAt: timestamp(a.EndedAt),
-		ProgressAt: timestamp(a.ProgressAt), AliveAt: timestamp(a.AliveAt), AliveUntil: timestamp(a.AliveUntil),
+		ProgressAt: timestamp(a.ProgressAt), AliveAt: timestamp(a.AliveAt), AliveUntil: timestamp(a.AliveUntil), Progress: share(a.Done()),
 		Outcome: outcomeNames[a.Outcome], Disposition: optional(a.Disposition.String()), Inferred: a.Inferred, Destination: optional(a.Destination),
 		Error: b.error(a.Error), Notes: cut(b, a.Notes, b.note),
 	}

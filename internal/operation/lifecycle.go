@@ -93,6 +93,9 @@ func (c *Consumer) attemptAt(f *Fact) int {
 func (a *Attempt) log(f *Fact) {
 	switch f.Kind {
 	case KindProgress:
+		if f.Progress != 0 {
+			a.Progress = f.Progress
+		}
 		a.ProgressAt = max(a.ProgressAt, f.At)
 		a.StartedAt = cmp.Or(a.StartedAt, f.At)
 	case KindStarted:

@@ -155,6 +155,8 @@ type Attempt struct {
 	AliveAt, AliveUntil int64
 	// ProgressAt is when the consumer last said that it is still at it, 0 if it never did.
 	ProgressAt int64
+	// Progress is how much of its work was done by the latest account, in thousandths plus 1; 0 where it gives none.
+	Progress uint16
 	// Destination is the name the consumer knows the destination by, where that differs from the producer's.
 	Destination string
 	// Inferred says that no record of this attempt exists, but what it did later does.
@@ -173,6 +175,14 @@ type Attempt struct {
 	deadLetteredTo string
 	// repeat says that the attempt is inferred and another one than those that are known.
 	repeat bool
+}
+
+// Done is how much of its work the attempt said was done, from 0 to 1; -1 if it did not say.
+func (a *Attempt) Done() float64 {
+	if a.Progress == 0 {
+		return -1
+	}
+	return float64(a.Progress-1) / maxProgress
 }
 
 // Open reports whether the attempt began and has not ended.

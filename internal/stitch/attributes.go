@@ -42,6 +42,7 @@ func (b *builder) putDraft(m pcommon.Map, d *draft) {
 			m.PutBool("async.queue.inferred", true)
 		}
 	}
+	b.putText(m, "async.operation.awaited", d.awaited)
 	if d.skewed {
 		m.PutBool("async.operation.skewed", true)
 	}

@@ -3,6 +3,8 @@ package stitch
 import (
 	"cmp"
 	"math"
+	"slices"
+	"strconv"
 
 	"github.com/throughline/throughline/internal/deadletter"
 	"github.com/throughline/throughline/internal/operation"
@@ -17,12 +19,13 @@ const (
 	draftSend    draftKind = 2
 	draftWait    draftKind = 3
 	draftAttempt draftKind = 4
+	draftAwait   draftKind = 5
 )
 
 // draft is a span below the root before it is known whether there is room for it.
 type draft struct {
 	kind draftKind
-	// origin is the original it stands for, nil for time in a queue.
+	// origin is the original it stands for, nil for time in a queue and for what is awaited.
 	origin *operation.Origin
 	hop    *operation.Hop
 	group  *operation.Consumer
@@ -31,6 +34,8 @@ type draft struct {
 	attempt *operation.Attempt
 	err     *operation.Error
 	outcome operation.Outcome
+	// awaited is the destination that should have followed.
+	awaited string
 	notes   []operation.Note
 
 	start, end int64
@@ -66,8 +71,9 @@ func (b *builder) drafts() []draft {
 		for k := range h.Consumers {
 			all = b.attempts(all, i, k, h)
 		}
+		all = b.absent(all, i, h)
 	}
-	return all
+	return b.stall(all)
 }
 
 // lasts sets the times.
@@ -115,7 +121,7 @@ func (b *builder) waits(all []draft, hop int, h *operation.Hop) []draft {
 		}
 		d := draft{kind: draftWait, hop: h, unfinished: true, deciding: b.decides(hop, -1)}
 		d.lasts(sent, b.until)
-		d.waited = max(0, b.until-sent)
+		d.waited = max(0, b.until-max(sent, h.DueAt))
 		return append(all, d)
 	}
 	for k := range h.Consumers {
@@ -132,13 +138,45 @@ func (b *builder) waits(all []draft, hop int, h *operation.Hop) []draft {
 	return all
 }
 
+// absent drafts the time in the queue for the groups that are awaited, though others consumed.
+func (b *builder) absent(all []draft, hop int, h *operation.Hop) []draft {
+	sent := h.SentAt()
+	if sent <= 0 {
+		return all
+	}
+	for _, group := range h.Awaited {
+		d := draft{
+			kind: draftWait, hop: h, group: &operation.Consumer{Group: group}, unfinished: true,
+			deciding: b.decides(hop, -1) && b.verdict.Group == group,
+		}
+		d.lasts(sent, b.until)
+		d.waited = max(0, b.until-max(sent, h.DueAt))
+		all = append(all, d)
+	}
+	return all
+}
+
+// stall drafts what was to follow a hop that is done, as long as it did not.
+func (b *builder) stall(all []draft) []draft {
+	hop, _ := b.decidingHop()
+	if b.verdict.Reason != operation.StuckStalled || hop == nil || len(hop.Consumers) == 0 {
+		return all
+	}
+	d := draft{
+		kind: draftAwait, origin: &operation.Origin{Service: hop.Consumers[0].Service}, awaited: b.verdict.Awaited, waited: -1,
+		unfinished: true, deciding: true,
+	}
+	d.lasts(b.known(b.verdict.Since), b.until)
+	return append(all, d)
+}
+
 func (b *builder) attempts(all []draft, hop, consumer int, h *operation.Hop) []draft {
 	c := &h.Consumers[consumer]
 	for i := range c.Attempts {
 		a := &c.Attempts[i]
 		d := draft{
 			kind: draftAttempt, origin: &a.Origin, hop: h, group: c, number: i + 1, attempt: a,
-			err: a.Error, outcome: a.Outcome, notes: a.Notes, waited: -1, skewed: c.Skewed && i == 0,
+			err: a.Error, outcome: a.Outcome, notes: signs(a), waited: -1, skewed: c.Skewed && i == 0,
 			unfinished: a.Open(),
 			deciding:   b.decides(hop, consumer) && i == len(c.Attempts)-1,
 		}
@@ -157,6 +195,22 @@ func (b *builder) attempts(all []draft, hop, consumer int, h *operation.Hop) []d
 		all = append(all, d)
 	}
 	return all
+}
+
+// signs are what the attempt logged, and behind that its last signs of life.
+func signs(a *operation.Attempt) []operation.Note {
+	notes := slices.Clip(a.Notes)
+	if a.ProgressAt > 0 {
+		n := operation.Note{Origin: operation.Origin{Service: a.Service, Name: "progress"}, At: a.ProgressAt}
+		if done := a.Done(); done >= 0 {
+			n.Body = strconv.FormatFloat(100*done, 'f', -1, 64) + " %"
+		}
+		notes = append(notes, n)
+	}
+	if a.Open() && a.AliveAt > 0 {
+		notes = append(notes, operation.Note{Origin: operation.Origin{Service: a.Service, Name: "alive"}, At: a.AliveAt})
+	}
+	return notes
 }
 
 // begin is the first sign of an attempt.
@@ -178,6 +232,9 @@ func (d *draft) key() spanKey {
 	}
 	if d.group != nil {
 		k.group = d.group.Group
+	}
+	if d.kind == draftAwait {
+		k.destination = d.awaited
 	}
 	return k
 }

@@ -56,13 +56,15 @@ func drawAttempt(t *rapid.T) operation.Attempt {
 		Origin: drawOrigin(t), ReceivedAt: drawTime(t, "received"), StartedAt: drawTime(t, "started"), EndedAt: drawTime(t, "ended"),
 		Outcome: drawOutcome(t), Destination: drawText(t, "destination"), Inferred: rapid.Bool().Draw(t, "inferred"),
 		Error: drawError(t), Notes: drawNotes(t),
+		ProgressAt: drawTime(t, "progress at"), Progress: uint16(rapid.IntRange(0, 1001).Draw(t, "progress")), AliveAt: drawTime(t, "alive"),
 	}
 }
 
 func drawHop(t *rapid.T) operation.Hop {
 	return operation.Hop{
 		System: drawText(t, "system"), Destination: drawText(t, "destination"), MessageID: drawText(t, "message"),
-		State: operation.HopState(rapid.IntRange(0, 3).Draw(t, "state")),
+		State:   operation.HopState(rapid.IntRange(0, 4).Draw(t, "state")),
+		Awaited: rapid.SliceOfN(rapid.SampledFrom(texts), 0, 2).Draw(t, "awaited"), DueAt: drawTime(t, "due"),
 		Sends: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) operation.Send {
 			return operation.Send{Origin: drawOrigin(t), StartedAt: drawTime(t, "started"), EndedAt: drawTime(t, "ended"), Error: drawError(t)}
 		}), 0, 2).Draw(t, "sends"),
@@ -93,10 +95,11 @@ func drawAnyChange(t *rapid.T) *operation.Change {
 	}
 	c := &operation.Change{View: v, Revision: 3, At: drawTime(t, "at")}
 	c.Verdict = operation.Verdict{
-		State:  rapid.SampledFrom([]operation.State{operation.StateCompleted, operation.StateFailed, operation.StateStuck}).Draw(t, "state"),
-		Reason: operation.StuckReason(rapid.IntRange(0, 3).Draw(t, "reason")), Flags: operation.Flags(rapid.IntRange(0, 7).Draw(t, "flags")),
+		State:  rapid.SampledFrom([]operation.State{operation.StateCompleted, operation.StateFailed, operation.StateStuck, operation.StateDeadLettered, operation.StateCancelled}).Draw(t, "state"),
+		Reason: operation.StuckReason(rapid.IntRange(0, 6).Draw(t, "reason")), Flags: operation.Flags(rapid.IntRange(0, 31).Draw(t, "flags")),
 		Hop: rapid.IntRange(-1, 3).Draw(t, "hop"), Consumer: rapid.IntRange(-1, 2).Draw(t, "consumer"),
-		Since: drawTime(t, "since"), Threshold: drawTime(t, "threshold"), EndedAt: drawTime(t, "ended"),
+		Group: drawText(t, "verdict group"), Awaited: drawText(t, "verdict awaited"),
+		Source: operation.ThresholdSource(rapid.IntRange(0, 7).Draw(t, "source")), Since: drawTime(t, "since"), Threshold: drawTime(t, "threshold"), EndedAt: drawTime(t, "ended"),
 	}
 	c.FinalRevision = uint32(rapid.IntRange(0, 3).Draw(t, "final"))
 	if rapid.Bool().Draw(t, "policy") {
@@ -110,7 +113,7 @@ func drawAnyChange(t *rapid.T) *operation.Change {
 func drawFact(t *rapid.T) operation.Fact {
 	at := sec(float64(rapid.IntRange(1, 60).Draw(t, "at")))
 	f := operation.Fact{
-		Kind:    operation.Kind(rapid.IntRange(int(operation.KindSend), int(operation.KindAlias)).Draw(t, "kind")),
+		Kind:    operation.Kind(rapid.IntRange(int(operation.KindSend), int(operation.KindCount)-1).Draw(t, "kind")),
 		Outcome: drawOutcome(t), Remote: rapid.Bool().Draw(t, "remote"), JoinedBy: operation.ReasonTrace,
 		At: at, End: at + rapid.Int64Range(-1, 5e9).Draw(t, "length"), ID: "order-1",
 		Service: rapid.SampledFrom(texts[:4]).Draw(t, "service"), Name: drawText(t, "name"),

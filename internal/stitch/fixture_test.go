@@ -105,8 +105,23 @@ func changeUnder(p *operation.Policy, facts []operation.Fact, now float64) *oper
 	}
 	c := &operation.Change{View: o.View(habits{processes: true}), Policy: p, New: true, Revision: 1, At: sec(now)}
 	c.Verdict = operation.Judge(c.View, c.Policy, &operation.Circumstances{}, c.At)
+	if !c.Verdict.State.Final() {
+		c.View.Await(c.Policy, &operation.Circumstances{})
+	}
 	if c.Verdict.State.Final() {
 		c.FinalRevision = 1
 	}
 	return c
+}
+
+// progress is a sign of life of the consumer whose span has the ID.
+func progress(service string, id byte, at, done float64) operation.Fact {
+	f := record(operation.KindProgress, service, id, at, "")
+	f.Progress = uint16(done*1000) + 1
+	return f
+}
+
+func delayed(f operation.Fact, due float64) operation.Fact {
+	f.Due = sec(due)
+	return f
 }

@@ -78,11 +78,37 @@ func TestTraceOfEachStory(t *testing.T) {
 		"send-outlives-request": {[]operation.Fact{
 			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.3), process(3, 2, "orders", "order-worker", 0.2, 0.4),
 		}, 60},
+		"stalled": {[]operation.Fact{
+			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04), process(3, 2, "orders", "order-worker", 1, 2),
+		}, 62},
+		"stuck-missing-group": {[]operation.Fact{
+			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04), group(process(3, 2, "orders", "billing", 1, 2), "billing-group"),
+			by(send(5, 3, "payments", 1.5, 1.6), "billing"), process(6, 5, "payments", "payer", 2, 2.5),
+		}, 122},
+		"stuck-after-progress": {[]operation.Fact{
+			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04), record(operation.KindStarted, "order-worker", 9, 2, "order.started"),
+			progress("order-worker", 9, 100, 0.25), progress("order-worker", 9, 200, 0.755),
+		}, 500},
+		"cancelled": {[]operation.Fact{
+			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04), record(operation.KindStarted, "order-worker", 9, 2, "order.started"),
+			by(send(5, 9, "payments", 2.5, 2.6), "order-worker"), record(operation.KindStarted, "payer", 11, 4, "charge.started"),
+			by(send(6, 0, "mails", 3, 3.1), "order-worker"), record(operation.KindOperationCancelled, "order-api", 0, 30, "order.cancelled"),
+		}, 60},
+		"delayed": {[]operation.Fact{delayed(send(2, 0, "orders", 0, 0.1), 100)}, 170},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := policy()
-			if name == "stuck-overdue" {
-				p.Deadline.Limit = 20 * time.Second
+			switch name {
+			case "stuck-overdue":
+				p.Deadline = operation.Threshold{Limit: 20 * time.Second, Source: operation.SourceRule}
+			case "stalled":
+				p.Hops = []operation.HopPolicy{operation.HopPolicy{
+					Destination: []string{"orders"}, Source: operation.SourceHop, Then: []string{"payments"}, Stalled: new(30 * time.Second),
+				}.Compiled()}
+			case "stuck-missing-group":
+				p.Hops = []operation.HopPolicy{operation.HopPolicy{
+					Destination: []string{"orders"}, Source: operation.SourceDestination, Groups: []string{"billing-group", "mail-group"}, Waiting: new(2 * time.Minute),
+				}.Compiled()}
 			}
 			traces, _ := Trace(changeUnder(&p, tc.facts, tc.now), DefaultSettings())
 			got := render(traces)

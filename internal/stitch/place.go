@@ -48,6 +48,7 @@ func (b *builder) cost(d *draft) int {
 	if d.group != nil {
 		size += b.bounded(d.group.Group)
 	}
+	size += b.bounded(d.awaited)
 	if d.attempt != nil {
 		size += b.bounded(d.attempt.Destination)
 	}

@@ -95,14 +95,29 @@ func (b *builder) putRoot(m pcommon.Map, errorType string) {
 	b.putPolicy(m)
 	m.PutDouble("async.operation.duration", b.duration().Seconds())
 	b.putRevision(m)
+	b.putThreshold(m)
 	if hop, group := b.decidingHop(); hop != nil && b.verdict.State != operation.StateCompleted {
 		b.putText(m, "messaging.system", hop.System)
 		b.putText(m, "messaging.destination.name", hop.Destination)
 		b.putGroup(m, group)
+		b.putText(m, "messaging.consumer.group.name", b.verdict.Group)
 	}
 	b.putText(m, "async.hop.dead_letter_destination", b.parked)
 	b.putText(m, "error.type", errorType)
 	b.putCuts(m)
+}
+
+// putThreshold says what made the verdict, by the names that events have too.
+func (b *builder) putThreshold(m pcommon.Map) {
+	v := b.verdict
+	if v.Threshold > 0 {
+		m.PutDouble("async.operation.threshold", time.Duration(v.Threshold).Seconds())
+		m.PutStr("async.operation.threshold.source", v.Source.String())
+	}
+	b.putText(m, "async.operation.awaited", v.Awaited)
+	if b.view.Progress >= 0 {
+		m.PutDouble("async.operation.progress", b.view.Progress)
+	}
 }
 
 // duration is the operation's own, as the metric has it; the root span can be longer, because it envelops all the others.

@@ -116,6 +116,8 @@ func (d *draft) name() string {
 			return line("receive " + destination)
 		}
 		return line("process " + destination)
+	case draftAwait:
+		return line("await " + Destination(d.awaited))
 	}
 	return cmp.Or(line(d.origin.Name), "work")
 }
@@ -136,7 +138,9 @@ func (b *builder) writeStatus(status ptrace.Status, d *draft) {
 	case d.deciding && b.verdict.State == operation.StateStuck:
 		text, _ := b.describe()
 		setError(status, text)
-	case d.kind == draftWait:
+	case d.kind == draftWait || d.kind == draftAwait:
+	case d.unfinished && b.verdict.State == operation.StateCancelled:
+		// Nobody wanted it to end.
 	case d.unfinished:
 		setError(status, "began and did not end")
 	case d.err == nil && d.attempt != nil && d.attempt.Disposition == operation.DispositionDeadLetter:
