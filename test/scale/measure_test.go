@@ -142,7 +142,7 @@ func TestComparisonIsRoundByRound(t *testing.T) {
 }
 
 func TestConfigurationsAreValid(t *testing.T) {
-	for _, env := range []string{"THROUGHLINE_OTLP_GRPC_ENDPOINT", "SCALE_SINK", "SCALE_DERIVED"} {
+	for _, env := range []string{"THROUGHLINE_OTLP_GRPC_ENDPOINT", "THROUGHLINE_OTLP_HTTP_ENDPOINT", "SCALE_SINK", "SCALE_DERIVED"} {
 		t.Setenv(env, "localhost:4317")
 	}
 	t.Setenv("SCALE_COMPRESSION", "gzip")
@@ -163,6 +163,8 @@ func TestConfigurationsAreValid(t *testing.T) {
 		}
 		cfg, err := otelcoltest.LoadConfigAndValidate(filepath.Join("testdata", name+".yaml"), factories)
 		require.NoError(t, err, name)
+		protocols := cfg.Receivers[component.MustNewID("otlp")].(*otlpreceiver.Config).Protocols
+		require.True(t, protocols.GRPC.HasValue() && protocols.HTTP.HasValue(), "%s: a collector is ready when it listens for both", name)
 		_, ours := cfg.Processors[component.MustNewID("correlation")]
 		require.Equal(t, name != "without", ours)
 	}
