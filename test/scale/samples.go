@@ -1,9 +1,6 @@
 package main
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // figures are what one measurement found, by name.
 type figures map[string]float64
@@ -35,7 +32,7 @@ func quantile(sorted []float64, percent int) float64 {
 	if len(sorted) == 0 {
 		return 0
 	}
-	return sorted[max(0, int(math.Ceil(float64(percent)/100*float64(len(sorted))))-1)]
+	return sorted[max(0, (percent*len(sorted)+99)/100-1)]
 }
 
 // ratios compares two series round by round, so that the median leaves out a round that something else disturbed.
