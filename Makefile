@@ -56,7 +56,7 @@ lint: $(BIN)/golangci-lint ## Check formatting, common mistakes and the directio
 .PHONY: bench
 bench: ## Run the benchmarks; COUNT=10 BASE=old.out compares with an earlier run
 	@packages=$$(git grep -lE '^func Benchmark' -- '*_test.go' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
-	$(GO) test -run '^$$' -bench . -benchmem -count=$(COUNT) $$packages | tee bench.out
+	$(GO) test -short -run '^$$' -bench . -benchmem -count=$(COUNT) $$packages | tee bench.out
 	$(if $(BASE),$(TOOL) benchstat $(BASE) bench.out)
 
 .PHONY: bench-scale

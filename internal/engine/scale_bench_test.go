@@ -95,11 +95,17 @@ func liveHeap() float64 {
 	return float64(m.HeapAlloc)
 }
 
-var sizes = []int{10_000, 100_000, 1_000_000}
+// sizes are numbers of open operations. With -short the greatest is left out, which takes a minute to build each time.
+func sizes() []int {
+	if testing.Short() {
+		return []int{10_000, 100_000}
+	}
+	return []int{10_000, 100_000, 1_000_000}
+}
 
 // BenchmarkHeap measures what an open operation needs, with all that leads to it.
 func BenchmarkHeap(b *testing.B) {
-	for _, operations := range sizes {
+	for _, operations := range sizes() {
 		b.Run(strconv.Itoa(operations), func(b *testing.B) {
 			for b.Loop() {
 				before := liveHeap()
@@ -113,7 +119,7 @@ func BenchmarkHeap(b *testing.B) {
 
 // BenchmarkApplyOpen measures new operations, each of which lets a finished one go, beside so many open ones.
 func BenchmarkApplyOpen(b *testing.B) {
-	for _, operations := range sizes {
+	for _, operations := range sizes() {
 		b.Run(strconv.Itoa(operations), func(b *testing.B) {
 			const room = 5_000
 			e := openEngine(b, operations, room)
@@ -152,7 +158,7 @@ func BenchmarkApplyOpen(b *testing.B) {
 
 // BenchmarkIdle measures a sweep over open operations of which none is due.
 func BenchmarkIdle(b *testing.B) {
-	for _, operations := range sizes {
+	for _, operations := range sizes() {
 		b.Run(strconv.Itoa(operations), func(b *testing.B) {
 			e := openEngine(b, operations, 0)
 			b.ReportAllocs()
@@ -166,7 +172,7 @@ func BenchmarkIdle(b *testing.B) {
 // BenchmarkSweepDelay measures a sweep in which a hundred operations of so many are due, which is how long a verdict waits at
 // most once the sweep has begun.
 func BenchmarkSweepDelay(b *testing.B) {
-	for _, operations := range sizes {
+	for _, operations := range sizes() {
 		b.Run(strconv.Itoa(operations), func(b *testing.B) {
 			const due, room = 100, 100_000
 			e := openEngine(b, operations, room)
