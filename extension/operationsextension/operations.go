@@ -49,6 +49,7 @@ type operations struct {
 	expected  *expectations
 	rules     *rulebook
 	meter     *measure.Meter
+	board     *measure.Board
 	feed      *feed
 	startedAt time.Time
 	// circumstances are what is known beyond one operation.
@@ -74,6 +75,7 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	if o.meter, err = measure.New(measure.Settings{Start: o.startedAt, MaxSeries: measure.DefaultMaxSeries}); err != nil {
 		return nil, err
 	}
+	o.board = o.meter.NewBoard()
 	if o.gaps, err = newGaps(cfg); err != nil {
 		return nil, err
 	}
@@ -94,6 +96,7 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	watched.Judged = o.expected.judged()
 	watched.Clocks = o.clocks.engine()
 	watched.Observer = watch{o.ledger}
+	watched.Open = o.board
 	o.circumstances = operation.Circumstances{Telemetry: o.gaps.telemetry(), Experience: o.learning.experience()}
 	watched.Circumstances = o.circumstances
 	if o.engine, err = engine.New(watched); err != nil {
@@ -271,14 +274,8 @@ func (o *operations) Subscribe() *Subscription { return o.feed.subscribe() }
 // Metrics implements [Operations].
 func (o *operations) Metrics(now time.Time) pmetric.Metrics {
 	gauges := o.meter.NewGauges()
-	for s := range o.engine.Summaries() {
-		if s.Verdict.State.Final() {
-			continue
-		}
-		if snapshot, ok := o.engine.Snapshot(s); ok {
-			gauges.Add(snapshot.Name, snapshot.View, snapshot.Verdict)
-		}
-	}
+	o.engine.RefreshOpen()
+	o.board.Fill(gauges)
 	for r := range o.expected.all() {
 		gauges.Add(r.view.Name, r.view, r.verdict)
 	}

@@ -39,6 +39,8 @@ type Settings struct {
 	// Judged is told of each operation whenever it is judged, nil: nobody is. It is called under a lock, so it must be quick and
 	// must not call back, and it must not keep the view.
 	Judged func(v *operation.View, p *operation.Policy, at int64)
+	// Open is told how operations stand that are not over, whenever they are judged; nil: nobody is. See [Engine.RefreshOpen].
+	Open Open
 	// Observer is told what becomes of each fact; nil: nobody is.
 	Observer Observer
 }
@@ -118,6 +120,9 @@ func New(settings Settings) (*Engine, error) {
 	e.identity.init(e)
 	e.habits.init(settings)
 	e.unpaired.init()
+	for i := range e.shards {
+		e.shards[i].notes = settings.Open != nil
+	}
 	return e, nil
 }
 

@@ -24,6 +24,8 @@ type entry struct {
 	judged, known, dirty bool
 	// active says that facts came since it was last looked at whether it is idle; see idlest.
 	active bool
+	// stale says that facts came since Settings.Open was told of it.
+	stale bool
 	// announced says that a change was returned for it, so that its end must be told too.
 	announced bool
 	// late says that evidence led to another final state than ended, the one it came to first (StateInProgress: none).
@@ -41,6 +43,8 @@ type entry struct {
 	finalRevision uint16
 	// name and rule are the numbers of the operation's name and of the rule it was judged by, 0 if unknown, without one, or in extra.
 	name, rule, revision uint32
+	// noted is the number under which Settings.Open knows of it, 0 if it does not.
+	noted uint32
 	// place is the position in the heap of deadlines, -1 without one.
 	place   int32
 	op      operation.Operation

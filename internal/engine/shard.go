@@ -18,6 +18,9 @@ type shard struct {
 	swept []*entry
 	// empty have lost all of their facts.
 	empty []*entry
+	// stale are those of which Settings.Open does not know all; notes says that there is one.
+	stale []*entry
+	notes bool
 }
 
 // chain is a doubly linked list of entries, the oldest first.
@@ -72,6 +75,7 @@ func (s *shard) add(e *Engine, n *entry, f *operation.Fact, at int64) bool {
 
 // touch lets the next sweep judge the operation. Called with the lock held.
 func (s *shard) touch(n *entry) {
+	s.outdate(n)
 	if !n.dirty {
 		n.dirty = true
 		s.dirty = append(s.dirty, n)
@@ -94,6 +98,7 @@ func (s *shard) leave(e *Engine, n *entry) {
 	}
 	s.schedule(n, 0)
 	e.unpaired.forget(n)
+	e.unnote(n)
 	n.dirty = false
 	if n.announced && n.missed() {
 		s.gone = append(s.gone, n.depart())

@@ -45,6 +45,7 @@ func (s *shard) sweep(e *Engine, at int64, changes []operation.Change) []operati
 	for more := true; more; {
 		changes, more = s.sweepDue(e, at, changes)
 	}
+	s.pruneStale()
 	return changes
 }
 
@@ -158,12 +159,14 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	quiet := n.arrived + int64(e.settings.ArrivalGrace)
 	if verdict.State != operation.StateInProgress && quiet > at && !verdict.SameOutcome(n.verdict()) {
 		s.schedule(n, quiet)
+		e.note(n, view, policy)
 		return changes
 	}
 	s.schedule(n, verdict.Next)
 	before, first := n.verdict(), !n.judged
 	n.setVerdict(&verdict)
 	n.judged = true
+	e.note(n, view, policy)
 	n.late = verdict.Flags&operation.FlagLateEvidence != 0
 	if n.ended == operation.StateInProgress && verdict.State.Final() {
 		n.ended = verdict.State
@@ -211,6 +214,7 @@ func (s *shard) emptied(e *Engine, n *entry, changes []operation.Change) []opera
 		changes = append(changes, d.farewell(e))
 	}
 	n.announced, n.judged = false, false
+	e.unnote(n)
 	n.setVerdict(&operation.Verdict{Hop: -1, Consumer: -1})
 	return changes
 }

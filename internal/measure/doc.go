@@ -1,7 +1,8 @@
 // Package measure turns changes of verdict, and a look at what is open, into metrics.
 //
 // A [Meter] counts with cumulative temporality from the start of the collector; the age and depth of what is open are
-// read afresh for each collection from [Gauges], so that they move even when nothing completes.
+// read afresh for each collection from [Gauges], so that they move even when nothing completes. A [Board] keeps what they need
+// of each open operation, so that a collection costs little however many there are.
 // All attribute values come from telemetry, so the series of each metric are bounded: what exceeds the bound is counted in
 // one overflow series, and no observation is lost.
 //

@@ -41,21 +41,41 @@ func (m *Meter) NewGauges() *Gauges {
 	}
 }
 
+// gauge tells the series apart that operations count in.
+type gauge uint8
+
+const (
+	gaugeActive gauge = iota
+	gaugeStuck
+	gaugeQueue
+	gaugeProcessing
+	gaugeCount
+)
+
+func (g *Gauges) of(what gauge) *series[level] {
+	return [gaugeCount]*series[level]{gaugeActive: &g.active, gaugeStuck: &g.stuck, gaugeQueue: &g.queues, gaugeProcessing: &g.processing}[what]
+}
+
 // Add counts one operation under its name (the policy's, else the view's). Final ones do not count: what they may have
 // left in a queue is nobody's work any more.
 func (g *Gauges) Add(name string, v *operation.View, verdict operation.Verdict) {
+	eachLevel(name, v, &verdict, func(what gauge, k key, since int64) { g.of(what).at(k).add(1, since) })
+}
+
+// eachLevel yields the series in which an operation counts, and since when it does, in nanoseconds since 1970 (0: unknown).
+func eachLevel(name string, v *operation.View, verdict *operation.Verdict, yield func(what gauge, k key, since int64)) {
 	if verdict.State.Final() {
 		return
 	}
-	g.active.at(makeKey(name)).add(1, v.StartedAt)
+	yield(gaugeActive, makeKey(name), v.StartedAt)
 	if verdict.State == operation.StateStuck {
-		g.stuck.at(makeKey(name, verdict.Reason.String())).add(1, verdict.Since)
+		yield(gaugeStuck, makeKey(name, verdict.Reason.String()), verdict.Since)
 	}
 	for i := range v.Hops {
 		h := &v.Hops[i]
 		if len(h.Consumers) == 0 {
 			if h.State == operation.HopWaiting && len(h.Sends) > 0 {
-				g.queues.at(queueKey(h, "")).add(1, h.SentAt())
+				yield(gaugeQueue, queueKey(h, ""), h.SentAt())
 			}
 			continue
 		}
@@ -66,7 +86,7 @@ func (g *Gauges) Add(name string, v *operation.View, verdict operation.Verdict) 
 			}
 			// Only the last attempt is at work: a delivery that was followed by another one is over.
 			a := &c.Attempts[len(c.Attempts)-1]
-			g.processing.at(queueKey(h, c.Group)).add(1, cmp.Or(a.StartedAt, a.ReceivedAt))
+			yield(gaugeProcessing, queueKey(h, c.Group), cmp.Or(a.StartedAt, a.ReceivedAt))
 		}
 	}
 }
