@@ -35,8 +35,9 @@ type rival struct {
 	compression string
 	// derives says that derived telemetry must arrive.
 	derives bool
-	// rates are spans per second, costs processor time per span in nanoseconds, one for each round.
-	rates, costs []float64
+	// rates are spans per second, costs processor time per span in nanoseconds, derived spans derived per span, one for
+	// each round.
+	rates, costs, derived []float64
 }
 
 // newRivals returns pairs: each collector with Throughline follows the one without that it is compared with.
@@ -80,6 +81,7 @@ func compare(rivals []*rival) figures {
 		named[r.name] = r
 		found.note("rate_"+r.name, r.rates)
 		found.note("cpu_ns_"+r.name, r.costs)
+		found.note("derived_"+r.name, r.derived)
 	}
 	for name, yardstick := range yardsticks {
 		a, b := named[name], named[yardstick]
@@ -123,7 +125,7 @@ func (r *rival) run(ctx context.Context, o options, work string, next *atomic.Ui
 		stop()
 		return err
 	}
-	err = r.measure(ctx, o, collector, originals)
+	err = r.measure(ctx, o, collector, originals, derived)
 	stop()
 	err = errors.Join(err, wait())
 	if broken := originals.broken.Load() + derived.broken.Load(); broken > 0 {
@@ -136,12 +138,12 @@ func (r *rival) run(ctx context.Context, o options, work string, next *atomic.Ui
 }
 
 // measure counts what arrives at the other side within a round.
-func (r *rival) measure(ctx context.Context, o options, collector *stack.Collector, originals *sink) error {
+func (r *rival) measure(ctx context.Context, o options, collector *stack.Collector, originals, derived *sink) error {
 	if err := wait(ctx, warmUp); err != nil {
 		return err
 	}
 	before, unknown := cpuOf(collector.Pid())
-	began, spans := time.Now(), originals.spans.Load()
+	began, spans, more := time.Now(), originals.spans.Load(), derived.spans.Load()
 	if err := wait(ctx, o.round); err != nil {
 		return err
 	}
@@ -150,6 +152,7 @@ func (r *rival) measure(ctx context.Context, o options, collector *stack.Collect
 		return errors.New("no span arrived")
 	}
 	r.rates = append(r.rates, arrived/long.Seconds())
+	r.derived = append(r.derived, float64(derived.spans.Load()-more)/arrived)
 	if unknown != nil && !errors.Is(unknown, errors.ErrUnsupported) {
 		return unknown
 	}

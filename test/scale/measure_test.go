@@ -131,11 +131,12 @@ func TestAllocationsAreCounted(t *testing.T) {
 
 func TestComparisonIsRoundByRound(t *testing.T) {
 	found := compare([]*rival{
-		{name: "without", rates: []float64{100, 50}, costs: []float64{10, 20}}, {name: "with", rates: []float64{90, 45}, costs: []float64{11, 22}},
+		{name: "without", rates: []float64{100, 50}, costs: []float64{10, 20}}, {name: "with", rates: []float64{90, 45}, costs: []float64{11, 22}, derived: []float64{0.7, 0.8}},
 		{name: "without_plain", rates: []float64{200}}, {name: "with_plain", rates: []float64{100}}, {name: "correlation_plain", rates: []float64{150}},
 	})
 	require.InDelta(t, 0.9, found["throughput_with"], 1e-9)
 	require.InDelta(t, 1.1, found["cpu_with"], 1e-9)
+	require.InDelta(t, 0.75, found["derived_with"], 1e-9)
 	require.InDelta(t, 0.5, found["throughput_with_plain"], 1e-9)
 	require.InDelta(t, 0.75, found["throughput_correlation_plain"], 1e-9)
 	require.NotContains(t, found, "cpu_with_plain", "where processor time is unknown")

@@ -31,7 +31,7 @@ func sample() *report {
 		live[delayName(percent)] = float64(percent) / 200
 	}
 	live.note("idle_cpu", []float64{0.004, 0.003, 0.009})
-	collector := figures{"cpu_with": 1.08, "cpu_ns_with": 2700, "cpu_ns_without": 2500}
+	collector := figures{"derived_with": 0.73, "cpu_with": 1.08, "cpu_ns_with": 2700, "cpu_ns_without": 2500}
 	for _, name := range []string{"with", "with_plain", "correlation_plain"} {
 		collector.note("throughput_"+name, []float64{0.91, 0.93, 0.95})
 	}
@@ -57,6 +57,7 @@ func TestTable(t *testing.T) {
 	require.Contains(t, lines[5], "| <= 1 s | 0.49 s |") // the 99th of those above, rounded
 	require.Contains(t, lines[6], "| < 1 % | 0.40 % | 0.30 .. 0.90 |")
 	require.Contains(t, lines[7], "| >= 0.9 x | 0.93 x | 0.91 .. 0.95 |")
+	require.Contains(t, lines[7], "2700 against 2500 ns, 1.08 x; 0.73 derived spans for each span")
 	require.Contains(t, lines[9], "cost per span, 1M against 10k open | <= 1.5 x | 1.30 x | 1.06 .. 1.59 |")
 }
 

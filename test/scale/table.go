@@ -83,6 +83,7 @@ func (r *report) collectorRows() []row {
 		if cpu := c["cpu_"+with]; cpu > 0 {
 			detail += fmt.Sprintf("; processor time per span %.0f against %.0f ns, %.2f x", c["cpu_ns_"+with], c["cpu_ns_"+without], cpu)
 		}
+		detail += fmt.Sprintf("; %.2f derived spans for each span", c["derived_"+with])
 		ratio := "throughput_" + with
 		return row{
 			what: what, target: ">= 0.9 x", measured: fmt.Sprintf("%.2f x", c[ratio]), spread: c.spread("%.2f", ratio, 1),
