@@ -162,20 +162,84 @@ func TestViewsAreSound(t *testing.T) {
 	})
 }
 
+// drawCircumstances draws what may be known of the services, destinations and groups of drawn facts.
+func drawCircumstances(t *rapid.T) *Circumstances {
+	c := &Circumstances{}
+	usual := func(label string) Usual {
+		return Usual{Threshold: rapid.Int64Range(1, 100).Draw(t, label) * int64(time.Second), Samples: 200}
+	}
+	if rapid.Bool().Draw(t, "experienced") {
+		e := &veteran{usual: map[Stage]Usual{}}
+		for _, kind := range []StageKind{StageWaiting, StageProcessing} {
+			for _, group := range []string{"", "g1", "worker"} {
+				e.usual[Stage{Kind: kind, Operation: "order-1", Destination: "a", Group: group}] = usual("usual")
+				e.usual[Stage{Kind: kind, Destination: "a", Group: group}] = usual("usual of all")
+			}
+		}
+		e.successors = map[string][]Successor{"a": {{Destination: "b", Usual: usual("usual until the next")}}}
+		e.groups = map[string][]UsualGroup{"a": {{Group: "g1", Service: "worker"}}, "b": {{Group: "g2", Service: "mailer"}}}
+		e.consumers = map[string][]string{"a": {"worker"}, "b": {"worker", "mailer"}}
+		c.Experience = e
+	}
+	if rapid.Bool().Draw(t, "watched") {
+		silent := silence{}
+		for _, service := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"", "api", "worker", "mailer"}), 0, 3, rapid.ID).Draw(t, "silent") {
+			from := rapid.Float64Range(0, 200).Draw(t, "silent from")
+			silent[service] = [2]float64{from, from + rapid.Float64Range(0, 200).Draw(t, "silent for")}
+		}
+		c.Telemetry = silent
+	}
+	return c
+}
+
+// drawAnyPolicy draws thresholds, of which some are for ever, and declarations for some hops.
+func drawAnyPolicy(t *rapid.T) *Policy {
+	p := DefaultPolicy()
+	limit := func(label string) time.Duration {
+		return time.Duration(rapid.IntRange(0, 150).Draw(t, label)) * time.Second
+	}
+	for _, at := range []*Threshold{&p.Waiting, &p.Processing, &p.Stalled, &p.Deadline} {
+		*at = Threshold{Limit: limit("limit"), Source: rapid.SampledFrom([]ThresholdSource{SourceDefault, SourceRule}).Draw(t, "source")}
+	}
+	p.RetryWithin, p.Settle = limit("retry within"), limit("settle")
+	p.CompletesOn = rapid.SampledFrom([]string{"", "", "b"}).Draw(t, "completes on")
+	for range rapid.IntRange(0, 2).Draw(t, "declarations") {
+		h := HopPolicy{Destination: []string{rapid.SampledFrom([]string{"a", "b", "*"}).Draw(t, "for")}, Source: SourceHop}
+		switch rapid.IntRange(0, 3).Draw(t, "declares") {
+		case 0:
+			h.Then = rapid.SampledFrom([][]string{{}, {"b"}, {"a*"}}).Draw(t, "then")
+		case 1:
+			h.Groups = rapid.SampledFrom([][]string{{}, {"g1", "g2"}, {"worker"}}).Draw(t, "groups")
+		case 2:
+			h.Waiting = new(limit("hop waiting"))
+		case 3:
+			h.Processing, h.Stalled = new(limit("hop processing")), new(limit("hop stalled"))
+		}
+		p.Hops = append(p.Hops, h.Compiled())
+	}
+	return &p
+}
+
+// drawView draws any view.
+func drawView(t *rapid.T) *View {
+	v := build(drawFacts(t)).View(rapid.SampledFrom([]Habits{NoHabits{}, allProcess{}, someHabits}).Draw(t, "habits"))
+	presume(t, v)
+	return v
+}
+
 func TestNextIsWhenTheVerdictChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := build(drawFacts(t)).View(rapid.SampledFrom([]Habits{NoHabits{}, allProcess{}, someHabits}).Draw(t, "habits"))
-		presume(t, v)
-		p := DefaultPolicy()
-		p.Deadline.Limit = 2 * time.Minute
+		v, p, c := drawView(t), drawAnyPolicy(t), drawCircumstances(t)
 		now := rapid.Int64Range(0, 200).Draw(t, "now") * int64(time.Second)
-		verdict := Judge(v, &p, &Circumstances{}, now)
+		verdict := Judge(v, p, c, now)
 		if verdict.Next == 0 {
-			require.Equal(t, verdict, Judge(v, &p, &Circumstances{}, now+int64(24*time.Hour)))
+			require.Equal(t, verdict, Judge(v, p, c, now+int64(24*time.Hour)))
 			return
 		}
 		require.Greater(t, verdict.Next, now)
-		require.True(t, verdict.SameOutcome(Judge(v, &p, &Circumstances{}, verdict.Next-1)))
+		for _, before := range []int64{verdict.Next - 1, rapid.Int64Range(now, verdict.Next-1).Draw(t, "before")} {
+			require.True(t, verdict.SameOutcome(Judge(v, p, c, before)))
+		}
 	})
 }
 
@@ -195,15 +259,65 @@ func presume(t *rapid.T, v *View) {
 	}
 }
 
-func TestTimeNeverUndoesCompleted(t *testing.T) {
+// TestTimeNeverUndoesAnEnd: what is completed or cancelled stays exactly that, a bad end stays a bad one.
+func TestTimeNeverUndoesAnEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := build(drawFacts(t)).View(rapid.SampledFrom([]Habits{NoHabits{}, allProcess{}, someHabits}).Draw(t, "habits"))
-		presume(t, v)
-		p := DefaultPolicy()
+		v, p, c := drawView(t), drawAnyPolicy(t), drawCircumstances(t)
 		now := rapid.Int64Range(0, 400).Draw(t, "now") * int64(time.Second)
-		verdict := Judge(v, &p, &Circumstances{}, now)
-		if verdict.State == StateCompleted {
-			require.Equal(t, verdict, Judge(v, &p, &Circumstances{}, now+rapid.Int64Range(0, 1<<50).Draw(t, "later")))
+		verdict := Judge(v, p, c, now)
+		later := Judge(v, p, c, now+rapid.Int64Range(0, 1<<50).Draw(t, "later"))
+		switch {
+		case verdict.State == StateCompleted || verdict.State == StateCancelled:
+			require.Equal(t, verdict, later)
+		case verdict.State.Final():
+			require.True(t, later.State.Bad())
+		case verdict.State != StateInProgress:
+			require.NotEqual(t, StateInProgress, later.State)
+			require.NotEqual(t, StateCompleted, later.State, "only evidence can tell")
+		}
+	})
+}
+
+// TestGapsOnlyMakeStuckUnknown: that telemetry is lacking changes nothing of what does not rest on a threshold that passed.
+func TestGapsOnlyMakeStuckUnknown(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v, p, c := drawView(t), drawAnyPolicy(t), drawCircumstances(t)
+		now := rapid.Int64Range(0, 400).Draw(t, "now") * int64(time.Second)
+		with, without := Judge(v, p, c, now), Judge(v, p, &Circumstances{Experience: c.Experience}, now)
+		if with.SameOutcome(without) {
+			return
+		}
+		require.Equal(t, StateStuck, without.State)
+		require.Contains(t, []State{StateStuck, StateUnknown}, with.State)
+		if with.State == StateUnknown {
+			require.True(t, c.Telemetry.Lacks(with.Silent, with.Since, with.Since+with.Threshold))
+		}
+	})
+}
+
+// TestConditionsAreWhatIsJudgedBy: the verdict rests on one that has passed, and is looked at again before the next one does.
+func TestConditionsAreWhatIsJudgedBy(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v, p, c := drawView(t), drawAnyPolicy(t), drawCircumstances(t)
+		now := rapid.Int64Range(0, 400).Draw(t, "now") * int64(time.Second)
+		verdict := Judge(v, p, c, now)
+		decided := false
+		for _, condition := range Conditions(v, p, c, now) {
+			due := condition.Since + int64(condition.Threshold.Limit)
+			never := condition.Threshold.Limit <= 0 && !condition.State.Bad()
+			decided = decided || (due <= now && !never && condition.State == verdict.State && condition.Reason == verdict.Reason &&
+				condition.Since == verdict.Since && int64(condition.Threshold.Limit) == verdict.Threshold && condition.Hop == verdict.Hop)
+			if condition.State == verdict.State && condition.Reason != StuckOverdue && due <= now && !never {
+				require.LessOrEqual(t, verdict.Since, condition.Since, "the earliest decides")
+			}
+			require.NotEqual(t, StuckTelemetryGap, condition.Bound, "that is no threshold of anybody's")
+			if due > now && !never && condition.Hop >= 0 {
+				require.NotZero(t, verdict.Next)
+				require.LessOrEqual(t, verdict.Next, due)
+			}
+		}
+		if verdict.Since != 0 && v.Declared == OutcomeUnset {
+			require.True(t, decided)
 		}
 	})
 }
