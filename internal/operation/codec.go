@@ -3,6 +3,7 @@ package operation
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 )
 
 // A fact is stored as a few dozen bytes without a pointer, because a collector holds millions of them: the number of its form,
@@ -95,7 +96,7 @@ func (o *Operation) encode(f *Fact) {
 		b = binary.AppendVarint(b, f.End-f.At)
 	}
 	if m&hasLink != 0 {
-		b = appendID(appendID(b, f.LinkTrace[:]), f.LinkSpan[:])
+		b = o.appendSpan(appendID(b, f.LinkTrace[:]), f.LinkSpan)
 	}
 	if m&hasDue != 0 {
 		b = binary.AppendVarint(b, f.Due-f.At)
@@ -123,13 +124,12 @@ func (o *Operation) appendContext(b []byte, f *Fact, m uint32) []byte {
 		}
 	}
 	if m&hasSpan != 0 {
-		switch at := find(b, f.Span[:]); {
-		case standsAt(b, f.Span[:], last):
+		if standsAt(b, f.Span[:], last) {
 			b[context] |= sameSpan
-		case at >= 0:
+		} else if at := o.findSpan(b, f.Span); at >= 0 {
 			b = binary.AppendUvarint(b, uint64(at))
 			o.spanAt = uint32(at)
-		default:
+		} else {
 			b[context] |= newSpan
 			o.spanAt = uint32(len(b))
 			b = append(b, f.Span[:]...)
@@ -139,10 +139,35 @@ func (o *Operation) appendContext(b []byte, f *Fact, m uint32) []byte {
 		if standsAt(b, f.Parent[:], last) {
 			b[context] |= nextSpan
 		} else {
-			b = appendID(b, f.Parent[:])
+			b = o.appendSpan(b, f.Parent)
 		}
 	}
 	return b
+}
+
+// findSpan returns where a span ID stands, -1 if it does not, and takes note that it will from now on: most are new, which a
+// filter of one bit for each tells without looking.
+func (o *Operation) findSpan(b []byte, id SpanID) int {
+	bit := uint32(1) << (binary.LittleEndian.Uint64(id[:]) * spread >> (64 - filterBits))
+	if o.filter&bit == 0 {
+		o.filter |= bit
+		return -1
+	}
+	return find(b, id[:])
+}
+
+const (
+	// filterBits are those of the number of a bit of Operation.filter; spread makes them depend on all of an ID.
+	filterBits = 5
+	spread     = 0x9e3779b97f4a7c15
+)
+
+// appendSpan is appendID for a span ID.
+func (o *Operation) appendSpan(b []byte, id SpanID) []byte {
+	if at := o.findSpan(b, id); at >= 0 {
+		return binary.AppendUvarint(b, uint64(at)+1)
+	}
+	return append(append(b, 0), id[:]...)
 }
 
 // standsAt reports whether the bytes stand at that place; 0 is none.
@@ -196,7 +221,7 @@ func (o *Operation) appendTexts(b []byte, f *Fact, m uint32) []byte {
 		b = o.appendName(b, f.Instance)
 	}
 	if m&hasMessageID != 0 {
-		b = appendMessage(b, f)
+		b = o.appendMessage(b, f)
 	}
 	if f.hasText() {
 		b = appendString(b, f.Name)
@@ -219,7 +244,7 @@ func (o *Operation) appendCall(b []byte, id string) []byte {
 }
 
 // appendMessage writes the ID of a message, packed if that makes it shorter.
-func appendMessage(b []byte, f *Fact) []byte {
+func (o *Operation) appendMessage(b []byte, f *Fact) []byte {
 	var room [maxAgain]byte
 	stored, packed := room[:0], false
 	if len(f.MessageID) <= maxAgain {
@@ -237,11 +262,21 @@ func appendMessage(b []byte, f *Fact) []byte {
 	if len(stored) < minAgain {
 		return append(b, stored...)
 	}
-	if f.Kind == KindSend || len(stored) > maxAgain {
-		// A message is sent once, mostly.
-		return append(append(b, 0), stored...)
+	again := -1
+	// A message is sent once, mostly, and then consumed.
+	if standsAt(b, stored, uint32(o.messageAt)) {
+		again = int(o.messageAt)
+	} else if f.Kind != KindSend && len(stored) <= maxAgain {
+		again = find(b, stored)
 	}
-	return appendID(b, stored)
+	if again >= 0 {
+		return binary.AppendUvarint(b, uint64(again)+1)
+	}
+	o.messageAt = 0
+	if at := len(b) + 1; at <= math.MaxUint16 {
+		o.messageAt = uint16(at)
+	}
+	return append(append(b, 0), stored...)
 }
 
 // message reads what appendMessage wrote.

@@ -19,7 +19,11 @@ type Operation struct {
 	calledBy         uint8
 	// aliased says that there are several IDs.
 	aliased bool
-	count   uint32
+	// messageAt is where the message ID stands that was written last, 0 without one or too far off.
+	messageAt uint16
+	// filter has a bit for each span ID in data; see findSpan.
+	filter uint32
+	count  uint32
 	// distinct is the number of facts when equal ones were last folded.
 	distinct uint32
 }

@@ -1,6 +1,9 @@
 package operation
 
-import "encoding/hex"
+import (
+	"encoding/binary"
+	"encoding/hex"
+)
 
 // Message IDs are hexadecimal digits in groups, mostly: UUIDs above all. Their digits are stored two to a byte, after the
 // lengths of the groups.
@@ -13,6 +16,11 @@ const maxGroups = 8
 
 // pack appends the packed text to b; false if that would not make it shorter.
 func pack(b []byte, text string) ([]byte, bool) {
+	if len(text) == uuidLength {
+		if packed, ok := packUUID(b, text); ok {
+			return packed, true
+		}
+	}
 	var lengths [maxGroups]byte
 	groups, digits, began := 0, 0, 0
 	for i := range len(text) {
@@ -41,6 +49,54 @@ func pack(b []byte, text string) ([]byte, bool) {
 		b = append(append(b, byte(groups)), lengths[:groups]...)
 	}
 	return packDigits(b, text), true
+}
+
+// packUUID is pack for a UUID, eight digits at a time; false if the text is none.
+func packUUID(b []byte, text string) ([]byte, bool) {
+	if text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return b, false
+	}
+	first, ok1 := fromHex(eight(text, 0, 4))
+	second, ok2 := fromHex(eight(text, 9, 14))
+	third, ok3 := fromHex(eight(text, 19, 24))
+	fourth, ok4 := fromHex(eight(text, 28, 32))
+	if !ok1 || !ok2 || !ok3 || !ok4 {
+		return b, false
+	}
+	b = append(b, 0)
+	b = binary.LittleEndian.AppendUint32(b, first)
+	b = binary.LittleEndian.AppendUint32(b, second)
+	b = binary.LittleEndian.AppendUint32(b, third)
+	return binary.LittleEndian.AppendUint32(b, fourth), true
+}
+
+// eight returns four characters from each of two places, the first in the lowest byte.
+func eight(s string, at, then int) uint64 {
+	return uint64(four(s[at:at+4])) | uint64(four(s[then:then+4]))<<32
+}
+
+func four(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+}
+
+// ones has a 1 in each byte.
+const ones = 0x0101010101010101
+
+// fromHex returns the four bytes that eight hexadecimal digits in small letters stand for, the first in the lowest byte; false
+// if they are none. All bytes are dealt with at once: none is above 0x7f, so that the sums stay within theirs, and their
+// highest bits say how the characters compare.
+func fromHex(text uint64) (uint32, bool) {
+	const high = 0x80 * ones
+	digits := (text + (0x80-'0')*ones) &^ (text + (0x80-'9'-1)*ones)
+	letters := (text + (0x80-'a')*ones) &^ (text + (0x80-'f'-1)*ones)
+	if text&high != 0 || (digits|letters)&high != high {
+		return 0, false
+	}
+	v := text&(0x0f*ones) + letters&high>>7*9
+	v = (v<<4 | v>>8) & 0x00ff00ff00ff00ff
+	v = (v | v>>8) & 0x0000ffff0000ffff
+	return uint32(v | v>>16), true
 }
 
 func packDigits(b []byte, text string) []byte {

@@ -26,6 +26,23 @@ func TestPackedTextsAreShorterAndTheSame(t *testing.T) {
 	})
 }
 
+// TestUUIDsArePackedAtOnceAsTheyAreOneByOne tries every character at every place.
+func TestUUIDsArePackedAtOnceAsTheyAreOneByOne(t *testing.T) {
+	const uuid = "550e8400-e29b-41d4-a716-0123456789af"
+	for i := range len(uuid) {
+		for c := range 256 {
+			text := []byte(uuid)
+			text[i] = byte(c)
+			d := hexDigits[c]
+			packed, ok := packUUID(nil, string(text))
+			require.Equal(t, d < hyphen && uuid[i] != '-' || d == hyphen && uuid[i] == '-', ok, "%q", text)
+			if ok {
+				require.Equal(t, packDigits([]byte{0}, string(text)), packed, "%q", text)
+			}
+		}
+	}
+}
+
 func TestPackedSizes(t *testing.T) {
 	for text, size := range map[string]int{
 		"550e8400-e29b-41d4-a716-446655440000": 17,
