@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,7 +42,8 @@ type stand struct {
 
 // setup says what a test needs beyond the quickstart with short thresholds.
 type setup struct {
-	// overlays are files laid over the embedded quickstart, by default shortThresholds alone.
+	// overlays are files, or pieces of configuration that begin with "yaml:", laid over the embedded quickstart; by default
+	// shortThresholds alone.
 	overlays []string
 	// env are further environment variables of the collector.
 	env []string
@@ -74,8 +76,11 @@ func start(t *testing.T, set setup) *stand {
 		set.overlays = []string{shortThresholds}
 	}
 	configs := []string{"embedded:quickstart"}
-	for _, path := range set.overlays {
-		configs = append(configs, "file:"+path)
+	for _, overlay := range set.overlays {
+		if !strings.HasPrefix(overlay, "yaml:") {
+			overlay = "file:" + overlay
+		}
+		configs = append(configs, overlay)
 	}
 	s.collector, err = s.servers.StartCollector(t.Context(), stack.CollectorSettings{
 		Configs: configs, Env: set.env, JaegerOTLP: s.jaeger.OTLP, AlertmanagerURL: s.alertmanager.URL,

@@ -52,7 +52,7 @@ func (s *Stack) alertmanagerCommand(set AlertmanagerSettings) (*exec.Cmd, error)
 		if set.WebhookURL != "" {
 			return nil, fmt.Errorf("alertmanager with a webhook runs from its binary only, not from %s", alertmanagerImage)
 		}
-		return s.container("alertmanager", alertmanagerImage, []mapping{{set.Port, 9093}}), nil
+		return s.container("alertmanager", image{name: alertmanagerImage, ports: []mapping{{set.Port, 9093}}}), nil
 	}
 	configPath := filepath.Join(s.settings.WorkDir, "alertmanager.yaml")
 	if err := os.WriteFile(configPath, []byte(alertmanagerConfig(set.WebhookURL)), 0o600); err != nil {

@@ -5,9 +5,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/throughline/throughline/config"
 )
 
 // newStack prepares a stack whose servers are played by the test binary.
@@ -118,12 +122,45 @@ func TestContainersPublishTheChosenPorts(t *testing.T) {
 	alertmanager, err := stack.StartAlertmanager(t.Context(), AlertmanagerSettings{})
 	require.NoError(t, err)
 
-	require.Regexp(t, `docker run --rm --name throughline-jaeger-\d+ .*:16686 .*:4317 `+jaegerImage, jaeger.logTail())
+	require.Regexp(t, `docker run --rm --name throughline-jaeger-\d+ .*:16686 .*:4317 `+jaegerImage+` --config file:/etc/throughline/jaeger.yaml\n`, jaeger.logTail())
+	for _, want := range []string{
+		"/jaeger.yaml:/etc/throughline/jaeger.yaml:ro ", "/jaeger-ui.json:/etc/throughline/jaeger-ui.json:ro ", "label=disable ",
+		"--env JAEGER_QUERY_HTTP_ENDPOINT=0.0.0.0:16686 ", "--env JAEGER_OTLP_GRPC_ENDPOINT=0.0.0.0:4317 ",
+		"--env JAEGER_UI_CONFIG=/etc/throughline/jaeger-ui.json ",
+	} {
+		require.Contains(t, jaeger.logTail(), want)
+	}
 	require.Contains(t, alertmanager.logTail(), ":9093 "+alertmanagerImage)
 	_, err = stack.StartJaeger(t.Context(), JaegerSettings{Badger: true})
 	require.ErrorContains(t, err, "badger")
 	_, err = stack.StartAlertmanager(t.Context(), AlertmanagerSettings{WebhookURL: "http://localhost:1"})
 	require.ErrorContains(t, err, "webhook")
+}
+
+func TestJaegerIsToldWhatToDo(t *testing.T) {
+	stack := newStack(t, Settings{})
+	cmd, err := stack.jaegerCommand(JaegerSettings{
+		HTTPPort: 1, OTLPPort: 2, Badger: true, MaxClockSkewAdjust: 30 * time.Second, Overlays: []string{"yaml:more: x"},
+	})
+	require.NoError(t, err)
+
+	dir := stack.settings.WorkDir
+	data := strconv.Quote(filepath.Join(dir, "jaeger-data"))
+	for _, want := range []string{
+		"JAEGER_TRACE_STORE=badger: {ephemeral: false, directories: {keys: " + data + ", values: " + data + "}}",
+		"JAEGER_UI_CONFIG=" + filepath.Join(dir, "jaeger-ui.json"),
+		"JAEGER_MAX_CLOCK_SKEW_ADJUST=30s",
+		"JAEGER_QUERY_HTTP_ENDPOINT=localhost:1",
+		"JAEGER_OTLP_GRPC_ENDPOINT=localhost:2",
+	} {
+		require.Contains(t, cmd.Env, want)
+	}
+	require.Equal(t, []string{"--config", "file:" + filepath.Join(dir, "jaeger.yaml"), "--config", "yaml:more: x"}, cmd.Args[1:])
+	for name, want := range map[string][]byte{"jaeger.yaml": config.Jaeger(), "jaeger-ui.json": config.JaegerUI()} {
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got), "the shipped file")
+	}
 }
 
 func TestAsyncgenReportsHowItEnded(t *testing.T) {
