@@ -65,6 +65,23 @@ type extra struct {
 	name, rule string
 	// forward is the operation that this one turned out to be. Guarded by Engine.mu.
 	forward *entry
+	// wasStuck is about the verdicts so far: see operation.Change. The lowest bit is about the current one.
+	wasStuck uint64
+}
+
+// revise counts a new verdict, and returns which of those before were stuck.
+func (n *entry) revise(state operation.State) uint64 {
+	n.revision++
+	if n.extra == nil && state != operation.StateStuck {
+		return 0
+	}
+	x := n.more()
+	before := x.wasStuck
+	x.wasStuck = before << 1
+	if state == operation.StateStuck {
+		x.wasStuck |= 1
+	}
+	return before
 }
 
 func (n *entry) more() *extra {

@@ -178,12 +178,12 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 		return changes
 	}
 	n.updated = at
-	n.revision++
+	wasStuck := n.revise(verdict.State)
 	s.finish(e, n)
 	n.announced = true
 	return append(changes, operation.Change{
 		View: view, Verdict: verdict, Before: before, New: first, Policy: policy,
-		Revision: n.revision, FinalRevision: uint32(n.finalRevision), At: at,
+		Revision: n.revision, FinalRevision: uint32(n.finalRevision), WasStuck: wasStuck, At: at,
 	})
 }
 

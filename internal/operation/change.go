@@ -12,6 +12,9 @@ type Change struct {
 	Revision uint32
 	// FinalRevision counts how often the operation became final: 1 for the first time, more when late evidence corrected it.
 	FinalRevision uint32
+	// WasStuck tells which verdicts before this one were stuck: bit i is about revision Revision-1-i. What lies further back is
+	// forgotten.
+	WasStuck uint64
 	// Gone says that the operation is no more: it turned out to be part of another one, or gave way to newer ones. Its
 	// verdict is then in_progress, and nothing follows.
 	Gone   bool

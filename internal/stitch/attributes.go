@@ -16,30 +16,40 @@ func (b *builder) putText(m pcommon.Map, key, value string) {
 	}
 }
 
-// putIdentity adds what every derived span is found by.
-func (b *builder) putIdentity(m pcommon.Map) {
-	b.putText(m, "async.operation.id", b.view.ID)
-	m.PutStr("async.operation.name", line(b.name))
+// attributes is how many the span has at most, mostly.
+func (d *draft) attributes() int {
+	switch d.kind {
+	case draftWork, draftAwait:
+		return 3
+	case draftWait, draftSchedule:
+		return 8
+	case draftSend:
+		return 7
+	}
+	return 10
 }
 
 func (b *builder) putDraft(m pcommon.Map, d *draft) {
-	m.EnsureCapacity(16)
-	b.putIdentity(m)
+	m.EnsureCapacity(d.attributes())
+	b.putText(m, "async.operation.id", b.view.ID)
 	if d.hop != nil {
 		b.putMessage(m, d)
 	}
 	if d.attempt != nil {
 		b.putAttempt(m, d)
 	}
-	if d.waited >= 0 {
-		m.PutDouble("async.queue.wait", time.Duration(d.waited).Seconds())
-	}
-	if d.kind == draftWait {
+	switch d.kind {
+	case draftSchedule:
+		m.PutDouble("async.queue.delay", time.Duration(d.waited).Seconds())
+		m.PutStr("async.queue.due_at", time.Unix(0, d.hop.DueAt).UTC().Format(time.RFC3339Nano))
+	case draftWait:
+		if d.waited >= 0 {
+			m.PutDouble("async.queue.wait", time.Duration(d.waited).Seconds())
+		} else {
+			m.PutBool("async.queue.inferred", true)
+		}
 		if d.unfinished {
 			m.PutBool("async.queue.waiting", true)
-		}
-		if d.waited < 0 {
-			m.PutBool("async.queue.inferred", true)
 		}
 	}
 	b.putText(m, "async.operation.awaited", d.awaited)

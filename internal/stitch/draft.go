@@ -14,12 +14,13 @@ import (
 type draftKind uint8
 
 const (
-	draftRoot    draftKind = 0
-	draftWork    draftKind = 1
-	draftSend    draftKind = 2
-	draftWait    draftKind = 3
-	draftAttempt draftKind = 4
-	draftAwait   draftKind = 5
+	draftRoot     draftKind = 0
+	draftWork     draftKind = 1
+	draftSend     draftKind = 2
+	draftWait     draftKind = 3
+	draftAttempt  draftKind = 4
+	draftAwait    draftKind = 5
+	draftSchedule draftKind = 6
 )
 
 // draft is a span below the root before it is known whether there is room for it.
@@ -67,11 +68,10 @@ func (b *builder) drafts() []draft {
 	for i := range v.Hops {
 		h := &v.Hops[i]
 		all = b.sends(all, i, h)
-		all = b.waits(all, i, h)
+		all = b.queue(all, i, h)
 		for k := range h.Consumers {
 			all = b.attempts(all, i, k, h)
 		}
-		all = b.absent(all, i, h)
 	}
 	return b.stall(all)
 }
@@ -109,53 +109,6 @@ func (b *builder) decides(hop, consumer int) bool {
 	return (b.verdict.Hop == hop && b.verdict.Consumer == consumer) || b.place == deadletter.Place{Hop: hop, Consumer: consumer}
 }
 
-// waits drafts the time in the queue: from the first send to the first sign of each group, or until now while there is none.
-func (b *builder) waits(all []draft, hop int, h *operation.Hop) []draft {
-	sent := h.SentAt()
-	if sent <= 0 {
-		return all
-	}
-	if len(h.Consumers) == 0 {
-		if h.State == operation.HopFailed {
-			return all
-		}
-		d := draft{kind: draftWait, hop: h, unfinished: true, deciding: b.decides(hop, -1)}
-		d.lasts(sent, b.until)
-		d.waited = max(0, b.until-max(sent, h.DueAt))
-		return append(all, d)
-	}
-	for k := range h.Consumers {
-		c := &h.Consumers[k]
-		if len(c.Attempts) == 0 {
-			continue
-		}
-		first := b.known(begin(&c.Attempts[0]))
-		d := draft{kind: draftWait, hop: h, group: c, waited: c.WaitedNanos, skewed: c.Skewed}
-		// Where the consumer's clock is behind, the message left the queue when the consumer says so, after no time.
-		d.lasts(min(sent, first), first)
-		all = append(all, d)
-	}
-	return all
-}
-
-// absent drafts the time in the queue for the groups that are awaited, though others consumed.
-func (b *builder) absent(all []draft, hop int, h *operation.Hop) []draft {
-	sent := h.SentAt()
-	if sent <= 0 {
-		return all
-	}
-	for _, group := range h.Awaited {
-		d := draft{
-			kind: draftWait, hop: h, group: &operation.Consumer{Group: group}, unfinished: true,
-			deciding: b.decides(hop, -1) && b.verdict.Group == group,
-		}
-		d.lasts(sent, b.until)
-		d.waited = max(0, b.until-max(sent, h.DueAt))
-		all = append(all, d)
-	}
-	return all
-}
-
 // stall drafts what was to follow a hop that is done, as long as it did not.
 func (b *builder) stall(all []draft) []draft {
 	hop, _ := b.decidingHop()
@@ -179,9 +132,6 @@ func (b *builder) attempts(all []draft, hop, consumer int, h *operation.Hop) []d
 			err: a.Error, outcome: a.Outcome, notes: signs(a), waited: -1, skewed: c.Skewed && i == 0,
 			unfinished: a.Open(),
 			deciding:   b.decides(hop, consumer) && i == len(c.Attempts)-1,
-		}
-		if i == 0 {
-			d.waited = c.WaitedNanos
 		}
 		end := a.EndedAt
 		if d.unfinished {

@@ -93,7 +93,7 @@ func drawAnyChange(t *rapid.T) *operation.Change {
 		Traces:   []operation.TraceID{{}, {1}, {2}, {3}},
 		Declared: drawOutcome(t), DeclaredAt: drawTime(t, "declared"),
 	}
-	c := &operation.Change{View: v, Revision: 3, At: drawTime(t, "at")}
+	c := &operation.Change{View: v, Revision: 3, WasStuck: rapid.Uint64().Draw(t, "was stuck"), At: drawTime(t, "at")}
 	c.Verdict = operation.Verdict{
 		State:  rapid.SampledFrom([]operation.State{operation.StateCompleted, operation.StateFailed, operation.StateStuck, operation.StateDeadLettered, operation.StateCancelled}).Draw(t, "state"),
 		Reason: operation.StuckReason(rapid.IntRange(0, 6).Draw(t, "reason")), Flags: operation.Flags(rapid.IntRange(0, 31).Draw(t, "flags")),
@@ -140,7 +140,8 @@ func drawSettings(t *rapid.T) Settings {
 		return DefaultSettings()
 	}
 	return Settings{
-		MaxSpans: rapid.IntRange(0, 8).Draw(t, "spans"), MaxEvents: rapid.IntRange(0, 3).Draw(t, "events"),
+		Snapshots: rapid.Bool().Draw(t, "snapshots"),
+		MaxSpans:  rapid.IntRange(0, 8).Draw(t, "spans"), MaxEvents: rapid.IntRange(0, 3).Draw(t, "events"),
 		MaxLinks: rapid.IntRange(0, 2).Draw(t, "links"), MaxBytes: rapid.IntRange(0, 20_000).Draw(t, "bytes"),
 		MaxValue: rapid.IntRange(0, 50).Draw(t, "value"), MaxStack: rapid.IntRange(0, 100).Draw(t, "stack"),
 	}

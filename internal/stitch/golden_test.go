@@ -95,11 +95,17 @@ func TestTraceOfEachStory(t *testing.T) {
 			by(send(6, 0, "mails", 3, 3.1), "order-worker"), record(operation.KindOperationCancelled, "order-api", 0, 30, "order.cancelled"),
 		}, 60},
 		"delayed": {[]operation.Fact{delayed(send(2, 0, "orders", 0, 0.1), 100)}, 170},
+		"delayed-and-consumed": {[]operation.Fact{
+			delayed(send(2, 0, "orders", 0, 0.1), 100),
+			group(process(3, 2, "orders", "billing", 101, 102), "billing-group"), group(process(4, 2, "orders", "mailer", 103, 104), "mail-group"),
+		}, 170},
+		"overdue-before-due": {[]operation.Fact{delayed(send(2, 0, "orders", 0, 0.1), 100)}, 50},
+		"recovered":          {[]operation.Fact{send(2, 0, "orders", 0, 0.1), process(3, 2, "orders", "order-worker", 120, 121)}, 180},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := policy()
 			switch name {
-			case "stuck-overdue":
+			case "stuck-overdue", "overdue-before-due":
 				p.Deadline = operation.Threshold{Limit: 20 * time.Second, Source: operation.SourceRule}
 			case "stalled":
 				p.Hops = []operation.HopPolicy{operation.HopPolicy{
@@ -110,7 +116,12 @@ func TestTraceOfEachStory(t *testing.T) {
 					Destination: []string{"orders"}, Source: operation.SourceDestination, Groups: []string{"billing-group", "mail-group"}, Waiting: new(2 * time.Minute),
 				}.Compiled()}
 			}
-			traces, _ := Trace(changeUnder(&p, tc.facts, tc.now), DefaultSettings())
+			c := changeUnder(&p, tc.facts, tc.now)
+			if name == "recovered" {
+				// It was in progress, stuck, and for another reason stuck again.
+				c.Revision, c.WasStuck = 4, 0b011
+			}
+			traces, _ := Trace(c, DefaultSettings())
 			got := render(traces)
 			file := filepath.Join("testdata", name+".txt")
 			if *update {

@@ -74,7 +74,7 @@ func requireBounded(t *rapid.T, traces ptrace.Traces, settings Settings) {
 	for i, s := range all {
 		require.LessOrEqual(t, s.Events().Len(), settings.MaxEvents)
 		if i == 0 {
-			require.LessOrEqual(t, s.Links().Len(), settings.MaxLinks+1)
+			require.LessOrEqual(t, s.Links().Len(), settings.MaxLinks+1+maxSnapshots)
 		} else {
 			require.LessOrEqual(t, s.Links().Len(), 1)
 		}

@@ -1,7 +1,6 @@
 package stitch
 
 import (
-	"cmp"
 	"encoding/hex"
 	"time"
 
@@ -20,7 +19,7 @@ func (b *builder) writeRoot(traces ptrace.Traces, all []draft, id operation.Span
 	span := b.spans(traces, service, instance).AppendEmpty()
 	span.SetTraceID(pcommon.TraceID(b.trace))
 	span.SetSpanID(pcommon.SpanID(id))
-	span.SetName(cmp.Or(line("async "+b.name), "async"))
+	span.SetName(line("async " + b.name))
 	span.SetKind(ptrace.SpanKindInternal)
 	start, end := b.extent(all)
 	span.SetStartTimestamp(pcommon.Timestamp(start))
@@ -79,7 +78,8 @@ func (b *builder) entry(all []draft) (service, instance string) {
 
 func (b *builder) putRoot(m pcommon.Map, errorType string) {
 	m.EnsureCapacity(32)
-	b.putIdentity(m)
+	b.putText(m, "async.operation.id", b.view.ID)
+	m.PutStr("async.operation.name", b.name)
 	m.PutStr("async.operation.state", b.verdict.State.String())
 	if b.verdict.Reason != operation.StuckNone {
 		m.PutStr("async.operation.reason", b.verdict.Reason.String())
@@ -191,38 +191,4 @@ func putList(m pcommon.Map, key string, values []string) {
 	for _, value := range values {
 		list.AppendEmpty().SetStr(value)
 	}
-}
-
-// writeRootLinks links to the first span of each source trace, and between the traces derived from one operation.
-func (b *builder) writeRootLinks(span ptrace.Span, all []draft) {
-	first := make(map[operation.TraceID]*operation.Origin, len(b.view.Traces))
-	for i := range all {
-		if d := &all[i]; d.link() && first[d.origin.Trace] == nil {
-			first[d.origin.Trace] = d.origin
-		}
-	}
-	links := span.Links()
-	for _, trace := range b.view.Traces {
-		origin := first[trace]
-		if origin == nil {
-			continue
-		}
-		if links.Len() >= b.settings.MaxLinks {
-			b.report.CutLinks++
-			continue
-		}
-		link(links, origin.Trace, origin.Span, "source", origin.JoinedBy)
-	}
-	switch {
-	case b.snapshot:
-		final := b.finalTrace()
-		link(links, final, RootSpanID(final), "final", operation.ReasonUnknown)
-	case b.change.FinalRevision > 1:
-		previous := TraceID(b.view.ID, b.view.Namespace, b.change.FinalRevision-1)
-		link(links, previous, RootSpanID(previous), "previous", operation.ReasonUnknown)
-	}
-	if b.report.CutLinks > 0 {
-		span.SetDroppedLinksCount(uint32(b.report.CutLinks))
-	}
-	b.report.Links += links.Len()
 }

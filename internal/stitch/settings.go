@@ -15,12 +15,15 @@ type Settings struct {
 	MaxBytes int
 	// MaxValue bounds each attribute value from telemetry, MaxStack each stack trace, in bytes.
 	MaxValue, MaxStack int
+	// Snapshots says that snapshots of stuck operations are emitted, too, so that there is something to link to.
+	Snapshots bool
 }
 
 // DefaultSettings are bounds that common backends accept.
 func DefaultSettings() Settings {
 	return Settings{
 		MaxSpans: 1_000, MaxEvents: 128, MaxLinks: 32, MaxBytes: 2 << 20, MaxValue: 1 << 10, MaxStack: 4 << 10,
+		Snapshots: true,
 	}
 }
 

@@ -50,7 +50,7 @@ type builder struct {
 
 	trace    operation.TraceID
 	snapshot bool
-	// name is the operation's.
+	// name is the operation's, bounded.
 	name string
 	// base is the time of whatever has none, until that to which open work is drawn; nanoseconds since 1970.
 	base, until int64
@@ -68,6 +68,7 @@ func newBuilder(c *operation.Change, settings Settings) *builder {
 	if c.Policy != nil {
 		b.name = cmp.Or(c.Policy.OperationName, v.Name)
 	}
+	b.name = line(b.name)
 	b.place = deadletter.Deciding(v, b.verdict)
 	if c.Verdict.State == operation.StateDeadLettered {
 		b.parked = deadletter.Destination(v, b.place)

@@ -206,27 +206,3 @@ func TestLasting(t *testing.T) {
 		require.Equal(t, want, lasting(int64(d)))
 	}
 }
-
-func BenchmarkTrace(b *testing.B) {
-	for name, c := range map[string]*operation.Change{
-		"spans=5": change([]operation.Fact{
-			request(1, 0, 0.1), send(2, 1, "orders", 0.02, 0.04), apart(process(3, 0, "orders", "order-worker", 12, 15), 0xb1, 2),
-		}, 60),
-		"spans=103": many(100),
-	} {
-		b.Run(name, func(b *testing.B) {
-			settings := DefaultSettings()
-			b.ReportAllocs()
-			for b.Loop() {
-				Trace(c, settings)
-			}
-		})
-	}
-}
-
-func BenchmarkTraceID(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		TraceID("0a52730597fb4ffa01fc117d9e71e3a9", "", 1)
-	}
-}

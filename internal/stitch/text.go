@@ -30,6 +30,9 @@ const maxLine = 256
 
 // line bounds a text and puts it on one line.
 func line(s string) string {
+	if plain(s) {
+		return s
+	}
 	// What lies far beyond the bound need not be looked at.
 	s = clip(s, 4*maxLine)
 	s = strings.Map(func(r rune) rune {
@@ -39,6 +42,22 @@ func line(s string) string {
 		return r
 	}, s)
 	return clip(strings.Join(strings.Fields(s), " "), maxLine)
+}
+
+// plain reports whether a text can stand on a line as it is: printable ASCII with single spaces between words.
+func plain(s string) bool {
+	if len(s) > maxLine {
+		return false
+	}
+	before := byte(' ')
+	for i := range len(s) {
+		c := s[i]
+		if c < ' ' || c > '~' || (c == ' ' && before == ' ') {
+			return false
+		}
+		before = c
+	}
+	return s == "" || before != ' '
 }
 
 // lasting writes a duration as people say it: no more precise than its size deserves.

@@ -58,11 +58,6 @@ func (b *builder) write(traces ptrace.Traces, all []draft) {
 	}
 }
 
-// link reports whether there is an original to link to.
-func (d *draft) link() bool {
-	return d.origin != nil && !d.origin.Trace.IsZero() && !d.origin.Span.IsZero()
-}
-
 func (b *builder) writeDraft(traces ptrace.Traces, d *draft, parent operation.SpanID) {
 	service, instance := "queue:"+queueName(d.hop), ""
 	if d.origin != nil {
@@ -82,7 +77,7 @@ func (b *builder) writeDraft(traces ptrace.Traces, d *draft, parent operation.Sp
 		b.writeEvents(span, d.origin.Service, d.notes, d.events)
 	}
 	if d.link() {
-		link(span.Links(), d.origin.Trace, d.origin.Span, "original", d.origin.JoinedBy)
+		link(span.Links(), d.origin.Trace, d.origin.Span, "", d.origin.JoinedBy)
 	}
 }
 
@@ -107,6 +102,8 @@ func (d *draft) name() string {
 		return line("send " + queueName(d.hop))
 	case draftWait:
 		return line("queue wait " + queueName(d.hop))
+	case draftSchedule:
+		return line("scheduled " + queueName(d.hop))
 	case draftAttempt:
 		destination := queueName(d.hop)
 		if d.attempt.Destination != "" {
@@ -138,7 +135,7 @@ func (b *builder) writeStatus(status ptrace.Status, d *draft) {
 	case d.deciding && b.verdict.State == operation.StateStuck:
 		text, _ := b.describe()
 		setError(status, text)
-	case d.kind == draftWait || d.kind == draftAwait:
+	case d.kind == draftWait || d.kind == draftAwait || d.kind == draftSchedule:
 	case d.unfinished && b.verdict.State == operation.StateCancelled:
 		// Nobody wanted it to end.
 	case d.unfinished:
@@ -155,15 +152,4 @@ func (b *builder) writeStatus(status ptrace.Status, d *draft) {
 func setError(status ptrace.Status, text string) {
 	status.SetCode(ptrace.StatusCodeError)
 	status.SetMessage(text)
-}
-
-// link adds a link and says what it leads to and how that came to be part of the operation.
-func link(links ptrace.SpanLinkSlice, trace operation.TraceID, span operation.SpanID, kind string, reason operation.Reason) {
-	l := links.AppendEmpty()
-	l.SetTraceID(pcommon.TraceID(trace))
-	l.SetSpanID(pcommon.SpanID(span))
-	l.Attributes().PutStr("async.link.kind", kind)
-	if reason != operation.ReasonUnknown {
-		l.Attributes().PutStr("async.join.reason", reason.String())
-	}
 }

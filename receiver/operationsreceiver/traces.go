@@ -59,6 +59,7 @@ func (d *delivery) trace(ctx context.Context, c *operation.Change) ptrace.Traces
 	}
 	settings := stitch.DefaultSettings()
 	settings.MaxSpans, settings.MaxEvents = d.config.Traces.MaxSpans, d.config.Traces.MaxEvents
+	settings.Snapshots = d.config.Traces.Snapshots
 	d.guard(ctx, func() {
 		one, report := stitch.Trace(c, settings)
 		d.countCut(ctx, "spans", report.CutSpans)
