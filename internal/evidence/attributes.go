@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/throughline/throughline/internal/stack"
 )
 
 // field is what an attribute means to us, whatever its name.
@@ -264,7 +266,9 @@ func (a *attributeValues) offer(b *Batch, m *meaning, text string) {
 	if !a.wanting(m) {
 		return
 	}
-	if len(text) > maxName {
+	if m.field == fieldExceptionStack {
+		text = b.condense(text)
+	} else if len(text) > maxName {
 		text = b.cut(text, limits[m.field])
 	}
 	a.put(m, text)
@@ -299,7 +303,7 @@ var limits = func() (l [fieldCount]int) {
 	for i := range l {
 		l[i] = maxName
 	}
-	l[fieldExceptionMessage], l[fieldExceptionStack] = maxMessage, maxDetail
+	l[fieldExceptionMessage] = maxMessage
 	// It is only looked at, never kept.
 	l[fieldQuery] = math.MaxInt
 	return l
@@ -323,4 +327,13 @@ func (b *Batch) cut(s string, limit int) string {
 	}
 	b.drop(DropTruncated)
 	return shorten(s, limit)
+}
+
+// condense shortens a stack trace to at most maxDetail bytes so that the cause and the application's calls stay.
+func (b *Batch) condense(s string) string {
+	if len(s) <= maxDetail {
+		return s
+	}
+	b.drop(DropTruncated)
+	return stack.Condense(s, maxDetail)
 }

@@ -144,7 +144,7 @@ func (b *Batch) words(f *operation.Fact, a *attributeValues, l *line, event stri
 		if l.level >= severityWarn || e.kind.text != "" || f.ErrorType != "" {
 			b.explained(f, e)
 			if stack == "" {
-				stack = b.keep(e.stack.text, maxDetail)
+				stack = b.keep(b.condense(e.stack.text), maxDetail)
 			}
 			if f.Kind == operation.KindLog && l.level >= severityError {
 				f.Kind = operation.KindException

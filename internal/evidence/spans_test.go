@@ -310,3 +310,19 @@ func TestBadKeysAreRefused(t *testing.T) {
 	_, err = NewExtractor(Config{CorrelationKeys: make([]string, maxRank+1)})
 	require.ErrorContains(t, err, "at most")
 }
+
+// TestLongStackTracesKeepTheirCause: the calls of a framework do not push out what the exception was caused by.
+func TestLongStackTracesKeepTheirCause(t *testing.T) {
+	trace := "com.acme.Outer: no\n" + strings.Repeat("\tat org.springframework.web.Dispatcher.doService(Dispatcher.java:1)\n", 200) +
+		"Caused by: com.acme.Inner: declined\n\tat com.acme.Gateway.charge(Gateway.java:9)\n"
+	facts, b := spanFacts(t, oneSpan(ptrace.SpanKindConsumer, nil, func(s ptrace.Span) {
+		e := s.Events().AppendEmpty()
+		e.SetName("exception")
+		e.SetTimestamp(t0)
+		e.Attributes().PutStr("exception.stacktrace", trace)
+	}))
+	require.Equal(t, 1, b.Dropped[DropTruncated])
+	require.Equal(t, operation.KindException, facts[1].Kind)
+	require.LessOrEqual(t, len(facts[1].Detail), maxDetail)
+	require.Contains(t, facts[1].Detail, "Caused by: com.acme.Inner: declined\n\tat com.acme.Gateway.charge(Gateway.java:9)\n")
+}
