@@ -31,7 +31,8 @@ type Settings struct {
 	Circumstances operation.Circumstances
 	// Clocks learn and tell by how much the clocks of services disagree; nil: they are taken to agree.
 	Clocks Clocks
-	// Policy returns the policy for an operation. It is called under a lock, so it must be quick and must not call back.
+	// Policy returns the policy for an operation. It is called under a lock, so it must be quick and must not call back, and it must
+	// not keep the view.
 	Policy func(*operation.View) *operation.Policy
 	// Matched is told when an operation is judged by a rule for the first time, or by another one than before; nil: nobody is. It
 	// is called under a lock, so it must be quick and must not call back.
@@ -108,6 +109,8 @@ type Engine struct {
 	// unpaired has a lock of its own, which is taken last.
 	unpaired unpaired
 	symbols  *operation.Symbols
+	// reducers lends an [operation.Reducer] to each sweep.
+	reducers sync.Pool
 	counts   counters
 }
 
@@ -117,6 +120,7 @@ func New(settings Settings) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{settings: settings, symbols: operation.NewSymbols(maxSymbols)}
+	e.reducers.New = func() any { return new(operation.Reducer) }
 	e.identity.init(e)
 	e.habits.init(settings)
 	e.unpaired.init()

@@ -47,10 +47,12 @@ func (s *shard) outdate(n *entry) {
 // for all other operations: what was learned or presumed since from
 // others does not count before they are judged again, just as in their verdicts.
 func (e *Engine) RefreshOpen() {
+	r := e.reducers.Get().(*operation.Reducer)
+	defer e.reducers.Put(r)
 	for i := range e.shards {
 		s := &e.shards[i]
 		for some := range slices.Chunk(s.takeStale(), atOnce) {
-			s.refresh(e, some)
+			s.refresh(e, r, some)
 		}
 	}
 }
@@ -63,18 +65,18 @@ func (s *shard) takeStale() []*entry {
 	return stale
 }
 
-func (s *shard) refresh(e *Engine, some []*entry) {
+func (s *shard) refresh(e *Engine, r *operation.Reducer, some []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range some {
 		if n.stale {
-			s.refreshSafely(e, n)
+			s.refreshSafely(e, r, n)
 		}
 	}
 }
 
 // refreshSafely keeps a defect in reducing one operation from all others, as judgeSafely does.
-func (s *shard) refreshSafely(e *Engine, n *entry) {
+func (s *shard) refreshSafely(e *Engine, r *operation.Reducer, n *entry) {
 	defer func() {
 		if recover() != nil {
 			e.counts.drop(DropDefect)
@@ -85,7 +87,7 @@ func (s *shard) refreshSafely(e *Engine, n *entry) {
 		e.unnote(n)
 		return
 	}
-	view := n.op.View(&e.habits)
+	view := r.View(&n.op, &e.habits)
 	e.unpaired.presume(view)
 	e.note(n, view, e.policy(view))
 }

@@ -12,9 +12,11 @@ import (
 // operations whose retention is over are let go. It costs nothing for operations that are neither new nor due.
 func (e *Engine) Sweep(now time.Time) []operation.Change {
 	at := now.UnixNano()
+	r := e.reducers.Get().(*operation.Reducer)
+	defer e.reducers.Put(r)
 	var changes []operation.Change
 	for i := range e.shards {
-		changes = e.shards[i].sweep(e, at, changes)
+		changes = e.shards[i].sweep(e, r, at, changes)
 	}
 	for _, n := range e.unpaired.takeAgain() {
 		e.shard(n).touchLocked(n)
@@ -33,17 +35,17 @@ func (s *shard) touchLocked(n *entry) {
 }
 
 // sweep judges what is new or due in the shard, some at a time: between them others can have the lock.
-func (s *shard) sweep(e *Engine, at int64, changes []operation.Change) []operation.Change {
+func (s *shard) sweep(e *Engine, r *operation.Reducer, at int64, changes []operation.Change) []operation.Change {
 	gone, dirty := s.begin()
 	for i := range gone {
 		changes = append(changes, gone[i].farewell(e))
 	}
 	for some := range slices.Chunk(dirty, atOnce) {
-		changes = s.sweepDirty(e, some, at, changes)
+		changes = s.sweepDirty(e, r, some, at, changes)
 	}
 	s.end(dirty)
 	for more := true; more; {
-		changes, more = s.sweepDue(e, at, changes)
+		changes, more = s.sweepDue(e, r, at, changes)
 	}
 	s.pruneStale()
 	return changes
@@ -71,7 +73,7 @@ func (s *shard) end(dirty []*entry) {
 	s.swept = dirty
 }
 
-func (s *shard) sweepDirty(e *Engine, some []*entry, at int64, changes []operation.Change) []operation.Change {
+func (s *shard) sweepDirty(e *Engine, r *operation.Reducer, some []*entry, at int64, changes []operation.Change) []operation.Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range some {
@@ -80,14 +82,14 @@ func (s *shard) sweepDirty(e *Engine, some []*entry, at int64, changes []operati
 		}
 		n.dirty = false
 		if !s.tooSoon(e, n, at) {
-			changes = s.judgeSafely(e, n, at, changes)
+			changes = s.judgeSafely(e, r, n, at, changes)
 		}
 	}
 	return changes
 }
 
 // sweepDue reports whether there may be more.
-func (s *shard) sweepDue(e *Engine, at int64, changes []operation.Change) ([]operation.Change, bool) {
+func (s *shard) sweepDue(e *Engine, r *operation.Reducer, at int64, changes []operation.Change) ([]operation.Change, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range atOnce {
@@ -97,7 +99,7 @@ func (s *shard) sweepDue(e *Engine, at int64, changes []operation.Change) ([]ope
 		n := s.deadlines[0].entry
 		s.schedule(n, 0)
 		if !s.tooSoon(e, n, at) {
-			changes = s.judgeSafely(e, n, at, changes)
+			changes = s.judgeSafely(e, r, n, at, changes)
 		}
 	}
 	return changes, true
@@ -116,23 +118,25 @@ func (s *shard) tooSoon(e *Engine, n *entry, at int64) bool {
 
 // judgeSafely keeps a defect in judging one operation from all others. It is counted, and the operation is left as it was
 // until something new comes of it.
-func (s *shard) judgeSafely(e *Engine, n *entry, at int64, changes []operation.Change) (judged []operation.Change) {
+func (s *shard) judgeSafely(
+	e *Engine, r *operation.Reducer, n *entry, at int64, changes []operation.Change,
+) (judged []operation.Change) {
 	defer func() {
 		if recover() != nil {
 			e.counts.drop(DropDefect)
 			judged = changes
 		}
 	}()
-	return s.judge(e, n, at, changes)
+	return s.judge(e, r, n, at, changes)
 }
 
 // judge brings one operation's verdict up to date. Called with the lock held.
-func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change) []operation.Change {
+func (s *shard) judge(e *Engine, r *operation.Reducer, n *entry, at int64, changes []operation.Change) []operation.Change {
 	if n.op.Pending() == 0 {
 		return s.emptied(e, n, changes)
 	}
 	n.op.Compact()
-	view := n.op.View(&e.habits)
+	view := r.View(&n.op, &e.habits)
 	e.unpaired.update(n, view)
 	e.unpaired.presume(view)
 	policy := e.policy(view)
@@ -182,7 +186,7 @@ func (s *shard) judge(e *Engine, n *entry, at int64, changes []operation.Change)
 	s.finish(e, n)
 	n.announced = true
 	return append(changes, operation.Change{
-		View: view, Verdict: verdict, Before: before, New: first, Policy: policy,
+		View: r.Keep(), Verdict: verdict, Before: before, New: first, Policy: policy,
 		Revision: n.revision, FinalRevision: uint32(n.finalRevision), WasStuck: wasStuck, At: at,
 	})
 }

@@ -1,19 +1,29 @@
 package operation
 
-import "slices"
-
 // consumers gives each receive and process span its attempt. Spans of single messages go first, because the span of a batch
 // may only be a further record of what they say.
-func (r *reducer) consumers() {
+func (r *Reducer) consumers() {
 	for _, pass := range [...]struct {
 		kind  Kind
 		batch bool
 	}{{KindReceive, false}, {KindReceive, true}, {KindProcess, false}, {KindProcess, true}} {
+		if !r.has(pass.kind) {
+			continue
+		}
 		for i := range r.facts {
 			if f := &r.facts[i]; f.Kind == pass.kind && f.Batch == pass.batch {
 				r.consume(f)
 			}
 		}
+	}
+	r.tasks()
+	r.settlements()
+}
+
+// tasks gives units of work that nobody asked for, and what services say that left nothing else, their attempts.
+func (r *Reducer) tasks() {
+	if !r.has(KindTask, KindLog, KindException) {
+		return
 	}
 	for i := range r.facts {
 		f := &r.facts[i]
@@ -25,6 +35,12 @@ func (r *reducer) consumers() {
 			r.takeRow(f)
 		}
 	}
+}
+
+func (r *Reducer) settlements() {
+	if !r.has(KindSettle) {
+		return
+	}
 	for i := range r.facts {
 		if r.facts[i].Kind == KindSettle {
 			r.settleFact(&r.facts[i])
@@ -32,8 +48,8 @@ func (r *reducer) consumers() {
 	}
 }
 
-func (r *reducer) consume(f *Fact) {
-	if p, ok := r.spans[f.Record()]; ok && !f.Batch && p.what == placeAttempt {
+func (r *Reducer) consume(f *Fact) {
+	if p, ok := r.placeOf(f.Record()); ok && !f.Batch && p.what == placeAttempt {
 		r.attempt(p).amend(f)
 		return
 	}
@@ -42,7 +58,7 @@ func (r *reducer) consume(f *Fact) {
 		hop = r.openHop(f)
 		for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
 			if !other.Span.IsZero() && (f.Remote || other.Span == f.LinkSpan) {
-				r.byOrigin[other] = hop
+				r.records.add(other).origin = hop
 			}
 		}
 	}
@@ -55,16 +71,16 @@ func (r *reducer) consume(f *Fact) {
 	p := place{what: placeAttempt, hop: hop, consumer: consumer, attempt: r.attemptFor(f, hop, consumer)}
 	r.attempt(p).amend(f)
 	if !f.Batch {
-		r.spans[f.Record()] = p
+		r.setPlace(f.Record(), p)
 	}
 }
 
 // attemptFor returns the attempt a consuming span is part of: the one whose receive span is its parent or link, the one
 // it lies in, or a new one.
-func (r *reducer) attemptFor(f *Fact, hop, consumer int) int {
+func (r *Reducer) attemptFor(f *Fact, hop, consumer int) int {
 	c := &r.hops[hop].Consumers[consumer]
 	for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
-		p, ok := r.spans[other]
+		p, ok := r.placeOf(other)
 		if !ok || p.what != placeAttempt || p.hop != hop || p.consumer != consumer {
 			continue
 		}
@@ -80,8 +96,7 @@ func (r *reducer) attemptFor(f *Fact, hop, consumer int) int {
 			return i
 		}
 	}
-	c.Attempts = append(c.Attempts, Attempt{})
-	return len(c.Attempts) - 1
+	return c.newAttempt()
 }
 
 // triedAgainBy reports whether the record is a further attempt made from within this one: the same again, after this one
@@ -97,7 +112,8 @@ func (a *Attempt) triedAgainBy(f *Fact) bool {
 // receivedOnly returns the latest attempt of the same service that was received before f began and has no process span
 // yet, or -1: receive and process of one message are one attempt even when nothing joins the two spans.
 func (c *Consumer) receivedOnly(f *Fact) int {
-	for i, a := range slices.Backward(c.Attempts) {
+	for i := len(c.Attempts) - 1; i >= 0; i-- {
+		a := &c.Attempts[i]
 		if a.StartedAt == 0 && a.Service == f.Service && a.Instance == f.Instance && a.ReceivedAt <= f.At {
 			return i
 		}
@@ -108,7 +124,8 @@ func (c *Consumer) receivedOnly(f *Fact) int {
 // during returns the attempt that the same instance was at work on at the same time, or -1: the batch that a message was
 // processed in and the message's own span are one attempt.
 func (c *Consumer) during(f *Fact) int {
-	for i, a := range slices.Backward(c.Attempts) {
+	for i := len(c.Attempts) - 1; i >= 0; i-- {
+		a := &c.Attempts[i]
 		if a.StartedAt != 0 && a.Service == f.Service && a.Instance == f.Instance && a.StartedAt <= f.End && (a.EndedAt == 0 || f.At <= a.EndedAt) {
 			return i
 		}
@@ -116,7 +133,7 @@ func (c *Consumer) during(f *Fact) int {
 	return -1
 }
 
-func (r *reducer) attempt(p place) *Attempt {
+func (r *Reducer) attempt(p place) *Attempt {
 	return &r.hops[p.hop].Consumers[p.consumer].Attempts[p.attempt]
 }
 
@@ -136,13 +153,22 @@ func (h *hopBuild) consumer(f *Fact) int {
 	group := f.Group
 	if group == "" {
 		group = f.Service
-		if slices.ContainsFunc(h.Consumers, func(c Consumer) bool { return c.Service == f.Service && c.otherHandler(f) }) {
+		if h.handledOtherwise(f) {
 			group = f.Name
 		}
 	}
-	h.Consumers = append(h.Consumers, Consumer{Group: group, Service: f.Service, WaitedNanos: -1})
-	h.Consumers[len(h.Consumers)-1].handledBy(f)
+	h.newConsumer(group, f.Service).handledBy(f)
 	return len(h.Consumers) - 1
+}
+
+// handledOtherwise reports whether another handler of the record's service consumed the message.
+func (h *hopBuild) handledOtherwise(f *Fact) bool {
+	for i := range h.Consumers {
+		if c := &h.Consumers[i]; c.Service == f.Service && c.otherHandler(f) {
+			return true
+		}
+	}
+	return false
 }
 
 // handledBy takes note of the handler that a process span is named for.
@@ -182,7 +208,7 @@ func (a *Attempt) amend(f *Fact) {
 }
 
 // settleFact takes a settlement as the end of a received message that has no process span: it was dealt with.
-func (r *reducer) settleFact(f *Fact) {
+func (r *Reducer) settleFact(f *Fact) {
 	hop, ok := r.hopOfConsumer(f, 0)
 	if !ok {
 		return
@@ -195,11 +221,11 @@ func (r *reducer) settleFact(f *Fact) {
 		}
 		r.settled(c, f).settle(f)
 	}
-	r.spans[f.Record()] = place{what: placeNone}
+	r.setPlace(f.Record(), place{what: placeNone})
 }
 
 // settled returns the attempt that a settlement speaks of: the one whose span it was made in, else the latest.
-func (r *reducer) settled(c *Consumer, f *Fact) *Attempt {
+func (r *Reducer) settled(c *Consumer, f *Fact) *Attempt {
 	for i := range c.Attempts {
 		if a := &c.Attempts[i]; a.Trace == f.Trace && a.Span == f.Parent && !f.Parent.IsZero() {
 			return a
@@ -224,23 +250,22 @@ func (a *Attempt) settle(f *Fact) {
 }
 
 // works gives every other span its place.
-func (r *reducer) works() {
+func (r *Reducer) works() {
 	for i := range r.facts {
 		f := &r.facts[i]
 		if f.Kind < KindTask || f.Kind > KindWork {
 			continue
 		}
-		if p, ok := r.spans[f.Record()]; ok {
+		if p, ok := r.placeOf(f.Record()); ok {
 			if p.what == placeWork {
 				w := &r.view.Works[p.work]
 				w.EndedAt, w.Outcome = max(w.EndedAt, f.End), worse(w.Outcome, f.Outcome)
 			}
 			continue
 		}
-		r.spans[f.Record()] = place{what: placeWork, work: len(r.view.Works)}
-		r.view.Works = append(r.view.Works, Work{
-			Origin: origin(f), StartedAt: f.At, EndedAt: f.End, Outcome: f.Outcome, Error: failure(f),
-		})
+		r.setPlace(f.Record(), place{what: placeWork, work: len(r.view.Works)})
+		w := r.newWork()
+		w.Origin, w.StartedAt, w.EndedAt, w.Outcome, w.Error = origin(f), f.At, f.End, f.Outcome, failure(f)
 	}
 }
 

@@ -283,10 +283,15 @@ func (o *Operation) appendMessage(b []byte, f *Fact) []byte {
 func (d *decoder) message() string {
 	n := d.uvarint()
 	stored := d.stored(n >> 1)
-	if n&1 != 0 {
-		return unpack(stored)
+	switch {
+	case n&1 == 0:
+		return d.textOf(stored)
+	case d.room == nil:
+		return string(unpack(nil, stored))
 	}
-	return string(stored)
+	from := len(*d.room)
+	*d.room = unpack(*d.room, stored)
+	return shareText((*d.room)[from:])
 }
 
 // minAgain is the length from which a text is worth referring to.

@@ -1,12 +1,17 @@
 package operation
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // decoder reads facts back in the order in which they were written.
 type decoder struct {
 	o *Operation
 	// borrow says that texts may share the operation's bytes: they must not outlive it, lest a word keep thousands of facts.
 	borrow bool
+	// room takes what is stored in another form, of those who borrow; nil: each text is one of its own.
+	room *[]byte
 	// at is how far it has come, traceAt and spanAt where the trace and the span stand that were read last.
 	at, traceAt, spanAt int
 }
@@ -152,5 +157,6 @@ func (d *decoder) name() string {
 	if n := d.uvarint(); n != 0 {
 		return d.o.symbols.Name(uint32(n))
 	}
-	return d.string()
+	// It may become known beyond its operation.
+	return strings.Clone(d.string())
 }

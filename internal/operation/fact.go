@@ -252,6 +252,9 @@ func (f *Fact) UniqueMessageID() bool { return len(f.MessageID) >= minUniqueID }
 
 // same reports whether two facts are the same statement: equal but for the reason of attachment.
 func (f *Fact) same(g *Fact) bool {
+	if f.At != g.At || f.Span != g.Span || f.Kind != g.Kind {
+		return false
+	}
 	h := *g
 	h.JoinedBy = f.JoinedBy
 	return *f == h
@@ -259,8 +262,11 @@ func (f *Fact) same(g *Fact) bool {
 
 // compare is the canonical order of facts: by time, then by everything else, so that equal sets have equal slices.
 func (f *Fact) compare(g *Fact) int {
-	if c := cmp.Or(cmp.Compare(f.At, g.At), cmp.Compare(f.Kind, g.Kind)); c != 0 {
-		return c
+	if f.At != g.At {
+		return cmp.Compare(f.At, g.At)
+	}
+	if f.Kind != g.Kind {
+		return cmp.Compare(f.Kind, g.Kind)
 	}
 	if c := cmp.Or(bytes.Compare(f.Trace[:], g.Trace[:]), bytes.Compare(f.Span[:], g.Span[:])); c != 0 {
 		return c

@@ -39,8 +39,8 @@ func (h *Hop) destinations(see func(string) bool) {
 		return
 	}
 	for i := range h.Consumers {
-		for _, a := range h.Consumers[i].Attempts {
-			if a.Destination != h.Destination && a.Destination != "" && !see(a.Destination) {
+		for k := range h.Consumers[i].Attempts {
+			if a := &h.Consumers[i].Attempts[k]; a.Destination != h.Destination && a.Destination != "" && !see(a.Destination) {
 				return
 			}
 		}

@@ -2,18 +2,17 @@ package operation
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 )
 
 // sends opens a hop for each message that was sent. Creating, sending and sending again are records of one message.
-func (r *reducer) sends() {
+func (r *Reducer) sends() {
 	for i := range r.facts {
 		f := &r.facts[i]
 		if f.Kind != KindSend && (f.Kind != KindInsert || !r.habits.TaskTable(f.Destination)) {
 			continue
 		}
-		if p, ok := r.spans[f.Record()]; ok && !f.Batch && p.what == placeSend && r.hops[p.hop].fits(f) {
+		if p, ok := r.placeOf(f.Record()); ok && !f.Batch && p.what == placeSend && r.hops[p.hop].fits(f) {
 			r.amendSend(p, f)
 			continue
 		}
@@ -21,22 +20,30 @@ func (r *reducer) sends() {
 		h := &r.hops[hop]
 		h.adopt(f)
 		if f.MessageID != "" {
-			r.byMessage[messageKey{f.Destination, f.MessageID}] = hop
+			r.messages.set(f.Destination, f.MessageID, hop)
 		}
 		h.Sends = append(h.Sends, Send{Origin: origin(f), StartedAt: f.At, EndedAt: f.End, Error: failure(f)})
 		h.DueAt, h.table, h.several = max(h.DueAt, f.Due), h.table || f.Kind == KindInsert, h.several || f.Batch
 		if !f.Batch {
-			if p, sent := r.spans[f.Record()]; sent && p.what == placeSend {
-				r.alsoSent[f.Record()] = append(r.alsoSent[f.Record()], p.hop)
+			if p, sent := r.placeOf(f.Record()); sent && p.what == placeSend {
+				r.sentAlso(f.Record(), p.hop)
 			}
-			r.spans[f.Record()] = place{what: placeSend, hop: hop, send: len(h.Sends) - 1}
+			r.setPlace(f.Record(), place{what: placeSend, hop: hop, send: len(h.Sends) - 1})
 		}
-		r.byOrigin[f.Record()] = hop
+		r.records.add(f.Record()).origin = hop
 	}
 }
 
+// sentAlso notes that a span sent the message of a further hop.
+func (r *Reducer) sentAlso(span Record, hop int) {
+	if r.alsoSent == nil {
+		r.alsoSent = make(map[Record][]int)
+	}
+	r.alsoSent[span] = append(r.alsoSent[span], hop)
+}
+
 // amendSend takes over the end from a further record of the same span.
-func (r *reducer) amendSend(p place, f *Fact) {
+func (r *Reducer) amendSend(p place, f *Fact) {
 	s := &r.hops[p.hop].Sends[p.send]
 	s.EndedAt = max(s.EndedAt, f.End)
 	if s.Error == nil {
@@ -44,14 +51,14 @@ func (r *reducer) amendSend(p place, f *Fact) {
 	}
 }
 
-func (r *reducer) hopOfSend(f *Fact) int {
+func (r *Reducer) hopOfSend(f *Fact) int {
 	if f.MessageID != "" {
-		if hop, ok := r.byMessage[messageKey{f.Destination, f.MessageID}]; ok {
+		if hop, ok := r.messages.find(f.Destination, f.MessageID); ok {
 			return hop
 		}
 	}
 	for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
-		if p, ok := r.spans[other]; ok && p.what == placeSend && r.hops[p.hop].fits(f) {
+		if p, ok := r.placeOf(other); ok && p.what == placeSend && r.hops[p.hop].fits(f) {
 			return p.hop
 		}
 	}
@@ -66,7 +73,7 @@ func (h *hopBuild) fits(f *Fact) bool {
 }
 
 // learn fills in what only the consumer knows of a message: its ID, mostly.
-func (r *reducer) learn(hop int, f *Fact) {
+func (r *Reducer) learn(hop int, f *Fact) {
 	h := &r.hops[hop]
 	if len(h.Sends) == 0 {
 		h.adopt(f)
@@ -83,17 +90,16 @@ func (r *reducer) learn(hop int, f *Fact) {
 	}
 	h.MessageID = cmp.Or(h.MessageID, f.MessageID)
 	if f.MessageID != "" && h.MessageID == f.MessageID {
-		r.byMessage[messageKey{f.Destination, f.MessageID}] = hop
+		r.messages.set(f.Destination, f.MessageID, hop)
 	}
 }
 
 // openHop begins a hop with what the fact says of its message.
-func (r *reducer) openHop(f *Fact) int {
-	r.hops = append(r.hops, hopBuild{first: f.At})
-	hop := len(r.hops) - 1
+func (r *Reducer) openHop(f *Fact) int {
+	hop := r.newHop(f.At)
 	r.hops[hop].adopt(f)
 	if f.MessageID != "" {
-		r.byMessage[messageKey{f.Destination, f.MessageID}] = hop
+		r.messages.set(f.Destination, f.MessageID, hop)
 	}
 	return hop
 }
@@ -109,7 +115,7 @@ func (h *hopBuild) adopt(f *Fact) {
 
 // hopOfConsumer finds the hop that a consuming record belongs to: by link or parent, then by message ID, then by the
 // span that sent it even if that never arrived, then by destination in order of time (design: hops and verdicts).
-func (r *reducer) hopOfConsumer(f *Fact, depth int) (int, bool) {
+func (r *Reducer) hopOfConsumer(f *Fact, depth int) (int, bool) {
 	for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
 		if hop, ok := r.hopOfRecord(other, depth); ok {
 			return r.furtherOf(r.amongSent(other, hop, f), f), true
@@ -119,7 +125,7 @@ func (r *reducer) hopOfConsumer(f *Fact, depth int) (int, bool) {
 		return hop, true
 	}
 	for _, other := range [...]Record{{f.LinkTrace, f.LinkSpan}, {f.Trace, f.Parent}} {
-		if hop, ok := r.byOrigin[other]; ok && !other.Span.IsZero() {
+		if hop, ok := r.hopFrom(other); ok && !other.Span.IsZero() {
 			return r.furtherOf(hop, f), true
 		}
 	}
@@ -131,7 +137,7 @@ func (r *reducer) hopOfConsumer(f *Fact, depth int) (int, bool) {
 
 // furtherOf returns the hop, or that of a further message that the same span sent: one span may send several, and tell the
 // ID of none. Who consumes them does.
-func (r *reducer) furtherOf(hop int, f *Fact) int {
+func (r *Reducer) furtherOf(hop int, f *Fact) int {
 	h := &r.hops[hop]
 	if h.learned == "" || f.MessageID == "" || f.MessageID == h.MessageID || f.Destination != h.learned {
 		return hop
@@ -140,12 +146,12 @@ func (r *reducer) furtherOf(hop int, f *Fact) int {
 		// Some number each delivery of one message anew.
 		return hop
 	}
-	if known, ok := r.byMessage[messageKey{f.Destination, f.MessageID}]; ok {
+	if known, ok := r.messages.find(f.Destination, f.MessageID); ok {
 		return known
 	}
 	further := r.openHop(f)
 	h = &r.hops[hop]
-	r.hops[further].Sends = append([]Send(nil), h.Sends...)
+	r.hops[further].Sends = append(r.hops[further].Sends[:0], h.Sends...)
 	r.hops[further].first, r.hops[further].DueAt, r.hops[further].several = h.first, h.DueAt, h.several
 	r.hops[further].learned = f.Destination
 	return further
@@ -153,7 +159,7 @@ func (r *reducer) furtherOf(hop int, f *Fact) int {
 
 // hopOfTask finds what a unit of work processes that nobody is seen to have asked for: what its service failed with before
 // under the same name, else the earliest row of a task table that nobody took.
-func (r *reducer) hopOfTask(f *Fact) (int, bool) {
+func (r *Reducer) hopOfTask(f *Fact) (int, bool) {
 	row, found := 0, false
 	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
@@ -177,26 +183,26 @@ func (r *reducer) hopOfTask(f *Fact) (int, bool) {
 const maxChain = 16
 
 // hopOfRecord returns the hop of a send, or of another consuming record on the way back to it.
-func (r *reducer) hopOfRecord(other Record, depth int) (int, bool) {
+func (r *Reducer) hopOfRecord(other Record, depth int) (int, bool) {
 	if other.Span.IsZero() || depth > maxChain {
 		return 0, false
 	}
-	if p, ok := r.spans[other]; ok && (p.what == placeSend || p.what == placeAttempt) {
+	if p, ok := r.placeOf(other); ok && (p.what == placeSend || p.what == placeAttempt) {
 		return p.hop, true
 	}
-	if i, ok := r.consumerFacts[other]; ok && r.facts[i].Kind == KindReceive {
-		return r.hopOfConsumer(&r.facts[i], depth+1)
+	if known := r.records.find(other); known != nil && known.consumes >= 0 && r.facts[known.consumes].Kind == KindReceive {
+		return r.hopOfConsumer(&r.facts[known.consumes], depth+1)
 	}
 	return 0, false
 }
 
 // hopOfMessage finds the hop by message ID: in the same destination, or in any if the ID is unmistakable, because
 // producer and consumer may know the destination by different names (an exchange and a queue).
-func (r *reducer) hopOfMessage(f *Fact) (int, bool) {
+func (r *Reducer) hopOfMessage(f *Fact) (int, bool) {
 	if f.MessageID == "" {
 		return 0, false
 	}
-	if hop, ok := r.byMessage[messageKey{f.Destination, f.MessageID}]; ok {
+	if hop, ok := r.messages.find(f.Destination, f.MessageID); ok {
 		return hop, true
 	}
 	if !f.UniqueMessageID() {
@@ -211,7 +217,7 @@ func (r *reducer) hopOfMessage(f *Fact) (int, bool) {
 }
 
 // amongSent returns, of the hops of the messages that one span sent, the one that the record speaks of.
-func (r *reducer) amongSent(span Record, hop int, f *Fact) int {
+func (r *Reducer) amongSent(span Record, hop int, f *Fact) int {
 	for _, other := range r.alsoSent[span] {
 		if h := &r.hops[hop]; h.fits(f) && !h.consumedBy(f) {
 			break
@@ -223,7 +229,7 @@ func (r *reducer) amongSent(span Record, hop int, f *Fact) int {
 
 // hopByTime finds the earliest message of the same destination that was sent before and that the record's group has not
 // begun to consume. A message of the same type comes first.
-func (r *reducer) hopByTime(f *Fact) (int, bool) {
+func (r *Reducer) hopByTime(f *Fact) (int, bool) {
 	if f.Destination == "" || f.Remote {
 		return 0, false
 	}
@@ -258,7 +264,12 @@ func (h *hopBuild) likeness(f *Fact) int {
 
 // consumedBy reports whether the group of the record showed a sign of consuming the hop's message before.
 func (h *hopBuild) consumedBy(f *Fact) bool {
-	return slices.ContainsFunc(h.Consumers, func(c Consumer) bool { return c.is(f) })
+	for i := range h.Consumers {
+		if h.Consumers[i].is(f) {
+			return true
+		}
+	}
+	return false
 }
 
 // is reports whether a record was made by this consumer group. Records that do not name the group (log lines) are told

@@ -7,18 +7,28 @@ import (
 
 // settle puts the attempts in order and says how far the hop and its groups have come.
 func (h *hopBuild) settle(habits Habits) {
-	slices.SortStableFunc(h.Sends, func(a, b Send) int { return cmp.Compare(a.StartedAt, b.StartedAt) })
+	sortStable(h.Sends, func(a, b *Send) int { return cmp.Compare(a.StartedAt, b.StartedAt) })
 	for i := range h.Consumers {
 		c := &h.Consumers[i]
 		c.pulled(h.SentAt())
-		slices.SortStableFunc(c.Attempts, func(a, b Attempt) int { return cmp.Compare(a.begin(), b.begin()) })
+		sortStable(c.Attempts, func(a, b *Attempt) int { return cmp.Compare(a.begin(), b.begin()) })
 		c.State = c.state(h.Sends)
 		c.wait(&h.Hop, habits)
 	}
-	slices.SortStableFunc(h.Consumers, func(a, b Consumer) int {
+	sortStable(h.Consumers, func(a, b *Consumer) int {
 		return cmp.Or(cmp.Compare(a.Attempts[0].begin(), b.Attempts[0].begin()), cmp.Compare(a.Group, b.Group))
 	})
 	h.State = h.state()
+}
+
+// sortStable sorts what mostly is in order, and large.
+func sortStable[T any](s []T, compare func(a, b *T) int) {
+	for i := 1; i < len(s); i++ {
+		if compare(&s[i-1], &s[i]) > 0 {
+			slices.SortStableFunc(s, func(a, b T) int { return compare(&a, &b) })
+			return
+		}
+	}
 }
 
 // pulled corrects the time of receipt where the pull had begun before the message existed: it came when the pull ended.

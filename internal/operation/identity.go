@@ -14,15 +14,16 @@ type Identity struct {
 // Identity returns the operation's name: the correlation ID under the key listed first, the smallest of several; without
 // one, an ID derived from the first send, or else from the first record.
 func (o *Operation) Identity() Identity {
-	return identify(o.Facts())
+	return identify(o.Facts(), []string{})
 }
 
-func identify(facts []Fact) Identity {
-	var best Identity
+// identify appends the aliases to the given ones.
+func identify(facts []Fact, aliases []string) Identity {
+	best := Identity{Aliases: aliases}
 	var rank uint8
 	found := false
 	offer := func(id string, r uint8, namespace string) {
-		if id == "" {
+		if id == "" || (found && id == best.ID && r == rank) {
 			return
 		}
 		if !slices.Contains(best.Aliases, id) {
@@ -37,14 +38,14 @@ func identify(facts []Fact) Identity {
 		offer(facts[i].Alias, facts[i].AliasRank, facts[i].Namespace)
 	}
 	if !found {
-		return implicitIdentity(facts)
+		return implicitIdentity(facts, aliases)
 	}
 	best.Aliases = slices.DeleteFunc(best.Aliases, func(id string) bool { return id == best.ID })
 	slices.Sort(best.Aliases)
 	return best
 }
 
-func implicitIdentity(facts []Fact) Identity {
+func implicitIdentity(facts []Fact, aliases []string) Identity {
 	var first *Fact
 	for i := range facts {
 		f := &facts[i]
@@ -57,7 +58,7 @@ func implicitIdentity(facts []Fact) Identity {
 		}
 	}
 	if first == nil {
-		return Identity{}
+		return Identity{Aliases: aliases}
 	}
-	return Identity{ID: ImplicitID(first.Trace, first.Span), Namespace: first.Namespace, Implicit: true}
+	return Identity{ID: ImplicitID(first.Trace, first.Span), Aliases: aliases, Namespace: first.Namespace, Implicit: true}
 }

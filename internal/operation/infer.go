@@ -8,7 +8,7 @@ import (
 
 // infer reads what is missing: a worker that was killed leaves log lines and no span, and a process killed with -9 takes
 // finished spans with it, so a lost span proves nothing by itself, while a later hop proves the earlier one.
-func (r *reducer) infer() {
+func (r *Reducer) infer() {
 	r.inferFromLogs()
 	r.closeReceived()
 	r.inferFromSends()
@@ -18,7 +18,10 @@ func (r *reducer) infer() {
 
 // inferFromWords takes a log record outside any span, by a service that left nothing else, as the sign that it consumed a
 // message that nobody is seen to consume. What such a service says last tells whether it is done.
-func (r *reducer) inferFromWords() {
+func (r *Reducer) inferFromWords() {
+	if !r.hasLines() {
+		return
+	}
 	for i := range r.facts {
 		f := &r.facts[i]
 		if !f.saysOutside() || r.covered(f) {
@@ -37,11 +40,11 @@ func (f *Fact) saysOutside() bool {
 
 // takeRow takes such a record for the sign that its service took a row of a task table, unless it had consumed something
 // before.
-func (r *reducer) takeRow(f *Fact) {
+func (r *Reducer) takeRow(f *Fact) {
 	row, found := 0, false
 	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
-		if slices.ContainsFunc(h.Consumers, func(c Consumer) bool { return c.Service == f.Service }) {
+		if h.consumedIn(f.Service) {
 			return
 		}
 		if h.table && len(h.Consumers) == 0 && h.first <= f.At && !h.sentBy(f.Service) && (!found || h.first < r.hops[row].first) {
@@ -53,8 +56,17 @@ func (r *reducer) takeRow(f *Fact) {
 	}
 }
 
+func (h *hopBuild) consumedIn(service string) bool {
+	for i := range h.Consumers {
+		if h.Consumers[i].Service == service {
+			return true
+		}
+	}
+	return false
+}
+
 // beginOutside opens an attempt outside any span, which ends with the last words of its service.
-func (r *reducer) beginOutside(hop int, f *Fact) {
+func (r *Reducer) beginOutside(hop int, f *Fact) {
 	r.begin(hop, f)
 	if last := r.lastWords(f.Service, TraceID{}, f.At, math.MaxInt64); last != nil && !r.habits.Processes(f.Service) {
 		r.hops[hop].Consumers[0].Attempts[0].endWith(last)
@@ -63,16 +75,19 @@ func (r *reducer) beginOutside(hop int, f *Fact) {
 
 // inferFromLogs takes a log record, written in the context of a span that never came by a service that was not known to
 // be at work at that time, as the sign of an attempt that is still open; and so a finished child of such a span.
-func (r *reducer) inferFromLogs() {
+func (r *Reducer) inferFromLogs() {
+	if !r.hasLines() {
+		return
+	}
 	for i := range r.facts {
 		f := &r.facts[i]
 		if f.Span.IsZero() || !f.signOfWork() {
 			continue
 		}
-		if _, known := r.spans[f.Record()]; known || r.covered(f) {
+		if _, known := r.placeOf(f.Record()); known || r.covered(f) {
 			continue
 		}
-		if _, batch := r.batches[f.Record()]; batch {
+		if r.isBatch(f.Record()) {
 			continue
 		}
 		if hop, ok := r.hopBegunBy(f); ok {
@@ -87,7 +102,7 @@ func (f *Fact) signOfWork() bool {
 }
 
 // covered reports whether a span of the record's service was open at its time.
-func (r *reducer) covered(f *Fact) bool {
+func (r *Reducer) covered(f *Fact) bool {
 	return r.open(f, &r.busy, func(g *Fact) bool { return g.IsSpan() && g.Kind != KindReceive })
 }
 
@@ -97,8 +112,19 @@ type times map[string]*openTimes
 // openTimes are the times at which spans began, in order, and until when one that had begun by then was open.
 type openTimes struct{ began, until []int64 }
 
+// fewFacts is the number of facts up to which they are looked through.
+const fewFacts = 64
+
 // open reports whether a span of the record's service that counts was open at its time. What counts is looked through once.
-func (r *reducer) open(f *Fact, known *times, counts func(*Fact) bool) bool {
+func (r *Reducer) open(f *Fact, known *times, counts func(*Fact) bool) bool {
+	if len(r.facts) <= fewFacts {
+		for i := range r.facts {
+			if g := &r.facts[i]; g.At <= f.At && g.Service == f.Service && (g.End == 0 || g.End >= f.At) && counts(g) {
+				return true
+			}
+		}
+		return false
+	}
 	if *known == nil {
 		*known = make(times)
 		// The facts are in order of time.
@@ -131,7 +157,7 @@ func (t times) add(g *Fact) {
 
 // hopBegunBy returns the latest hop that the record's service can have begun to consume by then: sent before by another
 // service, and not done.
-func (r *reducer) hopBegunBy(f *Fact) (int, bool) {
+func (r *Reducer) hopBegunBy(f *Fact) (int, bool) {
 	best, found := 0, false
 	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
@@ -147,7 +173,7 @@ func (r *reducer) hopBegunBy(f *Fact) (int, bool) {
 
 // sentToItself reports whether the record was written where a service consumes what it sent to itself over an in-process bus:
 // in the trace of the send, in a span that neither is nor made the send.
-func (r *reducer) sentToItself(h *hopBuild, f *Fact) bool {
+func (r *Reducer) sentToItself(h *hopBuild, f *Fact) bool {
 	if f.Span.IsZero() || !r.habits.Processes(f.Service) || r.habits.Sender(h.Destination) != f.Service {
 		return false
 	}
@@ -192,24 +218,24 @@ func (h *hopBuild) canBeginWith(f *Fact) bool {
 }
 
 // begin opens an attempt with the log record as its first sign.
-func (r *reducer) begin(hop int, f *Fact) {
+func (r *Reducer) begin(hop int, f *Fact) {
 	consumer := r.hops[hop].consumer(f)
 	c := &r.hops[hop].Consumers[consumer]
 	attempt := c.receivedOnly(f)
 	if attempt < 0 {
-		c.Attempts = append(c.Attempts, Attempt{ReceivedAt: f.At})
-		attempt = len(c.Attempts) - 1
+		attempt = c.newAttempt()
+		c.Attempts[attempt].ReceivedAt = f.At
 	}
 	a := &c.Attempts[attempt]
 	a.Origin, a.StartedAt, a.vague = origin(f), f.At, true
 	a.ReceivedAt = cmp.Or(a.ReceivedAt, f.At)
 	if !f.Span.IsZero() {
-		r.spans[f.Record()] = place{what: placeAttempt, hop: hop, consumer: consumer, attempt: attempt}
+		r.setPlace(f.Record(), place{what: placeAttempt, hop: hop, consumer: consumer, attempt: attempt})
 	}
 }
 
 // closeReceived ends the attempts of services that report only that they received a message.
-func (r *reducer) closeReceived() {
+func (r *Reducer) closeReceived() {
 	for i := range r.hops {
 		for j := range r.hops[i].Consumers {
 			c := &r.hops[i].Consumers[j]
@@ -230,7 +256,7 @@ func (r *reducer) closeReceived() {
 
 // closeOne ends an attempt that is only known to have been received: with the fetch, or with the last that its service said
 // before the next attempt.
-func (r *reducer) closeOne(a *Attempt, until int64) {
+func (r *Reducer) closeOne(a *Attempt, until int64) {
 	if a.Error != nil {
 		a.EndedAt, a.Outcome = a.fetched, OutcomeError
 		return
@@ -244,8 +270,8 @@ func (r *reducer) closeOne(a *Attempt, until int64) {
 }
 
 // lastWords returns the last log record of a service in a trace (in none, for the zero value) within a time, nil without one.
-func (r *reducer) lastWords(service string, trace TraceID, from, until int64) *Fact {
-	for i := range slices.Backward(r.facts) {
+func (r *Reducer) lastWords(service string, trace TraceID, from, until int64) *Fact {
+	for i := len(r.facts) - 1; i >= 0; i-- {
 		f := &r.facts[i]
 		if (f.Kind == KindLog || f.Kind == KindException) && f.Service == service && f.Trace == trace && f.At >= from && f.At < until {
 			return f
@@ -273,29 +299,30 @@ func (a *Attempt) endWith(last *Fact) {
 
 // inferFromSends lets a message that a service sent, without any known span around it, prove that the service had
 // consumed the message before.
-func (r *reducer) inferFromSends() {
+func (r *Reducer) inferFromSends() {
 	for i := range r.facts {
 		f := &r.facts[i]
 		if f.Kind != KindSend || f.Parent.IsZero() || f.Batch {
 			continue
 		}
-		if p, known := r.spans[Record{f.Trace, f.Parent}]; known && (p.what != placeAttempt || !r.attempt(p).Open()) {
+		if p, known := r.placeOf(Record{f.Trace, f.Parent}); known && (p.what != placeAttempt || !r.attempt(p).Open()) {
 			continue
 		}
 		if !r.coveredButBySends(f) {
-			r.prove(f, r.spans[f.Record()].hop)
+			own, _ := r.placeOf(f.Record())
+			r.prove(f, own.hop)
 		}
 	}
 }
 
 // coveredButBySends is covered without the send's own span and its like.
-func (r *reducer) coveredButBySends(f *Fact) bool {
+func (r *Reducer) coveredButBySends(f *Fact) bool {
 	return r.open(f, &r.busyOtherwise, func(g *Fact) bool { return (g.processes() || g.Kind == KindWork) && g.End != 0 })
 }
 
 // inferFromOrphans does the same for a message whose sender is not known: who sent it had consumed something. It is taken
 // to be the service that sends other messages there.
-func (r *reducer) inferFromOrphans() {
+func (r *Reducer) inferFromOrphans() {
 	for i := range r.hops {
 		if len(r.hops[i].Sends) != 0 || len(r.hops[i].Consumers) == 0 {
 			continue
@@ -310,28 +337,46 @@ func (r *reducer) inferFromOrphans() {
 
 // proveRepeat finds out that a message was processed twice although nothing is left of the first time: what the attempt we
 // know of sent had been sent to the same destination, and received, before that attempt began.
-func (r *reducer) proveRepeat(f *Fact, own int) {
+func (r *Reducer) proveRepeat(f *Fact, own int) {
 	for i := r.recent(); i < len(r.hops); i++ {
 		h := &r.hops[i]
 		if i == own || h.Destination != r.hops[own].Destination || len(h.Sends) == 0 {
 			continue
 		}
-		p, ok := r.spans[Record{h.Sends[0].Trace, h.Sends[0].Parent}]
+		p, ok := r.placeOf(Record{h.Sends[0].Trace, h.Sends[0].Parent})
 		if !ok || p.what != placeAttempt {
 			continue
 		}
 		c := &r.hops[p.hop].Consumers[p.consumer]
-		if r.hops[p.hop].first < f.At && !slices.ContainsFunc(c.Attempts, func(a Attempt) bool { return a.begin() <= f.At && a.Outcome != OutcomeError }) {
-			c.Attempts = append(c.Attempts, Attempt{
-				Origin: Origin{Service: c.Service}, EndedAt: f.At, Inferred: true, repeat: true,
-			})
+		if r.hops[p.hop].first < f.At && !c.begunWell(f.At) {
+			c.infer(f.At).repeat = true
 			return
 		}
 	}
 }
 
+// begunWell reports whether an attempt began by the given time and did not fail.
+func (c *Consumer) begunWell(by int64) bool {
+	for i := range c.Attempts {
+		if a := &c.Attempts[i]; a.begin() <= by && a.Outcome != OutcomeError {
+			return true
+		}
+	}
+	return false
+}
+
+// over reports whether an attempt succeeded, or has not ended.
+func (c *Consumer) over() bool {
+	for i := range c.Attempts {
+		if a := &c.Attempts[i]; a.succeeded() || a.Open() {
+			return true
+		}
+	}
+	return false
+}
+
 // senderTo returns the service that sent the operation's other messages to the destination, "" if none or several did.
-func (r *reducer) senderTo(destination string) string {
+func (r *Reducer) senderTo(destination string) string {
 	service := ""
 	for i := r.recent(); i < len(r.hops); i++ {
 		if destination == "" || r.hops[i].Destination != destination {
@@ -351,7 +396,7 @@ func (r *reducer) senderTo(destination string) string {
 // prove takes the send f, of the message of the hop own, as the sign that its service had consumed a message before: one
 // that it had begun to process, if there is such, else the latest that nobody is known to have consumed, else the latest
 // that it had failed with. It reports whether there is one.
-func (r *reducer) prove(f *Fact, own int) bool {
+func (r *Reducer) prove(f *Fact, own int) bool {
 	if a := r.openAttempt(f, own); a != nil {
 		a.EndedAt, a.Inferred = f.At, true
 		return true
@@ -367,21 +412,18 @@ func (r *reducer) prove(f *Fact, own int) bool {
 		}
 	}
 	if found {
-		r.hops[best].Consumers = []Consumer{{
-			Group: f.Service, Service: f.Service, WaitedNanos: -1,
-			Attempts: []Attempt{{Origin: Origin{Service: f.Service}, EndedAt: f.At, Inferred: true}},
-		}}
+		r.hops[best].newConsumer(f.Service, f.Service).infer(f.At)
 		return true
 	}
 	if c := r.failedBefore(f, own); c != nil {
-		c.Attempts = append(c.Attempts, Attempt{Origin: Origin{Service: c.Service}, EndedAt: f.At, Inferred: true})
+		c.infer(f.At)
 		return true
 	}
 	return false
 }
 
 // failedBefore returns the consumer that failed last before f and may have tried again, nil without one.
-func (r *reducer) failedBefore(f *Fact, own int) *Consumer {
+func (r *Reducer) failedBefore(f *Fact, own int) *Consumer {
 	var best *Consumer
 	var latest int64
 	for i := r.recent(); i < len(r.hops); i++ {
@@ -391,7 +433,7 @@ func (r *reducer) failedBefore(f *Fact, own int) *Consumer {
 		for k := range r.hops[i].Consumers {
 			c := &r.hops[i].Consumers[k]
 			last := &c.Attempts[len(c.Attempts)-1]
-			if slices.ContainsFunc(c.Attempts, func(a Attempt) bool { return a.succeeded() || a.Open() }) || last.EndedAt >= f.At || last.EndedAt <= latest ||
+			if c.over() || last.EndedAt >= f.At || last.EndedAt <= latest ||
 				(f.Service != "" && c.Service != f.Service) {
 				continue
 			}
@@ -405,7 +447,7 @@ func (r *reducer) failedBefore(f *Fact, own int) *Consumer {
 const maxLogDelay = 100_000_000
 
 // openAttempt returns the latest attempt of f's service that began before f and has no end, nil without one.
-func (r *reducer) openAttempt(f *Fact, own int) *Attempt {
+func (r *Reducer) openAttempt(f *Fact, own int) *Attempt {
 	var best *Attempt
 	for i := r.recent(); i < len(r.hops); i++ {
 		if i == own {
@@ -435,16 +477,16 @@ func (a *Attempt) canPrecede(f *Fact, sent int64) bool {
 	return a.begin() < f.At && (f.Service == "" || a.Service == f.Service)
 }
 
-// forward tells each attempt to which destinations it sent on.
-func (r *reducer) forward() {
+// forward tells each attempt to which destinations it sent on, where there are others to compare it with.
+func (r *Reducer) forward() {
 	for i := range r.hops {
 		h := &r.hops[i]
 		if len(h.Consumers) == 0 {
 			continue
 		}
 		for k := range h.Sends {
-			p, ok := r.spans[Record{h.Sends[k].Trace, h.Sends[k].Parent}]
-			if ok && p.what == placeAttempt && r.hops[p.hop].Destination != h.Destination {
+			p, ok := r.placeOf(Record{h.Sends[k].Trace, h.Sends[k].Parent})
+			if ok && p.what == placeAttempt && r.hops[p.hop].Destination != h.Destination && len(r.hops[p.hop].Consumers[p.consumer].Attempts) > 1 {
 				a := r.attempt(p)
 				a.sentTo = append(a.sentTo, h.Destination)
 			}

@@ -2,12 +2,14 @@ package operation
 
 import (
 	"cmp"
-	"slices"
 )
 
 // lifecycle adds what log records say about the processing of messages. A worker that was killed left its "started" line
 // and no span, so a line alone makes an attempt.
-func (r *reducer) lifecycle() {
+func (r *Reducer) lifecycle() {
+	if !r.has(KindStarted, KindSucceeded, KindFailed, KindProgress) {
+		return
+	}
 	for i := range r.facts {
 		f := &r.facts[i]
 		switch f.Kind {
@@ -21,8 +23,8 @@ func (r *reducer) lifecycle() {
 
 // attemptOfLog returns the attempt a life-cycle log record speaks of: that of its span, else the one of its message that
 // its service is at work on, else a new one.
-func (r *reducer) attemptOfLog(f *Fact) *Attempt {
-	if p, ok := r.spans[f.Record()]; ok && !f.Span.IsZero() {
+func (r *Reducer) attemptOfLog(f *Fact) *Attempt {
+	if p, ok := r.placeOf(f.Record()); ok && !f.Span.IsZero() {
 		if p.what == placeAttempt {
 			return r.attempt(p)
 		}
@@ -38,19 +40,19 @@ func (r *reducer) attemptOfLog(f *Fact) *Attempt {
 	c := &r.hops[hop].Consumers[consumer]
 	attempt := c.attemptAt(f)
 	if attempt < 0 {
-		c.Attempts = append(c.Attempts, Attempt{Origin: origin(f), Destination: f.Destination})
-		attempt = len(c.Attempts) - 1
+		attempt = c.newAttempt()
+		c.Attempts[attempt].Origin, c.Attempts[attempt].Destination = origin(f), f.Destination
 	}
 	p := place{what: placeAttempt, hop: hop, consumer: consumer, attempt: attempt}
-	if _, taken := r.spans[f.Record()]; !taken && !f.Span.IsZero() {
-		r.spans[f.Record()] = p
+	if _, taken := r.placeOf(f.Record()); !taken && !f.Span.IsZero() {
+		r.setPlace(f.Record(), p)
 	}
 	return r.attempt(p)
 }
 
 // hopOfLog finds the hop a life-cycle record speaks of. Where it names no message, a start is taken for the latest message its
 // service can have begun with, an end for the latest that its service is at work on.
-func (r *reducer) hopOfLog(f *Fact) (int, bool) {
+func (r *Reducer) hopOfLog(f *Fact) (int, bool) {
 	if hop, ok := r.hopOfConsumer(f, 0); ok {
 		return hop, true
 	}
@@ -71,7 +73,8 @@ func (r *reducer) hopOfLog(f *Fact) (int, bool) {
 // attemptAt returns the attempt of this group that a log record falls into, or -1. A start opens a new one unless it falls
 // into a span; an end belongs to the latest one that has not ended.
 func (c *Consumer) attemptAt(f *Fact) int {
-	for i, a := range slices.Backward(c.Attempts) {
+	for i := len(c.Attempts) - 1; i >= 0; i-- {
+		a := &c.Attempts[i]
 		began := cmp.Or(a.ReceivedAt, a.StartedAt)
 		if a.Service != f.Service || began > f.At || (a.Instance != f.Instance && f.Instance != "" && a.Instance != "") {
 			continue
@@ -130,7 +133,10 @@ func richer(e, other *Error) *Error {
 }
 
 // notes puts exceptions and other log records on the attempt, work or operation they belong to.
-func (r *reducer) notes() {
+func (r *Reducer) notes() {
+	if !r.hasLines() {
+		return
+	}
 	for i := range r.facts {
 		f := &r.facts[i]
 		if f.Kind < KindStarted || f.Kind == KindAlias || f.Kind == KindAlive || f.Kind == KindProgress {
@@ -145,8 +151,8 @@ func (r *reducer) notes() {
 	}
 }
 
-func (r *reducer) note(f *Fact, note Note) {
-	p := r.spans[f.Record()]
+func (r *Reducer) note(f *Fact, note Note) {
+	p, _ := r.placeOf(f.Record())
 	if f.Span.IsZero() {
 		p = place{}
 	}

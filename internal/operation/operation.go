@@ -61,32 +61,29 @@ func (o *Operation) Len() int {
 func (o *Operation) Pending() int { return int(o.count) }
 
 // Facts returns the facts in canonical order.
-func (o *Operation) Facts() []Fact { return o.read(nil, false) }
+func (o *Operation) Facts() []Fact { return o.read() }
 
-// read appends the facts to dst, in canonical order and without duplicates. It leaves the stored bytes as they are unless
-// there are duplicates among them. The texts of borrowed facts share these bytes.
-func (o *Operation) read(dst []Fact, borrow bool) []Fact {
-	dst = slices.Grow(dst, int(o.count))
-	d := decoder{o: o, borrow: borrow}
-	for d.more() {
-		dst = append(dst, Fact{})
-		d.next(&dst[len(dst)-1])
+// read returns the facts in canonical order and without duplicates. It leaves the stored bytes as they are unless there are
+// duplicates among them.
+func (o *Operation) read() []Fact {
+	facts := make([]Fact, o.count)
+	d := decoder{o: o}
+	for i := range facts {
+		d.next(&facts[i])
 	}
-	dst = order(dst)
-	if len(dst) != int(o.count) {
-		o.write(dst)
+	facts = order(facts)
+	if len(facts) != int(o.count) {
+		o.write(facts)
 	}
 	o.distinct = o.count
-	return dst
+	return facts
 }
 
 // fold removes duplicates from the stored bytes.
 func (o *Operation) fold() {
-	scratch := scratches.Get().(*[]Fact)
-	count := int(o.count)
-	*scratch = o.read((*scratch)[:0], true)
-	clear((*scratch)[:count])
-	scratches.Put(scratch)
+	r := reducers.Get().(*Reducer)
+	defer reducers.Put(r)
+	r.read(o)
 }
 
 // write replaces the stored bytes. The former ones stay as they are, for texts may share them.
@@ -123,16 +120,26 @@ func order(facts []Fact) []Fact {
 		return facts
 	}
 	slices.SortFunc(facts, func(a, b Fact) int { return a.compare(&b) })
-	kept := facts[:1]
+	return fold(facts)
+}
+
+// fold makes one of equal facts, which are in canonical order, in place.
+func fold(facts []Fact) []Fact {
+	if len(facts) < 2 {
+		return facts
+	}
+	n := 1
 	for i := 1; i < len(facts); i++ {
-		last := &kept[len(kept)-1]
-		if !last.same(&facts[i]) {
-			kept = append(kept, facts[i])
+		if last := &facts[n-1]; last.same(&facts[i]) {
+			last.JoinedBy = stronger(last.JoinedBy, facts[i].JoinedBy)
 			continue
 		}
-		last.JoinedBy = stronger(last.JoinedBy, facts[i].JoinedBy)
+		if n != i {
+			facts[n] = facts[i]
+		}
+		n++
 	}
-	return latestSigns(kept)
+	return latestSigns(facts[:n])
 }
 
 // sign tells signs of life of the same work apart from those of other work.

@@ -134,15 +134,14 @@ const (
 	noDigit = 17
 )
 
-// unpack returns the text that was packed.
-func unpack(b []byte) string {
-	var room [3 * maxAgain]byte
+// unpack appends the text that was packed.
+func unpack(text, b []byte) []byte {
+	var room [2 * maxAgain]byte
 	lengths := []byte(uuidGroups)
 	if groups := int(b[0]); groups != 0 {
 		lengths, b = b[1:1+groups], b[groups:]
 	}
-	digits := hex.AppendEncode(room[maxAgain:maxAgain], b[1:])
-	text := room[:0]
+	digits := hex.AppendEncode(room[:0], b[1:])
 	for i, n := range lengths {
 		if i > 0 {
 			text = append(text, '-')
@@ -150,5 +149,5 @@ func unpack(b []byte) string {
 		text = append(text, digits[:n]...)
 		digits = digits[n:]
 	}
-	return string(text)
+	return text
 }

@@ -3,7 +3,6 @@ package operation
 import (
 	"cmp"
 	"slices"
-	"sync"
 )
 
 // Habits is what is known from elsewhere about how services report, so that missing records are read rightly.
@@ -50,64 +49,12 @@ func (NoHabits) Behind(string, string) int64 { return 0 }
 // Processes implements [Habits].
 func (NoHabits) Processes(string) bool { return false }
 
-// View reduces the facts to hops. It depends on the set of facts and the habits alone.
-func (o *Operation) View(habits Habits) *View {
-	scratch := scratches.Get().(*[]Fact)
-	defer func() {
-		clear(*scratch)
-		scratches.Put(scratch)
-	}()
-	facts := o.read((*scratch)[:0], false)
-	*scratch = facts
-	r := &reducer{facts: supersede(facts), habits: habits, view: &View{Facts: len(facts), Progress: -1}}
-	r.index()
-	r.sends()
-	r.consumers()
-	r.works()
-	r.lifecycle()
-	r.notes()
-	r.wrappers()
-	r.alive()
-	r.schedule()
-	r.infer()
-	r.retries()
-	r.forward()
-	r.finish()
-	return r.view
-}
-
-// scratches lends the space for decoded facts, of which a view keeps nothing.
-var scratches = sync.Pool{New: func() any { return new([]Fact) }}
-
-// reducer builds one view. Hops are referred to by index while they grow.
-type reducer struct {
-	facts  []Fact
-	habits Habits
-	view   *View
-	hops   []hopBuild
-	// spans tells for each span what became of it. byMessage and byOrigin find a hop by its message, and by the span that
-	// sent it even if that span never arrived.
-	spans     map[Record]place
-	byMessage map[messageKey]int
-	byOrigin  map[Record]int
-	// alsoSent has the further hops of spans that sent several messages.
-	alsoSent map[Record][]int
-	// busy are the times at which the services had spans open, busyOtherwise those without their sends; made when asked for.
-	busy, busyOtherwise times
-	// batches are the spans that concern several messages, which have no place of their own.
-	batches map[Record]struct{}
-	// consumerFacts are the receive and process spans, by index in facts.
-	consumerFacts map[Record]int
-}
-
 // maxScanned bounds the hops that are looked through for each record that does not say which it belongs to: the latest. An
 // operation of thousands is a runaway, and must not cost the square of that.
 const maxScanned = 256
 
 // recent is the index from which on hops are looked through.
-func (r *reducer) recent() int { return max(0, len(r.hops)-maxScanned) }
-
-type messageKey struct{ destination, id string }
+func (r *Reducer) recent() int { return max(0, len(r.hops)-maxScanned) }
 
 // place is where the record of a span went.
 type place struct {
@@ -139,59 +86,50 @@ type hopBuild struct {
 }
 
 // index prepares the look-ups and picks, of several records of one span, the one that ended.
-func (r *reducer) index() {
-	r.spans = make(map[Record]place, len(r.facts))
-	r.byMessage = make(map[messageKey]int)
-	r.byOrigin = make(map[Record]int)
-	r.alsoSent = make(map[Record][]int)
-	r.consumerFacts = make(map[Record]int)
-	r.batches = make(map[Record]struct{})
+func (r *Reducer) index() {
+	r.kinds = 0
 	for i := range r.facts {
 		f := &r.facts[i]
+		r.kinds |= 1 << f.Kind
 		if f.Batch && f.IsSpan() {
-			r.batches[f.Record()] = struct{}{}
+			r.records.add(f.Record()).batch = true
 		}
 		if f.Kind == KindReceive || f.processes() {
-			if j, ok := r.consumerFacts[f.Record()]; !ok || r.facts[j].End < f.End {
-				r.consumerFacts[f.Record()] = i
+			if known := r.records.add(f.Record()); known.consumes < 0 || r.facts[known.consumes].End < f.End {
+				known.consumes = i
 			}
 		}
 	}
 }
 
 // finish fills in what follows from all the rest.
-func (r *reducer) finish() {
-	v := r.view
-	id := identify(r.facts)
+func (r *Reducer) finish() {
+	v := &r.view
+	id := identify(r.facts, r.aliases[:0])
+	r.aliases = id.Aliases
 	v.ID, v.Aliases, v.Namespace, v.Implicit = id.ID, id.Aliases, id.Namespace, id.Implicit
-	seen := make(map[TraceID]struct{}, 4)
+	var seen map[TraceID]struct{}
 	for i := range r.facts {
 		f := &r.facts[i]
 		if v.StartedAt == 0 || f.At < v.StartedAt {
 			v.StartedAt = f.At
 		}
 		v.LastAt = max(v.LastAt, f.At, f.End)
-		if _, ok := seen[f.Trace]; !ok && !f.Trace.IsZero() {
-			seen[f.Trace] = struct{}{}
-			v.Traces = append(v.Traces, f.Trace)
-		}
-		if v.Name == "" {
-			v.Name = f.OperationName
-		}
+		seen = v.passes(f.Trace, seen)
+		v.Name = cmp.Or(v.Name, f.OperationName)
 		r.declare(f)
 	}
 	r.causes()
 	r.hops = slices.DeleteFunc(r.hops, func(h hopBuild) bool { return h.joined })
-	v.Hops = make([]Hop, len(r.hops))
 	for i := range r.hops {
 		h := &r.hops[i]
 		// A producer may only know what kind of job it enqueued.
 		h.Destination = cmp.Or(h.Destination, h.Type)
 		h.settle(r.habits)
 	}
-	slices.SortStableFunc(r.hops, func(a, b hopBuild) int { return cmp.Compare(a.first, b.first) })
+	sortStable(r.hops, func(a, b *hopBuild) int { return cmp.Compare(a.first, b.first) })
 	for i := range r.hops {
-		v.Hops[i] = r.hops[i].Hop
+		v.Hops = append(v.Hops, r.hops[i].Hop)
 	}
 	if v.Name == "" {
 		v.Name = r.nameless()
@@ -199,11 +137,38 @@ func (r *reducer) finish() {
 	r.repeats()
 }
 
+// fewTraces is the number of traces up to which they are looked through.
+const fewTraces = 16
+
+// passes adds a trace to those of the view. Seen are those of many, nil for few.
+func (v *View) passes(trace TraceID, seen map[TraceID]struct{}) map[TraceID]struct{} {
+	if n := len(v.Traces); trace.IsZero() || (n > 0 && v.Traces[n-1] == trace) {
+		return seen
+	}
+	if seen == nil && len(v.Traces) < fewTraces {
+		if !slices.Contains(v.Traces, trace) {
+			v.Traces = append(v.Traces, trace)
+		}
+		return seen
+	}
+	if seen == nil {
+		seen = make(map[TraceID]struct{}, 2*fewTraces)
+		for _, known := range v.Traces {
+			seen[known] = struct{}{}
+		}
+	}
+	if _, known := seen[trace]; !known {
+		seen[trace] = struct{}{}
+		v.Traces = append(v.Traces, trace)
+	}
+	return seen
+}
+
 // maxCauses bounds how often messages are put behind those in whose processing they were sent, one after the other.
 const maxCauses = 16
 
 // causes puts each message behind the one in whose processing it was sent, also where clocks that disagree say otherwise.
-func (r *reducer) causes() {
+func (r *Reducer) causes() {
 	for changed, pass := true, 0; changed && pass < maxCauses; pass++ {
 		changed = false
 		for i := range r.hops {
@@ -211,7 +176,7 @@ func (r *reducer) causes() {
 			if len(h.Sends) == 0 {
 				continue
 			}
-			p, ok := r.spans[Record{h.Sends[0].Trace, h.Sends[0].Parent}]
+			p, ok := r.placeOf(Record{h.Sends[0].Trace, h.Sends[0].Parent})
 			if ok && p.what == placeAttempt && p.hop != i && r.hops[p.hop].first >= h.first {
 				h.first, changed = r.hops[p.hop].first+1, true
 			}
@@ -224,7 +189,7 @@ const maxCompared = 64
 
 // repeats finds messages that went a second way through a destination where operations have one: whoever sent them did so
 // twice, with new message IDs.
-func (r *reducer) repeats() {
+func (r *Reducer) repeats() {
 	hops := r.view.Hops[:min(len(r.view.Hops), maxCompared)]
 	for i := range hops {
 		if hops[i].State != HopDone {
@@ -243,7 +208,7 @@ func (r *reducer) repeats() {
 // maxProgress is all of the work, in thousandths.
 const maxProgress = 1000
 
-func (r *reducer) declare(f *Fact) {
+func (r *Reducer) declare(f *Fact) {
 	switch f.Kind {
 	case KindOperationCompleted:
 		r.view.Declared, r.view.DeclaredAt = OutcomeOK, f.At
@@ -260,7 +225,7 @@ func (r *reducer) declare(f *Fact) {
 
 // nameless names an operation that nobody named: by its first destination, else by its first span, else by the service it
 // was first seen in. A log line is no name: there are as many as there are operations.
-func (r *reducer) nameless() string {
+func (r *Reducer) nameless() string {
 	for i := range r.hops {
 		if r.hops[i].Destination != "" {
 			return r.hops[i].Destination

@@ -66,3 +66,69 @@ func BenchmarkRunaway(b *testing.B) {
 		}
 	}
 }
+
+// usual is the evidence of an operation of three hops: three sends and three process spans, of which the first one carries
+// the ID.
+func usual(inner bool) []Fact {
+	var facts []Fact
+	trace := TraceID{1, 2, 3, 4, 5, 6, 7, 8, 9}
+	services := [...]string{"service-0", "service-1", "service-2", "service-3"}
+	for h, destination := range [...]string{"orders", "payments", "shipments"} {
+		at := int64(1_700_000_000_000_000_000 + h*7_000_000)
+		message := fmt.Sprintf("1a2b3c4d5e6f-4b0e-9d3c-%04d", h)
+		facts = append(facts, Fact{
+			Kind: KindSend, Trace: trace, Span: spanOf(2 + 2*h), Parent: spanOf(1 + 2*h), At: at, End: at + 5e6, MessageID: message,
+			Service: services[h], Instance: "i-1", Name: "send " + destination, System: "kafka", Destination: destination,
+		}, Fact{
+			Kind: KindProcess, Consumer: true, Remote: true, Trace: trace, Span: spanOf(3 + 2*h), Parent: spanOf(2 + 2*h), At: at + 1e6, End: at + 6e6,
+			Service: services[h+1], Instance: "i-1", Name: "process " + destination, System: "kafka", Destination: destination,
+			Group: "group-" + destination, MessageID: message,
+		})
+		if inner {
+			for i := range 3 {
+				facts = append(facts, Fact{
+					Kind: KindWork, Trace: trace, Span: spanOf(100 + 10*h + i), Parent: spanOf(3 + 2*h), At: at + 2e6, End: at + 3e6,
+					Service: services[h+1], Instance: "i-1", Name: "SELECT",
+				})
+			}
+		}
+	}
+	facts[0].ID = "order-1a2b3c4d5e6f"
+	return facts
+}
+
+// BenchmarkView measures reducing an operation of three hops, with and without inner spans.
+func BenchmarkView(b *testing.B) {
+	for _, inner := range []bool{false, true} {
+		o := New(NewSymbols(1000))
+		for _, f := range usual(inner) {
+			o.Add(&f)
+		}
+		b.Run(fmt.Sprintf("facts=%d", o.Len()), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				o.View(NoHabits{})
+			}
+		})
+		b.Run(fmt.Sprintf("facts=%d/not_kept", o.Len()), func(b *testing.B) {
+			var r Reducer
+			b.ReportAllocs()
+			for b.Loop() {
+				r.View(&o, NoHabits{})
+			}
+		})
+	}
+}
+
+// BenchmarkJudge measures judging a view of three hops.
+func BenchmarkJudge(b *testing.B) {
+	o := New(NewSymbols(1000))
+	for _, f := range usual(false) {
+		o.Add(&f)
+	}
+	v, policy := o.View(NoHabits{}), DefaultPolicy()
+	b.ReportAllocs()
+	for b.Loop() {
+		Judge(v, &policy, &Circumstances{}, v.LastAt)
+	}
+}
