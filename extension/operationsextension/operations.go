@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/throughline/throughline/extension/operationsextension/internal/metadata"
+	"github.com/throughline/throughline/internal/activity"
 	"github.com/throughline/throughline/internal/coverage"
 	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/incident"
@@ -48,6 +49,7 @@ type operations struct {
 	learning  *learning
 	expected  *expectations
 	rules     *rulebook
+	seen      *activity.Log // guarded by sweeping
 	meter     *measure.Meter
 	board     *measure.Board
 	feed      *feed
@@ -69,7 +71,7 @@ type operations struct {
 }
 
 func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
-	o := &operations{id: set.ID, config: cfg, logger: set.Logger, startedAt: time.Now(), ledger: coverage.NewLedger()}
+	o := &operations{id: set.ID, config: cfg, logger: set.Logger, startedAt: time.Now(), ledger: coverage.NewLedger(), seen: activity.New(activity.DefaultMaxDestinations)}
 	o.feed = newFeed(o.countDropped)
 	var err error
 	if o.meter, err = measure.New(measure.Settings{Start: o.startedAt, MaxSeries: measure.DefaultMaxSeries}); err != nil {
@@ -209,6 +211,7 @@ func (o *operations) sweep(now time.Time) {
 	o.guard(stepListen, func() { out.Gaps = o.gaps.sweep(now) })
 	o.guard(stepJudge, func() { out.Changes = o.engine.Sweep(now) })
 	o.guard(stepLearn, func() { o.learning.sweep(now, out.Changes) })
+	o.guard(stepSee, func() { o.see(now, out.Changes) })
 	for i := range out.Changes {
 		o.guard(stepMeasure, func() { o.meter.Observe(&out.Changes[i]) })
 	}
@@ -231,6 +234,7 @@ const (
 	stepListen  = "listen"
 	stepJudge   = "judge"
 	stepLearn   = "learn"
+	stepSee     = "see"
 	stepExpect  = "expect"
 	stepMeasure = "measure"
 	stepGroup   = "group"

@@ -63,6 +63,7 @@ func (s source) Stats(ctx context.Context) (console.Stats, error) {
 	dropped["outputs"] = s.o.outputsDropped.Load()
 	dropped["evicted_missed"] = s.o.expected.evictions()
 	dropped["clock_wait"] = s.o.clocks.stats().Refused
+	dropped["last_seen"] = s.o.seen.Refused()
 	dropped["telemetry_service"] = s.o.gaps.stats().Refused
 	maps.Copy(dropped, s.o.incidentDrops())
 	maps.Copy(dropped, s.o.learning.drops())

@@ -15,10 +15,21 @@ type Change struct {
 	// WasStuck tells which verdicts before this one were stuck: bit i is about revision Revision-1-i. What lies further back is
 	// forgotten.
 	WasStuck uint64
+	// Seen is who consumed last, of any operation, from the destination in which a message waits: of the group that is awaited, if
+	// it is a certain one. Its At is 0 if nobody is known to have done so.
+	Seen Sighting
 	// Gone says that the operation is no more: it turned out to be part of another one, or gave way to newer ones. Its
 	// verdict is then in_progress, and nothing follows.
 	Gone   bool
 	Policy *Policy
 	// At is the time of judgement in nanoseconds since 1970.
+	At int64
+}
+
+// Sighting is when a consumer was last seen.
+type Sighting struct {
+	// Group is the consumer group's name, or that of the service where no record names the group.
+	Group, Service string
+	// At is in nanoseconds since 1970, 0 without one.
 	At int64
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/throughline/throughline/internal/deadletter"
 	"github.com/throughline/throughline/internal/operation"
@@ -153,7 +152,7 @@ func signs(a *operation.Attempt) []operation.Note {
 	if a.ProgressAt > 0 {
 		n := operation.Note{Origin: operation.Origin{Service: a.Service, Name: "progress"}, At: a.ProgressAt}
 		if done := a.Done(); done >= 0 {
-			n.Body = strconv.FormatFloat(100*done, 'f', -1, 64) + " %"
+			n.Body = percent(done)
 		}
 		notes = append(notes, n)
 	}

@@ -101,6 +101,7 @@ func drawAnyChange(t *rapid.T) *operation.Change {
 		Group: drawText(t, "verdict group"), Awaited: drawText(t, "verdict awaited"),
 		Source: operation.ThresholdSource(rapid.IntRange(0, 7).Draw(t, "source")), Since: drawTime(t, "since"), Threshold: drawTime(t, "threshold"), EndedAt: drawTime(t, "ended"),
 	}
+	c.Seen = operation.Sighting{Group: drawText(t, "seen group"), Service: drawText(t, "seen service"), At: drawTime(t, "seen at")}
 	c.FinalRevision = uint32(rapid.IntRange(0, 3).Draw(t, "final"))
 	if rapid.Bool().Draw(t, "policy") {
 		p := policy()

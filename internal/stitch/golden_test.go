@@ -121,6 +121,12 @@ func TestTraceOfEachStory(t *testing.T) {
 				// It was in progress, stuck, and for another reason stuck again.
 				c.Revision, c.WasStuck = 4, 0b011
 			}
+			switch name {
+			case "stuck-waiting":
+				c.Seen = operation.Sighting{Group: "payments", Service: "payer", At: sec(-7200)}
+			case "stuck-missing-group":
+				c.Seen = operation.Sighting{Group: "mail-group", Service: "mailer", At: sec(62)}
+			}
 			traces, _ := Trace(c, DefaultSettings())
 			got := render(traces)
 			file := filepath.Join("testdata", name+".txt")

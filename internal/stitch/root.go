@@ -115,6 +115,10 @@ func (b *builder) putThreshold(m pcommon.Map) {
 		m.PutStr("async.operation.threshold.source", v.Source.String())
 	}
 	b.putText(m, "async.operation.awaited", v.Awaited)
+	if seen := &b.change.Seen; seen.At > 0 {
+		m.PutStr("async.consumer.last_seen_at", time.Unix(0, seen.At).UTC().Format(time.RFC3339Nano))
+		b.putText(m, "async.consumer.last_seen", seen.Group)
+	}
 	if b.view.Progress >= 0 {
 		m.PutDouble("async.operation.progress", b.view.Progress)
 	}

@@ -44,32 +44,6 @@ func (b *builder) failure() (what, where string) {
 	return explain(b.decidingError()), where
 }
 
-// obstacle says what a stuck operation waits for, and for how long by the time of judgement.
-func (b *builder) obstacle() string {
-	since := lasting(b.until - b.verdict.Since)
-	hop, group := b.decidingHop()
-	switch b.verdict.Reason {
-	case operation.StuckWaiting:
-		if hop != nil && b.verdict.Group != "" {
-			return "waiting in " + place(hop) + " for " + clip(b.verdict.Group, maxPlace) + " for " + since
-		}
-		if hop != nil {
-			return "waiting in " + place(hop) + " for " + since
-		}
-	case operation.StuckProcessing:
-		if hop != nil && group != nil {
-			return "processing " + place(hop) + " in " + clip(cmp.Or(group.Service, group.Group, unknownService), maxPlace) + " for " + since
-		}
-	case operation.StuckStalled:
-		if hop != nil {
-			return "stalled after " + place(hop) + ", not gone on to " + clip(b.verdict.Awaited, maxPlace) + " for " + since
-		}
-	case operation.StuckOverdue:
-		return "overdue, open for " + since + " with a deadline of " + lasting(b.verdict.Threshold)
-	}
-	return b.verdict.Reason.String() + " for " + since
-}
-
 // decidingHop returns the hop and the consumer group that decide the verdict, nil without one.
 func (b *builder) decidingHop() (*operation.Hop, *operation.Consumer) {
 	if b.place.Hop < 0 {

@@ -205,6 +205,36 @@ func TestWhatIsCutIsCounted(t *testing.T) {
 	require.Greater(t, points[0].Value, int64(10))
 }
 
+// Of what simply completed only a share is drawn; whatever else there is to say, always.
+func TestSampling(t *testing.T) {
+	set, telemetry := settings(t)
+	spans := &consumertest.TracesSink{}
+	retried := finished("retried")
+	retried.Verdict.Flags = operation.FlagRetried
+	wasStuck := finished("was-stuck")
+	wasStuck.WasStuck = 1
+	changes := []operation.Change{retried, wasStuck}
+	for i := range 1000 {
+		changes = append(changes, finished(fmt.Sprint("o-", i)))
+	}
+	newTraces(t, set, func(c *Config) { c.Traces.Completed.SamplingPercentage = 10 }, spans).deliver(t.Context(), outputOf(changes...))
+	drawn := map[string]bool{}
+	for _, td := range spans.AllTraces() {
+		for _, rs := range td.ResourceSpans().All() {
+			id, _ := rs.ScopeSpans().At(0).Spans().At(0).Attributes().Get("async.operation.id")
+			drawn[id.Str()] = true
+		}
+	}
+	require.True(t, drawn["retried"] && drawn["was-stuck"])
+	require.InDelta(t, 100, len(drawn), 40)
+	for i := range 1000 {
+		id := fmt.Sprint("o-", i)
+		require.Equal(t, stitch.Sampled(stitch.TraceID(id, "", 1), 10), drawn[id])
+	}
+	metadatatest.AssertEqualOperationsReceiverNotSampled(t, telemetry,
+		[]metricdata.DataPoint[int64]{{Value: int64(1002 - len(drawn))}}, exact...)
+}
+
 // spoiler empties what it gets, and then refuses it a number of times.
 type spoiler struct {
 	refusals int

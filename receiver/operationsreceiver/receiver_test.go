@@ -42,10 +42,11 @@ func TestConfiguration(t *testing.T) {
 	all := load(t, "operations/all")
 	require.NoError(t, xconfmap.Validate(all))
 	require.Equal(t, &Config{
-		Operations: component.MustNewIDWithName("operations", "payments"), Traces: TracesConfig{MaxSpans: 50}, Metrics: MetricsConfig{Interval: time.Minute},
+		Operations: component.MustNewIDWithName("operations", "payments"), Metrics: MetricsConfig{Interval: time.Minute},
+		Traces: TracesConfig{MaxSpans: 50, Completed: CompletedConfig{SamplingPercentage: 12.5}},
 	}, all)
 	err := xconfmap.Validate(load(t, "operations/bad"))
-	for _, want := range []string{"`traces::max_spans` is 1", "`traces::max_events` is -1", "`metrics::interval` is 1ms"} {
+	for _, want := range []string{"`traces::max_spans` is 1", "`traces::max_events` is -1", "`traces::completed::sampling_percentage` is 101", "`metrics::interval` is 1ms"} {
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -57,6 +57,11 @@ func (d *delivery) trace(ctx context.Context, c *operation.Change) ptrace.Traces
 	if c.View.Missed > 0 || (c.Verdict.State == operation.StateStuck && !d.config.Traces.Snapshots) {
 		return td
 	}
+	if percentage := d.config.Traces.Completed.SamplingPercentage; percentage < 100 && stitch.Simple(c) &&
+		!stitch.Sampled(stitch.TraceID(c.View.ID, c.View.Namespace, c.FinalRevision), percentage) {
+		d.telemetry.OperationsReceiverNotSampled.Add(ctx, 1)
+		return td
+	}
 	settings := stitch.DefaultSettings()
 	settings.MaxSpans, settings.MaxEvents = d.config.Traces.MaxSpans, d.config.Traces.MaxEvents
 	settings.Snapshots = d.config.Traces.Snapshots

@@ -23,12 +23,13 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                      metric.Meter
-	mu                         sync.Mutex
-	registrations              []metric.Registration
-	OperationsReceiverCut      metric.Int64Counter
-	OperationsReceiverFailures metric.Int64Counter
-	OperationsReceiverRetries  metric.Int64Counter
+	meter                        metric.Meter
+	mu                           sync.Mutex
+	registrations                []metric.Registration
+	OperationsReceiverCut        metric.Int64Counter
+	OperationsReceiverFailures   metric.Int64Counter
+	OperationsReceiverNotSampled metric.Int64Counter
+	OperationsReceiverRetries    metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -70,6 +71,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_operations_receiver_failures",
 		metric.WithDescription("Operations and incidents of which nothing could be derived because of a defect. The others went on. [Alpha]"),
 		metric.WithUnit("{failure}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsReceiverNotSampled, err = builder.meter.Int64Counter(
+		"otelcol_operations_receiver_not_sampled",
+		metric.WithDescription("Operations that simply completed and were not drawn, because `traces::completed::sampling_percentage` left them out. [Alpha]"),
+		metric.WithUnit("{operation}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OperationsReceiverRetries, err = builder.meter.Int64Counter(

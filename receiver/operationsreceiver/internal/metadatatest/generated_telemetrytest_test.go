@@ -21,11 +21,15 @@ func TestSetupTelemetry(t *testing.T) {
 	defer tb.Shutdown()
 	tb.OperationsReceiverCut.Add(context.Background(), 1)
 	tb.OperationsReceiverFailures.Add(context.Background(), 1)
+	tb.OperationsReceiverNotSampled.Add(context.Background(), 1)
 	tb.OperationsReceiverRetries.Add(context.Background(), 1)
 	AssertEqualOperationsReceiverCut(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualOperationsReceiverFailures(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsReceiverNotSampled(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualOperationsReceiverRetries(t, testTel,
