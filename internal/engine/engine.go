@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -103,6 +104,7 @@ type Engine struct {
 
 	mu       sync.Mutex
 	identity identity // guarded by mu
+	batch    batch    // guarded by mu
 
 	shards [shardCount]shard
 	habits habits
@@ -141,22 +143,26 @@ type Assignment struct {
 // Apply attaches the facts to their operations. It returns, appended to out, one assignment for each fact.
 func (e *Engine) Apply(now time.Time, facts []operation.Fact, out []Assignment) []Assignment {
 	at := now.UnixNano()
+	for some := range slices.Chunk(facts, window) {
+		out = e.applySome(at, some, out)
+	}
+	return out
+}
+
+func (e *Engine) applySome(at int64, facts []operation.Fact, out []Assignment) []Assignment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	from := len(out)
+	out = append(out, make([]Assignment, len(facts))...)
 	for i := range facts {
-		f := &facts[i]
-		e.habits.learn(f)
-		e.counts.fact(f)
-		if f.Kind == operation.KindPoll {
-			out = append(out, Assignment{})
-			continue
-		}
-		e.identity.standing = standingNew
-		entry := e.identity.take(f, at)
-		out = append(out, e.assignment(entry))
-		e.trim()
-		e.identity.settle()
+		e.habits.learn(&facts[i])
 	}
+	e.batch.fill(facts)
+	e.identity.at = at
+	for i := range e.batch.groups {
+		e.identity.takeGroup(&e.batch, &e.batch.groups[i], facts, out[from:])
+	}
+	e.batch.settle(&e.counts)
 	return out
 }
 

@@ -168,6 +168,11 @@ func (e *Engine) assignment(n *entry) (a Assignment) {
 	s := e.shard(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return e.assignmentOf(n)
+}
+
+// assignmentOf is assignment for an operation whose shard is locked.
+func (e *Engine) assignmentOf(n *entry) (a Assignment) {
 	a.ID, a.Namespace = n.op.Label()
 	a.Name = n.title(e.symbols)
 	return a

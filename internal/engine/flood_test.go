@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -113,4 +114,24 @@ func TestWhenAllAreActiveTheOldestLeaves(t *testing.T) {
 	require.Equal(t, held, e.Stats().Operations)
 	require.EqualValues(t, 1, e.Stats().Drops["evicted_open"])
 	requireSound(t, e)
+}
+
+// TestARunawayTraceClaimsNoMoreThanItMayHaveFacts: messages of a trace without end, none of which carries an ID, find no room.
+func TestARunawayTraceClaimsNoMoreThanItMayHaveFacts(t *testing.T) {
+	const limit, sent = 50, 1000
+	for _, together := range []int{1, window} {
+		e := newEngine(t, func(s *Settings) { s.MaxFacts = limit })
+		facts := make([]operation.Fact, sent)
+		for i := range facts {
+			_, span := numbered(i)
+			facts[i] = operation.Fact{Kind: operation.KindSend, Trace: trace(1), Span: span, At: at(1), Service: "api", Destination: "orders", MessageID: strconv.Itoa(i)}
+		}
+		facts[0].ID = "runaway"
+		for some := range slices.Chunk(facts, together) {
+			apply(e, 1, some...)
+		}
+		require.LessOrEqual(t, e.identity.index.live, limit+2)
+		require.EqualValues(t, sent-limit, e.Stats().Drops["runaway"])
+		requireSound(t, e)
+	}
 }

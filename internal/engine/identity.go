@@ -22,6 +22,9 @@ type identity struct {
 	// lastTrace is the trace that lastKey is of.
 	lastTrace operation.TraceID
 	lastKey   key
+	// current is the fact being taken by itself, currentMessage the key of its message.
+	current        *operation.Fact
+	currentMessage key
 	// at is the arrival time of the fact being taken, standing what the observer knows of that.
 	at       int64
 	standing standing
@@ -181,12 +184,16 @@ func (x *identity) reason(f *operation.Fact, t *node) operation.Reason {
 	return operation.ReasonMessageID
 }
 
-// spread lets e claim what the fact is linked with, and its message, with no more right than the fact itself has to be e's.
+// spread lets e claim what the fact is linked with, and its message, with no more right than the fact itself has to be e's. A
+// runaway claims no more.
 func (x *identity) spread(e *entry, f *operation.Fact, link, message claim) *entry {
+	if e.nodesFull(x.engine.settings.MaxFacts) {
+		return e
+	}
 	if !f.LinkTrace.IsZero() && f.LinkTrace != f.Trace {
 		e = x.claim(x.traceNode(f.LinkTrace), e, link)
 	}
-	if k := messageKey(f); !k.isZero() {
+	if k := x.messageKey(f); !k.isZero() {
 		e = x.claim(x.node(nodeMessage, k), e, message)
 	}
 	return e
@@ -219,8 +226,16 @@ func (x *identity) roomy(e *entry) *entry {
 	return e
 }
 
+// messageKey is the function of that name.
+func (x *identity) messageKey(f *operation.Fact) key {
+	if f == x.current {
+		return x.currentMessage
+	}
+	return messageKey(f)
+}
+
 func (x *identity) messaged(f *operation.Fact) *entry {
-	k := messageKey(f)
+	k := x.messageKey(f)
 	if k.isZero() {
 		return nil
 	}

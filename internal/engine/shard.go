@@ -54,6 +54,11 @@ func (c *chain) remove(n *entry) {
 func (s *shard) add(e *Engine, n *entry, f *operation.Fact, at int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.put(e, n, f, at)
+}
+
+// put is add with the lock held.
+func (s *shard) put(e *Engine, n *entry, f *operation.Fact, at int64) bool {
 	if n.runaway || n.op.Pending() >= e.settings.MaxFacts && n.op.Len() >= e.settings.MaxFacts {
 		// It stays, for if it left it would begin anew.
 		if !n.runaway {

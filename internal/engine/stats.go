@@ -44,7 +44,6 @@ type counters struct {
 	runaways atomic.Int64
 }
 
-func (c *counters) fact(f *operation.Fact)                   { c.facts[f.Kind].Add(1) }
 func (c *counters) reason(r operation.Reason)                { c.reasons[r].Add(1) }
 func (c *counters) drop(d Drop)                              { c.drops[d].Add(1) }
 func (e *Engine) policy(v *operation.View) *operation.Policy { return e.settings.Policy(v) }

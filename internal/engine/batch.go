@@ -1,0 +1,214 @@
+package engine
+
+import "github.com/throughline/throughline/internal/operation"
+
+// window is how many facts are taken at a time, while the engine's lock is held.
+const window = 512
+
+// none ends a list of facts.
+const none = -1
+
+// batch puts the facts that come together into the order in which they are taken: those of one trace one after another, of
+// these first those that carry an ID. Most of the others then need no more than to follow them.
+type batch struct {
+	groups []group
+	// next is the fact that comes after each in its group; messages are the keys of their messages.
+	next     [window]int16
+	messages [window]key
+	// slots find the groups by their traces, by open addressing; 0 is none, others are the number of a group plus 1.
+	slots [2 * window]uint16
+	// kinds and reasons count the facts, until they are added to the engine's counters.
+	kinds   [operation.KindCount]uint32
+	reasons [operation.ReasonParent + 1]uint32
+}
+
+// group is a list of facts. Those that follow no trace are in groups of their own, with a zero trace.
+type group struct {
+	trace key
+	// named is the last of the facts with an ID, which are the first ones.
+	first, named, last int16
+}
+
+// fill puts the facts, which are at most window, into groups.
+func (b *batch) fill(facts []operation.Fact) {
+	b.groups = b.groups[:0]
+	clear(b.slots[:])
+	before := -1
+	for i := range facts {
+		f := &facts[i]
+		b.kinds[f.Kind]++
+		if f.Kind == operation.KindPoll {
+			before = -1
+			continue
+		}
+		b.messages[i] = messageKey(f)
+		if f.IsAlone() || f.Trace.IsZero() {
+			before = -1
+			b.begin(key{}, int16(i))
+			continue
+		}
+		if before < 0 || facts[i-1].Trace != f.Trace {
+			before = b.find(traceKey(f.Trace))
+		}
+		b.put(&b.groups[before], int16(i), f.ID != "")
+	}
+}
+
+// begin makes a group of one fact, or of none as yet.
+func (b *batch) begin(trace key, first int16) {
+	if first != none {
+		b.next[first] = none
+	}
+	b.groups = append(b.groups, group{trace: trace, first: first, named: none, last: first})
+}
+
+// find returns the number of the group of a trace, a new one if there is none.
+func (b *batch) find(trace key) int {
+	for at := trace[0]; ; at++ {
+		slot := &b.slots[at%uint32(len(b.slots))]
+		if *slot == 0 {
+			b.begin(trace, none)
+			*slot = uint16(len(b.groups))
+		} else if b.groups[*slot-1].trace != trace {
+			continue
+		}
+		return int(*slot - 1)
+	}
+}
+
+// put adds a fact to a group.
+func (b *batch) put(g *group, i int16, named bool) {
+	after := g.last
+	if named {
+		after = g.named
+		g.named = i
+	}
+	if after == none {
+		b.next[i], g.first = g.first, i
+	} else {
+		b.next[i], b.next[after] = b.next[after], i
+	}
+	if after == g.last {
+		g.last = i
+	}
+}
+
+// settle adds what was counted to the engine's counters.
+func (b *batch) settle(c *counters) {
+	for kind, n := range b.kinds {
+		if n != 0 {
+			c.facts[kind].Add(uint64(n))
+		}
+	}
+	for reason, n := range b.reasons {
+		if n != 0 {
+			c.reasons[reason].Add(uint64(n))
+		}
+	}
+	clear(b.kinds[:])
+	clear(b.reasons[:])
+}
+
+// takeGroup attaches the facts of a group, and tells of each to which operation.
+func (x *identity) takeGroup(b *batch, g *group, facts []operation.Fact, out []Assignment) {
+	// said is the last fact that was taken by itself, if it carries an ID.
+	var said *operation.Fact
+	for i := g.first; i != none; i = b.next[i] {
+		if !g.trace.isZero() {
+			if i = x.follow(b, g, i, said, facts, out); i == none {
+				return
+			}
+		}
+		f := &facts[i]
+		x.standing = standingNew
+		x.current, x.currentMessage = f, b.messages[i]
+		out[i] = x.engine.assignment(x.take(f, x.at))
+		x.current = nil
+		x.engine.trim()
+		x.settle()
+		said = nil
+		if f.ID != "" {
+			said = f
+		}
+	}
+}
+
+// follow attaches facts of a group, from the given one on, as long as they belong to an operation for no other reason than that
+// their trace does. It returns the first that has to be taken by itself.
+func (x *identity) follow(b *batch, g *group, i int16, said *operation.Fact, facts []operation.Fact, out []Assignment) int16 {
+	t := x.index.find(nodeTrace, g.trace)
+	e := x.owner(t)
+	if e == nil || !x.follows(t, e, &facts[i], b.messages[i], said) {
+		return i
+	}
+	first, s := i, x.engine.shard(e)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		f := &facts[i]
+		f.JoinedBy = x.followsBy(t, f)
+		b.reasons[f.JoinedBy]++
+		x.standing = standingNew
+		x.tellAttached(f, s.put(x.engine, e, f, x.at))
+		i = b.next[i]
+		if i == none || !x.follows(t, e, &facts[i], b.messages[i], said) {
+			break
+		}
+	}
+	a := x.engine.assignmentOf(e)
+	for ; first != i; first = b.next[first] {
+		out[first] = a
+	}
+	return i
+}
+
+// follows reports whether a fact belongs to e, as its trace t does, without telling anything new but its message, which it
+// then lets e have. What it names itself has been said by another fact.
+func (x *identity) follows(t *node, e *entry, f *operation.Fact, message key, said *operation.Fact) bool {
+	if !f.LinkTrace.IsZero() || !f.LinkSpan.IsZero() {
+		return false
+	}
+	by := claimMessage
+	if f.ID != "" {
+		if f.Batch || said == nil || !saysSame(f, said) || t.claim() != claimHard {
+			return false
+		}
+		by = claimHard
+	}
+	if message.isZero() || !f.IsStrong() || e.nodesFull(x.engine.settings.MaxFacts) {
+		return true
+	}
+	n := x.index.find(nodeMessage, message)
+	switch {
+	case n == nil:
+		if _, wanted := x.parked.wantedMessage(message); wanted {
+			return false
+		}
+		n = x.index.add(nodeMessage, message)
+		n.setClaim(by)
+		x.hold(n, e)
+	case n.shared():
+		return by <= n.claim()
+	case n.holder == e.number:
+		n.strengthen(by)
+	default:
+		return false
+	}
+	return true
+}
+
+// saysSame reports whether two facts carry the same IDs under the same key.
+func saysSame(f, g *operation.Fact) bool {
+	return f.ID == g.ID && f.Alias == g.Alias && f.Namespace == g.Namespace && f.IDRank == g.IDRank
+}
+
+// followsBy says by what a fact belongs to its operation that follows its trace.
+func (x *identity) followsBy(t *node, f *operation.Fact) operation.Reason {
+	switch {
+	case f.ID != "":
+		return operation.ReasonCorrelationID
+	case f.IsStrong():
+		return x.reason(f, t)
+	}
+	return operation.ReasonTrace
+}
