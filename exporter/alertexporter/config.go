@@ -13,15 +13,22 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/throughline/throughline/internal/alert"
+	"github.com/throughline/throughline/internal/alert/pagerduty"
+	"github.com/throughline/throughline/internal/alert/slack"
+	"github.com/throughline/throughline/internal/alert/webhook"
 )
 
 // Config is the YAML configuration of the exporter. An empty one tells an Alertmanager on this machine.
 type Config struct {
-	// Alertmanager is the backend to tell.
+	// The backends to tell. Alertmanager is there unless another one is given or it is switched off.
 	Alertmanager configoptional.Optional[AlertmanagerConfig] `mapstructure:"alertmanager"`
+	PagerDuty    configoptional.Optional[PagerDutyConfig]    `mapstructure:"pagerduty"`
+	Slack        configoptional.Optional[SlackConfig]        `mapstructure:"slack"`
+	Webhook      configoptional.Optional[WebhookConfig]      `mapstructure:"webhook"`
 
 	// RepeatInterval is how often firing alerts are told again. It must be well below the resolve_timeout of Alertmanager.
 	RepeatInterval time.Duration `mapstructure:"repeat_interval"`
@@ -36,6 +43,8 @@ type Config struct {
 	ConsoleURL string `mapstructure:"console_url"`
 	// Labels are added to every alert.
 	Labels map[string]string `mapstructure:"labels"`
+	// Annotations are templates of texts that are added to every alert or take the place of those of the same name.
+	Annotations map[string]string `mapstructure:"annotations"`
 
 	// Timeout bounds one delivery.
 	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
@@ -44,18 +53,8 @@ type Config struct {
 	Retry configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
 }
 
-// AlertmanagerConfig says where Alertmanager is and what it is told.
-type AlertmanagerConfig struct {
-	// HTTP is how it is reached: endpoint, tls, auth, headers, proxy_url and the rest of confighttp.
-	HTTP confighttp.ClientConfig `mapstructure:",squash"`
-	// RoutingLabels puts severity, priority and owner among the labels.
-	RoutingLabels bool `mapstructure:"routing_labels"`
-}
-
 func createDefaultConfig() component.Config {
 	settings := alert.DefaultSettings()
-	http := confighttp.NewDefaultClientConfig()
-	http.Endpoint = "http://localhost:9093"
 	queue := exporterhelper.NewDefaultQueueConfig()
 	// One delivery at a time keeps their order, and what waits is told with the present truth in any case.
 	queue.NumConsumers = 1
@@ -64,7 +63,12 @@ func createDefaultConfig() component.Config {
 	// Never give up: what waits in the queue is the order to tell what is true by then, which does not grow old.
 	retry.MaxElapsedTime = 0
 	return &Config{
-		Alertmanager:   configoptional.Some(AlertmanagerConfig{HTTP: http, RoutingLabels: true}),
+		Alertmanager: configoptional.Some(AlertmanagerConfig{HTTP: client("http://localhost:9093"), RoutingLabels: true}),
+		PagerDuty: configoptional.Default(PagerDutyConfig{
+			HTTP: client(pagerduty.DefaultEndpoint), Summary: "{{.Annotations.summary}}",
+		}),
+		Slack:          configoptional.Default(SlackConfig{HTTP: client(""), Title: slack.DefaultTitle, Text: slack.DefaultText}),
+		Webhook:        configoptional.Default(WebhookConfig{HTTP: client(""), Mode: string(webhook.ModeStructured)}),
 		RepeatInterval: settings.RepeatInterval,
 		ResolvedRepeat: settings.ResolvedRepeat,
 		StaleAfter:     settings.StaleAfter,
@@ -76,23 +80,37 @@ func createDefaultConfig() component.Config {
 	}
 }
 
+func client(endpoint string) confighttp.ClientConfig {
+	c := confighttp.NewDefaultClientConfig()
+	c.Endpoint = endpoint
+	return c
+}
+
+// Unmarshal implements confmap.Unmarshaler. Whoever names another backend and says nothing of Alertmanager has none.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	others := conf.IsSet(namePagerDuty) || conf.IsSet(nameSlack) || conf.IsSet(nameWebhook)
+	if others && !conf.IsSet(nameAlertmanager) {
+		c.Alertmanager = configoptional.None[AlertmanagerConfig]()
+	}
+	return conf.Unmarshal(c)
+}
+
 // labelName is what every backend can take as the name of a label.
 var labelName = regexp.MustCompile("^[a-zA-Z_][a-zA-Z0-9_]*$")
 
 // Validate implements component.ConfigValidator.
 func (c *Config) Validate() error {
-	return errors.Join(c.validateBackends(), c.validatePeriods(), c.validateLabels())
+	return errors.Join(c.validateBackends(), c.validatePeriods(), c.validateLabels(), c.validateAnnotations())
 }
 
 func (c *Config) validateBackends() error {
-	if !c.Alertmanager.HasValue() {
-		return errors.New("no backend is configured: give the section `alertmanager`")
+	if len(c.kinds()) == 0 {
+		return errors.New("no backend is configured: give a section `alertmanager`, `pagerduty`, `slack` or `webhook`")
 	}
-	errs := []error{webAddress("alertmanager::endpoint", c.Alertmanager.Get().HTTP.Endpoint)}
 	if c.ConsoleURL != "" {
-		errs = append(errs, webAddress("console_url", c.ConsoleURL))
+		return webAddress("console_url", c.ConsoleURL)
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // webAddress checks an address. Passwords in it are not shown.
@@ -139,8 +157,29 @@ func (c *Config) validateLabels() error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) bookSettings() alert.Settings {
+func (c *Config) validateAnnotations() error {
+	_, err := c.annotations()
+	return err
+}
+
+func (c *Config) annotations() (map[string]*alert.Template, error) {
+	templates := make(map[string]*alert.Template, len(c.Annotations))
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(c.Annotations)) {
+		if !labelName.MatchString(name) {
+			errs = append(errs, fmt.Errorf("`annotations::%s` is no name for an annotation: must match %s", name, labelName))
+		}
+		var err error
+		if templates[name], err = alert.ParseTemplate(c.Annotations[name]); err != nil {
+			errs = append(errs, fmt.Errorf("`annotations::%s` %w", name, err))
+		}
+	}
+	return templates, errors.Join(errs...)
+}
+
+// bookSettings are those of a backend that is told each thing once, or again and again.
+func (c *Config) bookSettings(once bool) alert.Settings {
 	return alert.Settings{
-		MaxAlerts: c.MaxAlerts, RepeatInterval: c.RepeatInterval, ResolvedRepeat: c.ResolvedRepeat, StaleAfter: c.StaleAfter,
+		Once: once, MaxAlerts: c.MaxAlerts, RepeatInterval: c.RepeatInterval, ResolvedRepeat: c.ResolvedRepeat, StaleAfter: c.StaleAfter,
 	}
 }

@@ -1,6 +1,7 @@
 package alertexporter
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -8,8 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/confmap/xconfmap"
+
+	"github.com/throughline/throughline/internal/alert/slack"
 )
 
 func load(t *testing.T, id string) *Config {
@@ -55,9 +59,25 @@ func TestFullConfig(t *testing.T) {
 	require.Equal(t, time.Hour, cfg.Retry.MaxElapsedTime)
 }
 
+func TestBackends(t *testing.T) {
+	cfg := load(t, "alert/backends")
+	require.NoError(t, xconfmap.Validate(cfg))
+	require.False(t, cfg.Alertmanager.HasValue(), "whoever names others does not have it")
+	require.Equal(t, "https://events.pagerduty.com", cfg.PagerDuty.Get().HTTP.Endpoint)
+	require.Equal(t, "{{.Annotations.summary}}", cfg.PagerDuty.Get().Summary)
+	require.Equal(t, []MatchConfig{{Severity: []string{"critical"}, Owner: []string{"team-*"}}, {Priority: []int{1}}}, cfg.PagerDuty.Get().Match)
+	require.Equal(t, slack.DefaultTitle, cfg.Slack.Get().Title)
+	require.Equal(t, "binary", cfg.Webhook.Get().Mode)
+	require.Equal(t, "Alert {{.ID}}", cfg.Annotations["note"])
+	shown := confmap.New()
+	require.NoError(t, shown.Marshal(cfg))
+	require.NotContains(t, fmt.Sprint(shown.ToStringMap()), "s3cret")
+	require.True(t, load(t, "alert/both").Alertmanager.HasValue(), "unless they name it too")
+}
+
 func TestInvalidConfig(t *testing.T) {
 	for id, message := range map[string]string{
-		"alert/no_backend":      "no backend is configured: give the section `alertmanager`",
+		"alert/no_backend":      "no backend is configured: give a section `alertmanager`",
 		"alert/endpoint":        "`alertmanager::endpoint` is \"localhost:9093\": must be an http or https URL",
 		"alert/endpoint_empty":  "`alertmanager::endpoint` is \"\"",
 		"alert/endpoint_secret": "`alertmanager::endpoint` is \"ftp://user:xxxxx@host\"",
@@ -72,6 +92,18 @@ func TestInvalidConfig(t *testing.T) {
 		"alert/label_empty":     "`labels::cluster` is empty",
 		"alert/queue":           "`num_consumers` must be positive",
 		"alert/timeout":         "'timeout' must be non-negative",
+		"alert/annotation":      "`annotations::summary` is not a template",
+		"alert/annotation_name": "`annotations::a-b` is no name for an annotation",
+		"alert/pagerduty":       "`pagerduty::routing_key` is empty",
+		"alert/pagerduty_text":  "`pagerduty::summary` cannot be carried out",
+		"alert/slack":           "`slack::url` is not the address of an incoming webhook",
+		"alert/slack_endpoint":  "`slack::endpoint` is given: the address is a secret",
+		"alert/webhook":         "`webhook::endpoint` is \"\"",
+		"alert/webhook_mode":    "`webhook::mode` is \"batch\": must be structured or binary",
+		"alert/webhook_secret":  "`webhook::secrets::1` is no secret of Standard Webhooks",
+		"alert/match_severity":  "`alertmanager::match::0::severity` has \"high\": must be info, warning, error or critical",
+		"alert/match_kind":      "`alertmanager::match::1::kind` has \"broken\": must be one of stuck, failed, dead_lettered, unknown",
+		"alert/match_empty":     "`alertmanager::match::0` is empty",
 	} {
 		t.Run(id, func(t *testing.T) {
 			err := xconfmap.Validate(load(t, id))

@@ -14,20 +14,24 @@ import (
 	"github.com/throughline/throughline/internal/alert"
 )
 
-// maxBatch is the number of alerts in one request.
+// maxBatch is the number of alerts in one request to a backend that takes several.
 const maxBatch = 256
 
 // delivery brings what the book says to the backend, one request at a time: a late request must not undo a later truth.
 type delivery struct {
+	name      string
+	batch     int
 	book      *alert.Book
 	telemetry *metadata.TelemetryBuilder
 	notifier  alert.Notifier // set before the first delivery
+	// keep is told of what the backend has been told, or may have been, if that is not nil.
+	keep func(context.Context, []alert.Alert)
 	// turn holds one token while a delivery is under way.
 	turn chan struct{}
 }
 
-func newDelivery(book *alert.Book, telemetry *metadata.TelemetryBuilder) *delivery {
-	return &delivery{book: book, telemetry: telemetry, turn: make(chan struct{}, 1)}
+func newDelivery(name string, batch int, book *alert.Book, telemetry *metadata.TelemetryBuilder) *delivery {
+	return &delivery{name: name, batch: batch, book: book, telemetry: telemetry, turn: make(chan struct{}, 1)}
 }
 
 // deliver takes alerts when it is its turn and brings them to the backend. Alerts that are refused for good do not keep the
@@ -40,11 +44,11 @@ func (d *delivery) deliver(ctx context.Context, take func(now time.Time) []alert
 		return ctx.Err()
 	}
 	var errs []error
-	for batch := range slices.Chunk(take(time.Now()), maxBatch) {
+	for batch := range slices.Chunk(take(time.Now()), d.batch) {
 		err := d.notifier.Notify(ctx, batch)
 		d.count(ctx, batch, err)
+		d.note(ctx, batch, err)
 		if err == nil {
-			d.book.Told(batch, time.Now())
 			continue
 		}
 		if retryable(err) {
@@ -53,6 +57,22 @@ func (d *delivery) deliver(ctx context.Context, take func(now time.Time) []alert
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// note keeps what the backend now knows, or may.
+func (d *delivery) note(ctx context.Context, batch []alert.Alert, err error) {
+	e, ok := errors.AsType[*alert.Error](err)
+	switch {
+	case err == nil:
+		d.book.Told(batch, time.Now())
+	case ok && (e.Unsent || e.Status != 0):
+		return
+	default:
+		d.book.Uncertain(batch)
+	}
+	if d.keep != nil {
+		d.keep(ctx, batch)
+	}
 }
 
 func retryable(err error) bool {
@@ -66,11 +86,13 @@ func (d *delivery) count(ctx context.Context, batch []alert.Alert, err error) {
 		if retryable(err) {
 			reason = "retryable"
 		}
-		d.telemetry.AlertFailed.Add(ctx, int64(len(batch)), metric.WithAttributes(attribute.String("reason", reason)))
+		d.telemetry.AlertFailed.Add(ctx, int64(len(batch)), metric.WithAttributes(
+			attribute.String("backend", d.name), attribute.String("reason", reason)))
 		return
 	}
 	for i := range batch {
-		d.telemetry.AlertSent.Add(ctx, 1, metric.WithAttributes(attribute.String("status", batch[i].Status.String())))
+		d.telemetry.AlertSent.Add(ctx, 1, metric.WithAttributes(
+			attribute.String("backend", d.name), attribute.String("status", batch[i].Status.String())))
 	}
 }
 

@@ -61,7 +61,7 @@ func newTestDelivery(t *testing.T, n alert.Notifier) *delivery {
 	require.NoError(t, err)
 	telemetry, err := metadata.NewTelemetryBuilder(componenttest.NewNopTelemetrySettings())
 	require.NoError(t, err)
-	d := newDelivery(book, telemetry)
+	d := newDelivery(nameAlertmanager, maxBatch, book, telemetry)
 	d.notifier = n
 	return d
 }

@@ -3,11 +3,10 @@ package alertexporter
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
@@ -18,29 +17,22 @@ import (
 
 	"github.com/throughline/throughline/exporter/alertexporter/internal/metadata"
 	"github.com/throughline/throughline/internal/alert"
-	"github.com/throughline/throughline/internal/alert/alertmanager"
 	"github.com/throughline/throughline/internal/event"
 	"github.com/throughline/throughline/internal/incident"
 )
 
-// alertExporter stands in front of the queue: what an event says is in the book before the event waits for its delivery, so
-// that what is told after an outage is what is true by then.
+// alertExporter stands in front of the queues of its backends: what an event says is in their books before the event waits for
+// its delivery, so that what is told after an outage is what is true by then.
 type alertExporter struct {
-	exporter.Logs
-
 	config    *Config
 	set       exporter.Settings
 	framing   alert.Framing
 	telemetry *metadata.TelemetryBuilder
-	delivery  *delivery
-	// stop ends the loop of repetitions and waits for it; nil unless started.
-	stop func(context.Context) error
-	// client is the one the notifier sends with; nil unless started.
-	client *http.Client
+	backends  []*backend
 }
 
 func newExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*alertExporter, error) {
-	book, err := alert.NewBook(cfg.bookSettings())
+	annotations, err := cfg.annotations()
 	if err != nil {
 		return nil, err
 	}
@@ -50,30 +42,50 @@ func newExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*aler
 	}
 	a := &alertExporter{
 		config: cfg, set: set, telemetry: telemetry,
-		framing:  alert.Framing{ConsoleURL: cfg.ConsoleURL, Labels: cfg.Labels},
-		delivery: newDelivery(book, telemetry),
+		framing: alert.Framing{ConsoleURL: cfg.ConsoleURL, Labels: cfg.Labels, Annotations: annotations},
 	}
-	if err := a.observe(book); err != nil {
-		return nil, err
+	for _, k := range cfg.kinds() {
+		b, err := a.backend(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		a.backends = append(a.backends, b)
 	}
-	a.Logs, err = exporterhelper.NewLogs(ctx, set, cfg, a.push,
-		exporterhelper.WithTimeout(cfg.Timeout),
-		exporterhelper.WithRetry(cfg.Retry),
-		exporterhelper.WithQueue(cfg.Queue))
-	return a, err
+	return a, a.observe()
 }
 
-// observe lets the collector's own metrics tell what is in the book.
-func (a *alertExporter) observe(book *alert.Book) error {
+func (a *alertExporter) backend(ctx context.Context, k kind) (*backend, error) {
+	book, err := alert.NewBook(a.config.bookSettings(k.once))
+	if err != nil {
+		return nil, err
+	}
+	b := &backend{
+		name: k.name, match: matches(k.match), http: k.http, connect: k.connect,
+		delivery: newDelivery(k.name, k.batch, book, a.telemetry),
+	}
+	if queue := a.config.Queue.Get(); k.once && queue != nil && queue.StorageID != nil {
+		b.memory = &memory{id: *queue.StorageID, logger: a.set.Logger}
+		b.delivery.keep = b.memory.save
+	}
+	push := func(ctx context.Context, logs plog.Logs) error { return a.push(ctx, b, logs) }
+	return b, b.newQueue(ctx, a.set, a.config, push)
+}
+
+// observe lets the collector's own metrics tell what is in the books.
+func (a *alertExporter) observe() error {
 	active := a.telemetry.RegisterAlertActiveCallback(func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(int64(book.Stats().Firing))
+		for _, b := range a.backends {
+			o.Observe(int64(b.delivery.book.Stats().Firing), metric.WithAttributes(attribute.String("backend", b.name)))
+		}
 		return nil
 	})
 	dropped := a.telemetry.RegisterAlertDroppedCallback(func(_ context.Context, o metric.Int64Observer) error {
-		s := book.Stats()
-		o.Observe(s.Overflow, metric.WithAttributes(attribute.String("reason", "overflow")))
-		o.Observe(s.Evicted, metric.WithAttributes(attribute.String("reason", "evicted")))
-		o.Observe(s.Stale, metric.WithAttributes(attribute.String("reason", "stale")))
+		for _, b := range a.backends {
+			s := b.delivery.book.Stats()
+			for reason, n := range map[string]int64{"overflow": s.Overflow, "evicted": s.Evicted, "stale": s.Stale} {
+				o.Observe(n, metric.WithAttributes(attribute.String("backend", b.name), attribute.String("reason", reason)))
+			}
+		}
 		return nil
 	})
 	return errors.Join(active, dropped)
@@ -81,62 +93,60 @@ func (a *alertExporter) observe(book *alert.Book) error {
 
 // Start implements component.Component.
 func (a *alertExporter) Start(ctx context.Context, host component.Host) error {
-	notifier, err := a.notifier(ctx, host)
-	if err != nil {
-		return err
+	for i, b := range a.backends {
+		if err := b.start(ctx, host, a.config); err != nil {
+			// The collector does not shut down what failed to start.
+			for _, started := range a.backends[:i+1] {
+				err = errors.Join(err, started.shutdown(ctx))
+			}
+			return err
+		}
 	}
-	a.delivery.notifier = notifier
-	// The queue may have kept events from before a restart and delivers from now on.
-	if err := a.Logs.Start(ctx, host); err != nil {
-		return err
-	}
-	a.stop = a.delivery.startRepeating(a.config.RepeatInterval, a.config.Timeout.Timeout, a.set.Logger)
 	return nil
 }
 
-func (a *alertExporter) notifier(ctx context.Context, host component.Host) (alert.Notifier, error) {
-	cfg := a.config.Alertmanager.Get()
-	client, err := cfg.HTTP.ToClient(ctx, host.GetExtensions(), a.set.TelemetrySettings)
-	if err != nil {
-		return nil, fmt.Errorf("`alertmanager`: %w", err)
-	}
-	a.client = client
-	return alertmanager.New(client, alertmanager.Settings{Endpoint: cfg.HTTP.Endpoint, RoutingLabels: cfg.RoutingLabels})
-}
-
-// Shutdown implements component.Component. It stops the repetitions first, so that the last word is the queue's.
+// Shutdown implements component.Component.
 func (a *alertExporter) Shutdown(ctx context.Context) error {
 	var errs []error
-	if a.stop != nil {
-		errs = append(errs, a.stop(ctx))
-	}
-	errs = append(errs, a.Logs.Shutdown(ctx))
-	if a.client != nil {
-		a.client.CloseIdleConnections()
+	for _, b := range a.backends {
+		errs = append(errs, b.shutdown(ctx))
 	}
 	a.telemetry.Shutdown()
 	return errors.Join(errs...)
 }
 
+// Capabilities implements consumer.Logs.
+func (a *alertExporter) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
 // ConsumeLogs implements consumer.Logs.
 func (a *alertExporter) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
-	accepted, records := event.New(a.set.BuildInfo.Version)
+	accepted := make([]collector, len(a.backends))
+	for i := range accepted {
+		accepted[i] = newCollector(a.set.BuildInfo.Version)
+	}
 	now := time.Now()
 	for e := range a.events(ctx, logs) {
-		switch a.delivery.book.Put(a.framing.Of(&e), now) {
-		case alert.OutcomeTaken:
-			// Incoming telemetry is shared and must not be kept, so what waits in the queue is written anew.
-			event.AppendIncident(records, &e)
-		case alert.OutcomeOutdated:
-			a.ignore(ctx, "outdated")
-		case alert.OutcomeOverflow:
-			a.ignore(ctx, "overflow")
+		told, taken, reason := a.framing.Of(&e), false, ""
+		for i, b := range a.backends {
+			outcome := b.put(told, now)
+			if outcome == outcomeTaken {
+				accepted[i].add(&e)
+				taken = true
+			} else if reason == "" || reason == outcomeUnasked {
+				reason = outcome
+			}
+		}
+		if !taken {
+			a.ignore(ctx, reason)
 		}
 	}
-	if records.Len() == 0 {
-		return nil
+	var errs []error
+	for i, b := range a.backends {
+		if accepted[i].records.Len() > 0 {
+			errs = append(errs, b.queue.ConsumeLogs(ctx, accepted[i].logs))
+		}
 	}
-	return a.Logs.ConsumeLogs(ctx, accepted)
+	return errors.Join(errs...)
 }
 
 // events yields the events of incidents among the records, and counts the others.
@@ -175,17 +185,17 @@ func (a *alertExporter) ignore(ctx context.Context, reason string) {
 	a.telemetry.AlertIgnored.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reason)))
 }
 
-// push delivers what waited in the queue: the present truth of the incidents it is about.
-func (a *alertExporter) push(ctx context.Context, logs plog.Logs) error {
+// push delivers what waited in the queue of a backend: the present truth of the incidents it is about.
+func (a *alertExporter) push(ctx context.Context, b *backend, logs plog.Logs) error {
 	var ids []string
 	now := time.Now()
 	for e := range a.events(ctx, logs) {
 		// After a restart the queue may know what the book does not.
-		if a.delivery.book.Put(a.framing.Of(&e), now) != alert.OutcomeOverflow {
+		if b.put(a.framing.Of(&e), now) != "overflow" {
 			ids = append(ids, e.Incident.ID)
 		}
 	}
-	err := a.delivery.deliver(ctx, func(now time.Time) []alert.Alert { return a.delivery.book.Changed(ids, now) })
+	err := b.delivery.deliver(ctx, func(now time.Time) []alert.Alert { return b.delivery.book.Changed(ids, now) })
 	return queueError(err)
 }
 

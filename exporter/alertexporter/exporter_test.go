@@ -23,6 +23,8 @@ import (
 	"github.com/throughline/throughline/exporter/alertexporter/internal/metadatatest"
 )
 
+var ofAlertmanager = attribute.String("backend", nameAlertmanager)
+
 func point(value int64, attributes ...attribute.KeyValue) metricdata.DataPoint[int64] {
 	return metricdata.DataPoint[int64]{Value: value, Attributes: attribute.NewSet(attributes...)}
 }
@@ -59,10 +61,10 @@ func TestOpenedEscalatedResolved(t *testing.T) {
 	require.Equal(t, "critical", alerts[1].Labels["severity"])
 	require.True(t, openedAt.Add(time.Minute).Equal(*alerts[1].EndsAt))
 
-	metadatatest.AssertEqualAlertActive(t, e.telemetry, []metricdata.DataPoint[int64]{point(0)}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualAlertActive(t, e.telemetry, []metricdata.DataPoint[int64]{point(0, ofAlertmanager)}, metricdatatest.IgnoreTimestamp())
 	e.stop()
 	metadatatest.AssertEqualAlertSent(t, e.telemetry, []metricdata.DataPoint[int64]{
-		point(2, attribute.String("status", "firing")), point(1, attribute.String("status", "resolved")),
+		point(2, ofAlertmanager, attribute.String("status", "firing")), point(1, ofAlertmanager, attribute.String("status", "resolved")),
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 }
 
@@ -98,10 +100,10 @@ func TestOtherRecordsAreIgnoredAndCounted(t *testing.T) {
 		point(1, attribute.String("reason", "overflow")),
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 	metadatatest.AssertEqualAlertDropped(t, e.telemetry, []metricdata.DataPoint[int64]{
-		point(1, attribute.String("reason", "overflow")), point(0, attribute.String("reason", "evicted")),
-		point(0, attribute.String("reason", "stale")),
+		point(1, ofAlertmanager, attribute.String("reason", "overflow")), point(0, ofAlertmanager, attribute.String("reason", "evicted")),
+		point(0, ofAlertmanager, attribute.String("reason", "stale")),
 	}, metricdatatest.IgnoreTimestamp())
-	metadatatest.AssertEqualAlertActive(t, e.telemetry, []metricdata.DataPoint[int64]{point(1)}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualAlertActive(t, e.telemetry, []metricdata.DataPoint[int64]{point(1, ofAlertmanager)}, metricdatatest.IgnoreTimestamp())
 }
 
 func TestAfterAnOutageTheBackendLearnsThePresentTruth(t *testing.T) {
@@ -130,7 +132,7 @@ func TestAfterAnOutageTheBackendLearnsThePresentTruth(t *testing.T) {
 	require.NoError(t, err)
 	points := failed.Data.(metricdata.Sum[int64]).DataPoints
 	require.Len(t, points, 1)
-	require.Equal(t, attribute.NewSet(attribute.String("reason", "retryable")), points[0].Attributes)
+	require.Equal(t, attribute.NewSet(ofAlertmanager, attribute.String("reason", "retryable")), points[0].Attributes)
 	require.Positive(t, points[0].Value)
 }
 
@@ -158,7 +160,7 @@ func TestRefusedForGood(t *testing.T) {
 	require.Empty(t, backend.refused)
 	e.stop()
 	metadatatest.AssertEqualAlertFailed(t, e.telemetry, []metricdata.DataPoint[int64]{
-		point(1, attribute.String("reason", "permanent")),
+		point(1, ofAlertmanager, attribute.String("reason", "permanent")),
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 }
 

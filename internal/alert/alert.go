@@ -9,9 +9,9 @@ import (
 
 // Notifier brings alerts to one backend.
 type Notifier interface {
-	// Notify delivers all of the alerts or returns an error; telling the same again must do no harm. Errors are of type
-	// [*Error] and hold no secret: of the address at most host and port, and nothing of the request or the response. It is
-	// safe for concurrent use.
+	// Notify delivers all of the alerts or returns an error. A backend for which telling the same again does harm is given one
+	// alert at a time. Errors are of type [*Error] and hold no secret: of the address at most host and port, and nothing of
+	// the request or the response. It is safe for concurrent use.
 	Notify(ctx context.Context, alerts []Alert) error
 }
 
@@ -59,4 +59,18 @@ type Alert struct {
 	GeneratorURL string
 	// Revision orders what is said about one ID.
 	Revision int64
+	// News says that something happened that people want to hear of: opened, opened again, more or less severe, over.
+	// Otherwise the alert is as it was but for numbers.
+	News bool
 }
+
+// gist is what of an alert is told to those who are told once. That it was over for a moment is not in it: whoever missed
+// that need not be told that it goes on.
+// The zero gist is that of nothing told.
+type gist struct {
+	any     bool
+	status  Status
+	routing Routing
+}
+
+func (a *Alert) gist() gist { return gist{any: true, status: a.Status, routing: a.Routing} }

@@ -37,8 +37,11 @@ type entry struct {
 	alert Alert
 	// heardAt is when the alert was put in, touchedAt when it was last put in or handed out or acknowledged.
 	heardAt, touchedAt time.Time
-	// told is the revision that the backend acknowledged.
-	told int64
+	// told is the revision that the backend acknowledged, known the gist of it. held says that the backend has been told of the
+	// alert, or may have been.
+	told  int64
+	known gist
+	held  bool
 	// over is when the backend first acknowledged that the alert is resolved.
 	over time.Time
 	// handed says that the alert was handed out firing with its present routing, so that the backend may hold it.
@@ -81,7 +84,7 @@ func (b *Book) Put(a Alert, now time.Time) Outcome {
 			b.stats.Overflow++
 			return OutcomeOverflow
 		}
-		e = &entry{told: a.Revision - 1}
+		e = newEntry(&a)
 		b.entries[a.ID] = e
 	case a.Revision <= e.alert.Revision:
 		return OutcomeOutdated
@@ -99,6 +102,29 @@ func (b *Book) Put(a Alert, now time.Time) Outcome {
 		e.place = nil
 	}
 	return OutcomeTaken
+}
+
+// newEntry returns an entry for an alert of which nothing is known. Somebody else told the backend what is no news, and of what
+// is over it must have known.
+func newEntry(a *Alert) *entry {
+	e := &entry{told: a.Revision - 1, held: a.Status == StatusResolved}
+	if !a.News && a.Status == StatusFiring {
+		e.known, e.held = a.gist(), true
+	}
+	return e
+}
+
+// untold says that the backend has yet to be told how the alert now is.
+func (b *Book) untold(e *entry) bool {
+	switch {
+	case e.closed:
+		return false
+	case !b.settings.Once:
+		return e.told < e.alert.Revision
+	case e.alert.Status == StatusResolved && !e.held:
+		return false
+	}
+	return e.known != e.alert.gist()
 }
 
 // room makes room for one more alert if it can.
@@ -163,7 +189,7 @@ func (b *Book) Changed(ids []string, now time.Time) []Alert {
 	defer b.mu.Unlock()
 	var alerts []Alert
 	for _, id := range ids {
-		if e := b.entries[id]; e != nil && !e.closed && e.told < e.alert.Revision {
+		if e := b.entries[id]; e != nil && b.untold(e) {
 			alerts = append(alerts, b.hand(e, now))
 		}
 	}
@@ -184,6 +210,10 @@ func (b *Book) Due(now time.Time) []Alert {
 			b.stats.Stale++
 		case !e.over.IsZero() && now.Sub(e.over) >= b.settings.ResolvedRepeat:
 			b.close(e)
+		case b.settings.Once && !b.untold(e):
+			if e.alert.Status == StatusResolved {
+				b.close(e)
+			}
 		case now.Sub(e.touchedAt) >= b.settings.RepeatInterval:
 			alerts = append(alerts, b.hand(e, now))
 		}
@@ -210,19 +240,41 @@ func (b *Book) hand(e *entry, now time.Time) Alert {
 func (b *Book) Told(alerts []Alert, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := range alerts {
-		e := b.entries[alerts[i].ID]
+	for _, a := range alerts {
+		e := b.entries[a.ID]
 		if e == nil || e.closed {
 			continue
 		}
-		e.told, e.touchedAt = max(e.told, alerts[i].Revision), now
+		if a.Revision >= e.told {
+			e.told, e.known, e.held = a.Revision, a.gist(), a.Status == StatusFiring
+		}
+		e.touchedAt = now
 		if e.over.IsZero() && e.alert.Status == StatusResolved && e.told >= e.alert.Revision {
 			e.over, e.handed = now, false
 		}
 		for k := range e.former {
-			if e.former[k].told.IsZero() && slices.Contains(alerts[i].Former, e.former[k].Former) {
+			if e.former[k].told.IsZero() && slices.Contains(a.Former, e.former[k].Former) {
 				e.former[k].told = now
 			}
+		}
+	}
+}
+
+// Holds reports whether the alert fires, or did when the backend was last told of it.
+func (b *Book) Holds(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[id]
+	return e != nil && (e.held || (!e.closed && e.alert.Status == StatusFiring))
+}
+
+// Uncertain takes note that the alerts were sent and it is not known whether the backend has them.
+func (b *Book) Uncertain(alerts []Alert) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range alerts {
+		if e := b.entries[alerts[i].ID]; e != nil && !e.closed && alerts[i].Status == StatusFiring {
+			e.held = true
 		}
 	}
 }
@@ -233,7 +285,7 @@ func (b *Book) Next() time.Time {
 	defer b.mu.Unlock()
 	var next time.Time
 	for _, e := range b.entries {
-		if e.closed {
+		if e.closed || (b.settings.Once && !b.untold(e)) {
 			continue
 		}
 		if due := e.touchedAt.Add(b.settings.RepeatInterval); next.IsZero() || due.Before(next) {

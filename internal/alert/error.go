@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,6 +20,8 @@ type Error struct {
 	Status int
 	// Retryable says that the same request may succeed later.
 	Retryable bool
+	// Unsent says that the request never reached the backend, so that it cannot have been carried out.
+	Unsent bool
 	// RetryAfter is how long the backend wants to be left alone, 0 if it does not say.
 	RetryAfter time.Duration
 	// Err is the cause, nil if the status says it all.
@@ -53,10 +56,12 @@ func NoAnswer(err error) *Error {
 		// It quotes the address, which may hold a password or a token.
 		err = urlErr.Err
 	}
+	dial, ok := errors.AsType[*net.OpError](err)
+	unsent := ok && dial.Op == "dial"
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = context.DeadlineExceeded
 	}
-	return &Error{Retryable: true, Err: err}
+	return &Error{Retryable: true, Unsent: unsent, Err: err}
 }
 
 // CheckResponse returns nil for a response that says that the request was carried out, else an *Error:

@@ -42,6 +42,24 @@ const (
 	LabelOwner    = "owner"
 )
 
+// Annotations that backends give a place of their own.
+const (
+	// AnnotationSummary says in one line what is wrong.
+	AnnotationSummary = "summary"
+	// AnnotationRunbook is where it says what to do about it.
+	AnnotationRunbook = "runbook_url"
+	// AnnotationError is the error of one of the operations, AnnotationHop where the first of them failed or waits.
+	AnnotationError = "error"
+	AnnotationHop   = "first_failing_hop"
+	// AnnotationAffected and AnnotationTotal count operations: those affected now, and all since the incident is known.
+	AnnotationAffected = "affected_operations"
+	AnnotationTotal    = "total_operations"
+	// AnnotationOperations names some of the operations.
+	AnnotationOperations = "operations"
+	// AnnotationResolution says why it is over.
+	AnnotationResolution = "resolution"
+)
+
 // ReservedLabels are the names that mean something; nobody may give them another meaning.
 func ReservedLabels() []string {
 	return []string{
@@ -59,6 +77,8 @@ type Framing struct {
 	ConsoleURL string
 	// Labels are added to every alert.
 	Labels map[string]string
+	// Annotations are added to every alert, or take the place of those of the same name. One that comes out empty is left out.
+	Annotations map[string]*Template
 }
 
 // Of returns what is to be told about the incident of an event.
@@ -69,6 +89,7 @@ func (f Framing) Of(e *incident.Event) Alert {
 		Routing:     Routing{Severity: i.Severity, Priority: i.Priority, Owner: i.Owner},
 		Labels:      f.labels(i),
 		Annotations: annotations(i),
+		News:        e.Cause != incident.CauseCount && e.Cause != incident.CauseRefresh,
 		StartsAt:    moment(i.OpenedAt, e.At),
 	}
 	switch i.Kind {
@@ -84,12 +105,31 @@ func (f Framing) Of(e *incident.Event) Alert {
 		if a.EndsAt.Before(a.StartsAt) {
 			a.EndsAt = a.StartsAt
 		}
-		a.Annotations["resolution"] = e.Cause.String()
+		a.Annotations[AnnotationResolution] = e.Cause.String()
 	}
 	if f.ConsoleURL != "" {
 		a.GeneratorURL = strings.TrimRight(f.ConsoleURL, "/") + "/api/v1/incidents/" + url.PathEscape(i.ID)
 	}
+	f.annotate(&a)
 	return a
+}
+
+// annotate carries out the templates. All of them see the annotations as they were before.
+func (f Framing) annotate(a *Alert) {
+	if len(f.Annotations) == 0 {
+		return
+	}
+	annotations := maps.Clone(a.Annotations)
+	for name, template := range f.Annotations {
+		switch text, err := template.Render(a, nil); {
+		case err != nil: // It was tried when it was parsed; what there is without it is better than nothing.
+		case text == "":
+			delete(annotations, name)
+		default:
+			annotations[name] = text
+		}
+	}
+	a.Annotations = annotations
 }
 
 func (f Framing) labels(i *incident.Incident) map[string]string {
@@ -111,22 +151,22 @@ func (f Framing) labels(i *incident.Incident) map[string]string {
 
 func annotations(i *incident.Incident) map[string]string {
 	a := map[string]string{
-		"summary":             i.Summary(),
-		"affected_operations": strconv.FormatInt(i.Active, 10),
-		"total_operations":    strconv.FormatInt(i.Total, 10),
-		LabelSeverity:         i.Severity.String(),
-		LabelPriority:         strconv.Itoa(i.Priority),
+		AnnotationSummary:  i.Summary(),
+		AnnotationAffected: strconv.FormatInt(i.Active, 10),
+		AnnotationTotal:    strconv.FormatInt(i.Total, 10),
+		LabelSeverity:      i.Severity.String(),
+		LabelPriority:      strconv.Itoa(i.Priority),
 	}
 	put(a, LabelOwner, i.Owner)
-	put(a, "runbook_url", i.Runbook)
-	put(a, "first_failing_hop", hopText(i.Hop))
+	put(a, AnnotationRunbook, i.Runbook)
+	put(a, AnnotationHop, hopText(i.Hop))
 	put(a, "dead_letter_destination", i.Hop.DeadLetter)
-	put(a, "operations", operationsText(i.Operations))
+	put(a, AnnotationOperations, operationsText(i.Operations))
 	if i.FirstSeen != 0 {
 		a["first_seen"] = moment(i.FirstSeen, 0).Format(time.RFC3339)
 	}
 	if i.Error != nil {
-		put(a, "error", strings.Trim(i.Error.Type+": "+i.Error.Message, ": "))
+		put(a, AnnotationError, strings.Trim(i.Error.Type+": "+i.Error.Message, ": "))
 	}
 	if i.Lost > 0 {
 		a["lost_operations"] = strconv.FormatInt(i.Lost, 10)

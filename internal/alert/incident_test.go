@@ -31,7 +31,7 @@ func TestAlertOfAnIncident(t *testing.T) {
 	e := event()
 	framing := Framing{ConsoleURL: "http://console.example/", Labels: map[string]string{"cluster": "eu-1"}}
 	require.Equal(t, Alert{
-		ID: "abc", Name: "AsyncOperationsFailed", Revision: 7,
+		ID: "abc", Name: "AsyncOperationsFailed", Revision: 7, News: true,
 		Routing: Routing{Severity: operation.SeverityCritical, Priority: 1, Owner: "team-a"},
 		Labels: map[string]string{
 			"cluster": "eu-1", "incident_id": "abc", "operation": "fulfil", "kind": "failed", "destination": "orders",

@@ -11,7 +11,12 @@ type Settings struct {
 	// MaxAlerts bounds the alerts held, those that are over and done with among them. When it is reached, resolved ones
 	// leave, the oldest first; if all are firing, what is new is dropped and counted.
 	MaxAlerts int
-	// RepeatInterval is how often a firing alert is told again: backends let an alert end that they hear no more of.
+	// Once is for backends that remember, or whose readers do: each opening, change of routing and end is told until the
+	// backend has it, then never again. What began and ended while the backend could not be reached is not told at all.
+	// Otherwise alerts are repeated as the two intervals say.
+	Once bool
+	// RepeatInterval is how often a firing alert is told again: backends let an alert end that they hear no more of. With
+	// Once, how often what could not be told is tried again.
 	RepeatInterval time.Duration
 	// ResolvedRepeat is how long a resolved alert is told again after it was told first: a backend may have lost it.
 	ResolvedRepeat time.Duration

@@ -6,23 +6,16 @@
 package alertmanager
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/throughline/throughline/internal/alert"
 )
-
-// maxResponse is how much of a response is read so that the connection can be used again.
-const maxResponse = 64 << 10
 
 // Settings say where Alertmanager is and what it is told.
 type Settings struct {
@@ -35,24 +28,17 @@ type Settings struct {
 
 // Notifier implements alert.Notifier.
 type Notifier struct {
-	client   *http.Client
-	address  string
+	client   *alert.Client
 	settings Settings
 }
 
 // New returns a notifier that sends with the client.
 func New(client *http.Client, settings Settings) (*Notifier, error) {
-	base, err := url.Parse(settings.Endpoint)
+	own, err := alert.NewClient(client, settings.Endpoint, "api/v2/alerts")
 	if err != nil {
-		// The error of Parse quotes the address, which may hold a password.
-		return nil, errors.New("the address of Alertmanager is not a URL")
+		return nil, fmt.Errorf("alertmanager: %w", err)
 	}
-	if (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return nil, errors.New("the address of Alertmanager must be an http or https URL with a host")
-	}
-	own := *client
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Notifier{client: &own, address: base.JoinPath("api/v2/alerts").String(), settings: settings}, nil
+	return &Notifier{client: own, settings: settings}, nil
 }
 
 // postableAlert is one element of the body of postAlerts.
@@ -77,18 +63,7 @@ func (n *Notifier) Notify(ctx context.Context, alerts []alert.Alert) error {
 	if err != nil {
 		return &alert.Error{Err: fmt.Errorf("alerts cannot be written as JSON: %w", err)}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, n.address, bytes.NewReader(data))
-	if err != nil {
-		return &alert.Error{Err: errors.New("the request cannot be made")}
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := n.client.Do(request)
-	if err != nil {
-		return alert.NoAnswer(err)
-	}
-	defer response.Body.Close()
-	_, _ = io.CopyN(io.Discard, response.Body, maxResponse)
-	return alert.CheckResponse(response, time.Now())
+	return n.client.Post(ctx, alert.JSON(), data)
 }
 
 // appendTo appends the alert as it is and, where the routing is part of the identity, its former ones as ended.

@@ -111,7 +111,7 @@ func TestResolved(t *testing.T) {
 func TestNewNamesNoSecret(t *testing.T) {
 	for _, endpoint := range []string{"", "localhost:9093", "ftp://user:s3cret@host", "http://", "http://user:s3cret@host:port"} {
 		_, err := New(http.DefaultClient, Settings{Endpoint: endpoint})
-		require.ErrorContains(t, err, "the address of Alertmanager")
+		require.ErrorContains(t, err, "alertmanager: the address")
 		require.NotContains(t, err.Error(), "s3cret")
 	}
 }
