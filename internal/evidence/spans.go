@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -257,13 +258,22 @@ func dueTime(text string) int64 {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return within(t.UnixNano())
 	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		for _, unit := range [...]int64{1, 1e3, 1e6, 1e9} {
+			if n > 0 && n < latest/unit && n*unit >= earliest {
+				return n * unit
+			}
+		}
+		return 0
+	}
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return 0
 	}
 	for _, unit := range [...]float64{1, 1e3, 1e6, 1e9} {
 		if at := n * unit; at >= earliest && at < latest {
-			return int64(at)
+			// Of seconds since 1970 a floating-point number holds no more than microseconds.
+			return int64(math.Round(at/1e3)) * 1e3
 		}
 	}
 	return 0

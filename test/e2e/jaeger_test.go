@@ -31,11 +31,18 @@ type jaegerSpan struct {
 	Duration      int64             `json:"duration"`
 	Tags          []jaegerTag       `json:"tags"`
 	ProcessID     string            `json:"processID"`
+	Logs          []jaegerLog       `json:"logs"`
 	Warnings      []string          `json:"warnings"`
 }
 
 type jaegerProcess struct {
-	ServiceName string `json:"serviceName"`
+	ServiceName string      `json:"serviceName"`
+	Tags        []jaegerTag `json:"tags"`
+}
+
+type jaegerLog struct {
+	Timestamp int64       `json:"timestamp"`
+	Fields    []jaegerTag `json:"fields"`
 }
 
 type jaegerReference struct {
@@ -46,6 +53,7 @@ type jaegerReference struct {
 
 type jaegerTag struct {
 	Key   string `json:"key"`
+	Type  string `json:"type"`
 	Value any    `json:"value"`
 }
 
@@ -115,8 +123,14 @@ type jaegerAnswer struct {
 // jaegerTrace gets one trace.
 func (s *stand) jaegerTrace(t *testing.T, id string) (*jaegerTrace, error) {
 	t.Helper()
+	return getJaegerTrace(t, s.jaeger.URL, id)
+}
+
+// getJaegerTrace gets one trace from the Jaeger with that base URL.
+func getJaegerTrace(t *testing.T, base, id string) (*jaegerTrace, error) {
+	t.Helper()
 	var answer jaegerAnswer
-	if err := verdict.GetJSON(t.Context(), s.jaeger.URL+"/api/traces/"+id, &answer); err != nil {
+	if err := verdict.GetJSON(t.Context(), base+"/api/traces/"+id, &answer); err != nil {
 		return nil, err
 	}
 	if len(answer.Data) != 1 {
@@ -128,18 +142,24 @@ func (s *stand) jaegerTrace(t *testing.T, id string) (*jaegerTrace, error) {
 // jaegerSearch finds the traces in which a span of the service has all the tags.
 func (s *stand) jaegerSearch(t *testing.T, service string, tags map[string]string) ([]jaegerTrace, error) {
 	t.Helper()
+	return searchJaeger(t, s.jaeger.URL, service, tags)
+}
+
+// searchJaeger does so in the Jaeger with that base URL.
+func searchJaeger(t *testing.T, base, service string, tags map[string]string) ([]jaegerTrace, error) {
+	t.Helper()
 	text, err := json.Marshal(tags)
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
 	query := url.Values{
-		"service": {service}, "tags": {string(text)}, "limit": {"100"},
+		"service": {service}, "tags": {string(text)}, "limit": {"10000"},
 		"start": {strconv.FormatInt(now.Add(-time.Hour).UnixMicro(), 10)},
 		"end":   {strconv.FormatInt(now.Add(time.Hour).UnixMicro(), 10)},
 	}
 	var answer jaegerAnswer
-	if err := verdict.GetJSON(t.Context(), s.jaeger.URL+"/api/traces?"+query.Encode(), &answer); err != nil {
+	if err := verdict.GetJSON(t.Context(), base+"/api/traces?"+query.Encode(), &answer); err != nil {
 		return nil, err
 	}
 	return answer.Data, nil

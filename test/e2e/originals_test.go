@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -15,8 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-
-	"github.com/throughline/throughline/test/verdict"
 )
 
 const (
@@ -128,11 +125,7 @@ func readRaw(t *testing.T, path string, into map[pcommon.SpanID]original, wanted
 // jaegerOTLP gets one trace in OTLP, which Jaeger's API of version 3 speaks.
 func (s *stand) jaegerOTLP(t *testing.T, id string, into map[pcommon.SpanID]original, wanted map[string]bool) {
 	t.Helper()
-	var answer struct {
-		Result json.RawMessage `json:"result"`
-	}
-	require.NoError(t, verdict.GetJSON(t.Context(), s.jaeger.URL+"/api/v3/traces/"+id, &answer))
-	td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(answer.Result)
+	td, err := getOTLP(t, s.jaeger.URL+"/api/v3/traces/"+id)
 	require.NoError(t, err)
 	index(into, td, wanted)
 }

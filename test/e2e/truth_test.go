@@ -34,6 +34,7 @@ type truthHop struct {
 	State       string          `json:"state"`
 	WaitSeconds *float64        `json:"wait_seconds"`
 	SentAt      time.Time       `json:"sent_at"`
+	DueAt       time.Time       `json:"due_at,omitzero"`
 	Producer    truthSpan       `json:"producer"`
 	Consumers   []truthConsumer `json:"consumers"`
 }
