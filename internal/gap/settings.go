@@ -16,7 +16,8 @@ type Settings struct {
 	// MinSamples and MinWatched are how many waits, over how long, make a habit. Without one a service is never silent.
 	MinSamples int
 	MinWatched time.Duration
-	// Memory is how long a habit is remembered in full; after twice as long it is forgotten.
+	// Memory is how long a habit is remembered in full; after twice as long it is forgotten. Less than a day would forget the night
+	// by the evening.
 	Memory time.Duration
 	// Hold is how long a gap of one service is not told of yet, because others may turn out to be silent too. It counts at once.
 	// That it is over is told as long after, with what came late by then.
@@ -41,7 +42,7 @@ func DefaultSettings() Settings {
 		Quantile:    0.9,
 		MinSamples:  20,
 		MinWatched:  2 * time.Minute,
-		Memory:      12 * time.Hour,
+		Memory:      24 * time.Hour,
 		Hold:        10 * time.Second,
 		Absence:     30 * time.Second,
 		Relearn:     time.Hour,

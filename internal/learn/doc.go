@@ -30,6 +30,8 @@
 // was done went on to it from there: the message was sent by who consumed the hop, by what the trace tells, else by the service
 // that had consumed last before. One exception takes the habit away, until it has been regained. A group always consumes a destination
 // if it did with each of the last MinSamples messages there. Both are forgotten if nothing was seen of them for two half-lives.
+// A group that consumes no more while its service consumes as a group that appeared meanwhile, or up to an hour before, has been renamed: the
+// new name takes over what was known of the old one.
 //
 // # Bounds
 //

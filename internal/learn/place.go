@@ -20,6 +20,9 @@ type place struct {
 // groupHabit tells whether a group consumes every message.
 type groupHabit struct {
 	group, service string
+	// was is the name it had before, "" without one; since is when it was first seen, 0 if that is not known.
+	was   string
+	since int64
 	habit
 }
 
@@ -62,6 +65,11 @@ func (b *Book) consumed(p *place, h *operation.Hop) {
 		}
 		p.service(c.Service, b.now)
 	}
+	for i := len(p.groups) - 1; i >= 0; i-- {
+		if !p.groups[i].consumes(h) {
+			p.rename(i, h, b)
+		}
+	}
 	for i := range p.groups {
 		p.groups[i].holds(p.groups[i].consumes(h), b.now, &b.settings)
 	}
@@ -92,7 +100,7 @@ func (p *place) group(c *operation.Consumer, b *Book) {
 	if len(p.groups) >= maxGroups {
 		p.groups = slices.Delete(p.groups, weakest(p.groups), weakest(p.groups)+1)
 	}
-	g := groupHabit{group: strings.Clone(c.Group), service: strings.Clone(c.Service)}
+	g := groupHabit{group: strings.Clone(c.Group), service: strings.Clone(c.Service), since: b.now}
 	g.holds(true, b.now, &b.settings)
 	p.groups = append(p.groups, g)
 }

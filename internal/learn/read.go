@@ -33,18 +33,20 @@ func (b *Book) Usual(stage operation.Stage) (operation.Usual, bool) {
 // none stands for no group, and "" for any.
 const none = "\x00"
 
-// groupsFor returns the groups whose times serve for a stage, the closest first: its own, and the one to which the service belongs of
-// that name. Where there is but one group, its wait is that of the message.
-func (b *Book) groupsFor(stage *operation.Stage) [3]string {
-	groups := [...]string{stage.Group, none, none}
+// groupsFor returns the groups whose times serve for a stage, the closest first: its own, by its former name too, and the one to which the
+// service belongs of that name. Where there is but one group, its wait is that of the message.
+func (b *Book) groupsFor(stage *operation.Stage) [4]string {
+	groups := [...]string{stage.Group, none, none, none}
 	if stage.Group == "" {
 		return groups
 	}
 	next := 1
 	if p := b.destinations[stage.Destination]; p != nil {
-		if group := p.groupOf(stage.Group); group != "" {
-			groups[next] = group
-			next++
+		for _, group := range [...]string{p.was(stage.Group), p.groupOf(stage.Group)} {
+			if group != "" {
+				groups[next] = group
+				next++
+			}
 		}
 	}
 	if stage.Kind == operation.StageWaiting {

@@ -24,11 +24,11 @@ var errMalformed = errors.New("malformed")
 // Restore continues from a snapshot of an earlier run, at the time now. What was learned in this run already stays. Settings may be others
 // by now; what exceeds the bounds is left out, the least recently seen first. When it returns an error, nothing was restored.
 func (b *Book) Restore(data []byte, now int64) error {
-	body, err := open(data)
+	body, written, err := open(data)
 	if err != nil {
 		return fmt.Errorf("snapshot of what was learned: %w", err)
 	}
-	r := reader{data: body, book: b, now: now}
+	r := reader{data: body, version: written, book: b, now: now}
 	places, flows := r.everything()
 	if r.bad || len(r.data) > 0 {
 		return fmt.Errorf("snapshot of what was learned: %w", errMalformed)
@@ -46,22 +46,23 @@ func (b *Book) Restore(data []byte, now int64) error {
 	return nil
 }
 
-// open checks the envelope and returns what is in it.
-func open(data []byte) ([]byte, error) {
+// open checks the envelope and returns what is in it, and its version.
+func open(data []byte) (body []byte, written byte, err error) {
 	head := len(magic) + 1
 	switch {
 	case len(data) > maxSnapshot:
-		return nil, fmt.Errorf("%d bytes: must be at most %d", len(data), maxSnapshot)
+		return nil, 0, fmt.Errorf("%d bytes: must be at most %d", len(data), maxSnapshot)
 	case len(data) < head+crc32.Size || string(data[:len(magic)]) != magic:
-		return nil, errMalformed
-	case data[len(magic)] != version:
-		return nil, fmt.Errorf("version is %d: must be %d", data[len(magic)], version)
+		return nil, 0, errMalformed
+	}
+	if written = data[len(magic)]; written < withoutNames || written > version {
+		return nil, 0, fmt.Errorf("version is %d: must be at most %d", written, version)
 	}
 	end := len(data) - crc32.Size
 	if crc32.Checksum(data[:end], checksums) != binary.LittleEndian.Uint32(data[end:]) {
-		return nil, errors.New("the checksum does not match")
+		return nil, 0, errors.New("the checksum does not match")
 	}
-	return data[head:end], nil
+	return data[head:end], written, nil
 }
 
 func (b *Book) keepPlace(p *place) {
@@ -92,10 +93,11 @@ func (b *Book) keepFlow(f *flow) {
 
 // reader reads what a writer wrote. Once something is not as it should be it is bad, and reads nothing more.
 type reader struct {
-	data []byte
-	book *Book
-	now  int64
-	bad  bool
+	data    []byte
+	version byte
+	book    *Book
+	now     int64
+	bad     bool
 	// stages is how many sketches were read.
 	stages int
 }
@@ -166,7 +168,12 @@ func (r *reader) place() *place {
 		r.fail()
 	}
 	for range r.count(maxGroups) {
-		p.groups = append(p.groups, groupHabit{group: r.text(), service: r.text(), habit: r.habit()})
+		g := groupHabit{group: r.text(), service: r.text()}
+		if r.version > withoutNames {
+			g.was, g.since = r.text(), r.time()
+		}
+		g.habit = r.habit()
+		p.groups = append(p.groups, g)
 	}
 	for range r.count(maxConsumers) {
 		p.consumers = append(p.consumers, consumer{service: r.text(), seen: r.time()})

@@ -9,7 +9,9 @@ import (
 const (
 	// magic begins a snapshot; the version after it changes whenever older snapshots can no longer be read, with the bins too.
 	magic   = "throughline learned "
-	version = 1
+	version = 2
+	// withoutNames is the version that did not tell since when groups are seen, and under which names before.
+	withoutNames = 1
 	// chunk is how many flows or destinations are written without letting others have the book.
 	chunk = 64
 )
@@ -100,6 +102,8 @@ func (w *writer) place(p *place) {
 	for i := range p.groups {
 		w.text(p.groups[i].group)
 		w.text(p.groups[i].service)
+		w.text(p.groups[i].was)
+		w.number(p.groups[i].since)
 		w.habit(&p.groups[i].habit)
 	}
 	w.count(len(p.consumers))

@@ -102,7 +102,7 @@ func TestRestoreRefusesWhatIsNoSnapshot(t *testing.T) {
 	}{
 		"nothing":          {nil, "malformed"},
 		"something else":   {[]byte("{\"version\":1,\"rules\":[]}{\"version\":1,\"rules\":[]}"), "malformed"},
-		"another version":  {append([]byte(magic+"\x02"), good[len(magic)+1:]...), "version is 2: must be 1"},
+		"another version":  {append([]byte(magic+"\x03"), good[len(magic)+1:]...), "version is 3: must be at most 2"},
 		"cut":              {good[:len(good)-1], "checksum"},
 		"changed":          {append(append([]byte{}, good[:100]...), append([]byte{good[100] ^ 1}, good[101:]...)...), "checksum"},
 		"cut with its sum": {sealed(good[len(magic)+1 : len(good)-20]), "malformed"},

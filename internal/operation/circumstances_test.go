@@ -14,6 +14,8 @@ type veteran struct {
 	successors map[string][]Successor
 	groups     map[string][]UsualGroup
 	consumers  map[string][]string
+	// renamed has the names by which groups go now.
+	renamed map[string]string
 }
 
 func (e *veteran) Usual(s Stage) (Usual, bool) {
@@ -27,6 +29,11 @@ func (e *veteran) Successors(_, destination, _ string, dst []Successor) []Succes
 
 func (e *veteran) Groups(destination string, dst []UsualGroup) []UsualGroup {
 	return append(dst, e.groups[destination]...)
+}
+
+func (e *veteran) Renamed(destination, group, now string) bool {
+	name, ok := e.renamed[destination+"/"+group]
+	return ok && name == now
 }
 
 func (e *veteran) Consumers(destination string, dst []string) []string {
@@ -147,6 +154,11 @@ func TestMissingGroup(t *testing.T) {
 	require.Equal(t, StateCompleted, decide(nameless, &p, usual, 61).state, "its service did, and names no group")
 	other := append(slices.Clone(consumed), group(process(5, 1, "orders", "auditor", 4, 5), "reports"))
 	require.Equal(t, StateStuck, decide(other, &p, usual, 61).state, "its service did, as another group")
+	usual.Experience.(*veteran).renamed = map[string]string{"orders/audit": "reports"}
+	require.Equal(t, StateCompleted, decide(other, &p, usual, 61).state, "its service did, under its new name")
+	require.Equal(t, StateStuck, decide(other, groups("worker", "audit"), usual, 61).state, "what is declared has no other name")
+	stranger := append(slices.Clone(consumed), group(process(5, 1, "orders", "reporter", 4, 5), "reports"))
+	require.Equal(t, StateStuck, decide(stranger, &p, usual, 61).state, "another service did")
 	usual.Telemetry = silence{"auditor": {20, 500}}
 	require.Equal(t, StateUnknown, decide(consumed, &p, usual, 31).state)
 }

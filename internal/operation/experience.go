@@ -54,6 +54,9 @@ type Experience interface {
 	Successors(operation, destination, messageType string, dst []Successor) []Successor
 	// Groups appends to dst the groups that consume every message of the destination.
 	Groups(destination string, dst []UsualGroup) []UsualGroup
+	// Renamed reports whether a group that consumes every message of the destination goes by another name now, under which its
+	// service consumes.
+	Renamed(destination, group, now string) bool
 	// Consumers appends to dst the services that were seen to consume from the destination lately.
 	Consumers(destination string, dst []string) []string
 }

@@ -44,6 +44,19 @@ func (c *Circumstances) usualGroups(p *Policy, h *Hop, see func(group, service s
 	}
 	var room [4]UsualGroup
 	for _, g := range c.Experience.Groups(h.Destination, room[:0]) {
-		see(g.Group, g.Service)
+		if !c.renamed(h, &g) {
+			see(g.Group, g.Service)
+		}
 	}
+}
+
+// renamed reports whether the group consumed the message under another name.
+func (c *Circumstances) renamed(h *Hop, g *UsualGroup) bool {
+	for k := range h.Consumers {
+		by := &h.Consumers[k]
+		if by.Service == g.Service && by.Group != g.Group && c.Experience.Renamed(h.Destination, g.Group, by.Group) {
+			return true
+		}
+	}
+	return false
 }
