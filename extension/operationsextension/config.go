@@ -272,5 +272,6 @@ func (c *Config) engineSettings() engine.Settings {
 		Retry:         operation.Destinations(c.RetryDestinations, operation.RetryName),
 		MaxOperations: c.MaxOperations, MaxFacts: c.MaxFacts, MaxWaiting: c.MaxWaiting, WaitFor: c.WaitForIdentity,
 		Retention: c.Retention, ArrivalGrace: c.ArrivalGrace, Policy: c.rules().Policy,
+		NamedByPolicy: slices.ContainsFunc(c.Rules, func(r RuleConfig) bool { return r.OperationName != "" }),
 	}
 }

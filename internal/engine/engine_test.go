@@ -375,7 +375,7 @@ func TestOperationsWithoutAnyID(t *testing.T) {
 	e := newEngine(t, nil)
 	send, process := hop(1, 1, "orders", "link", 0)
 	assigned := apply(e, 3, process, send)
-	require.Equal(t, []Assignment{{}, {}}, assigned)
+	require.Equal(t, []Assignment{{Name: "orders"}, {Name: "orders"}}, assigned)
 	changes := sweep(e, 20)
 	require.Len(t, changes, 1)
 	id := changes[0].View.ID

@@ -31,6 +31,8 @@ type entry struct {
 	// late says that evidence led to another final state than ended, the one it came to first (StateInProgress: none).
 	late  bool
 	ended operation.State
+	// loose says that it is judged early; see introduce.
+	loose bool
 	// learned says that the habits know of it, unpaired that Engine.unpaired has it.
 	learned, unpaired bool
 	// state, reason, flags and endedAt are the verdict, if there is no more to it; see setVerdict.
@@ -51,7 +53,9 @@ type entry struct {
 	endedAt int64
 	// arrived is when the last fact came, updated when the verdict last changed.
 	arrived, updated int64
-	extra            *extra
+	// named is the time of the fact that it has its name from, before it was judged; 0 without one.
+	named int64
+	extra *extra
 	// newer and older chain the entries of a shard in order of age, the open and the finished ones apart.
 	newer, older *entry
 }
@@ -235,9 +239,10 @@ func (x *identity) merge(a, b *entry) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.op.Merge(facts)
-	if b.extra.name != "" && a.title(x.engine.symbols) == "" {
-		a.call(x.engine.symbols, b.extra.name)
+	if b.named != 0 {
+		a.callSince(x.engine.symbols, b.extra.name, b.named)
 	}
+	a.loose = a.loose || b.loose
 	s.touch(a)
 	a.arrived = x.at
 	return a

@@ -71,9 +71,7 @@ func (s *shard) put(e *Engine, n *entry, f *operation.Fact, at int64) bool {
 	n.active = n.op.Pending() > 0
 	n.op.Add(f)
 	n.arrived = at
-	if f.OperationName != "" && n.title(e.symbols) == "" {
-		n.call(e.symbols, f.OperationName)
-	}
+	n.introduce(e, f)
 	s.touch(n)
 	return true
 }

@@ -109,7 +109,7 @@ func (s *shard) sweepDue(e *Engine, r *operation.Reducer, at int64, changes []op
 // verdict counts before telemetry has stopped arriving.
 func (s *shard) tooSoon(e *Engine, n *entry, at int64) bool {
 	quiet := n.arrived + int64(e.settings.ArrivalGrace)
-	if !n.judged || n.state != operation.StateInProgress || quiet <= at || n.op.Pending() == 0 {
+	if n.state != operation.StateInProgress || quiet <= at || n.op.Pending() == 0 || (!n.judged && !n.canWait(e)) {
 		return false
 	}
 	s.schedule(n, quiet)
