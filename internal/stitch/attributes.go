@@ -1,6 +1,7 @@
 package stitch
 
 import (
+	"cmp"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -16,17 +17,31 @@ func (b *builder) putText(m pcommon.Map, key, value string) {
 	}
 }
 
-// attributes is how many the span has at most, mostly.
+// attributes is how many the span has, mostly.
 func (d *draft) attributes() int {
-	switch d.kind {
-	case draftWork, draftAwait:
-		return 3
-	case draftWait, draftSchedule:
-		return 8
-	case draftSend:
-		return 7
+	n := 1
+	if d.hop != nil {
+		n += 2
+		if d.hop.MessageID != "" {
+			n++
+		}
+		if d.group != nil && d.group.Group != d.group.Service {
+			n++
+		}
 	}
-	return 10
+	switch d.kind {
+	case draftSend, draftAttempt:
+		n += 3
+		if d.attempt != nil {
+			n++
+		}
+	case draftWork, draftAwait:
+		n++
+	}
+	if d.outcome == operation.OutcomeError {
+		n++
+	}
+	return n
 }
 
 func (b *builder) putDraft(m pcommon.Map, d *draft) {
@@ -67,13 +82,15 @@ func (b *builder) putDraft(m pcommon.Map, d *draft) {
 // putMessage adds the messaging attributes (semantic conventions 1.44).
 func (b *builder) putMessage(m pcommon.Map, d *draft) {
 	h := d.hop
-	b.putText(m, "messaging.system", h.System)
 	destination := h.Destination
-	if d.attempt != nil && d.attempt.Destination != "" {
-		destination = d.attempt.Destination
+	if d.origin != nil {
+		b.putText(m, "messaging.system", h.System)
+		if d.attempt != nil {
+			destination = cmp.Or(d.attempt.Destination, destination)
+		}
 	}
 	b.putText(m, "messaging.destination.name", destination)
-	if operation.TemporaryName(destination) {
+	if b.namesOf(destination).temporary {
 		m.PutBool("messaging.destination.temporary", true)
 	}
 	if deadletter.Is(h) {

@@ -57,7 +57,7 @@ type draft struct {
 // drafts lists everything the view knows as spans, in no particular but always the same order.
 func (b *builder) drafts() []draft {
 	v := b.view
-	all := make([]draft, 0, len(v.Works)+4*len(v.Hops))
+	all := slices.Grow(b.all[:0], len(v.Works)+4*len(v.Hops))
 	for i := range v.Works {
 		w := &v.Works[i]
 		d := draft{kind: draftWork, origin: &w.Origin, err: w.Error, outcome: w.Outcome, notes: w.Notes, waited: -1}

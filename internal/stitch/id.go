@@ -3,6 +3,7 @@ package stitch
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"github.com/throughline/throughline/internal/operation"
 )
@@ -76,15 +77,39 @@ func appendString(b []byte, s string) []byte {
 // spanIDs gives out the span IDs of one trace, never zero and never one twice.
 type spanIDs struct {
 	trace operation.TraceID
-	used  map[operation.SpanID]struct{}
+	// few are those given out, as long as looking through them is quick, and used holds them all afterwards.
+	few  []operation.SpanID
+	used map[operation.SpanID]struct{}
 }
+
+// maxFew is how many IDs are looked through.
+const maxFew = 32
 
 func (s *spanIDs) next(k spanKey) operation.SpanID {
 	for ordinal := uint32(0); ; ordinal++ {
-		id := k.id(s.trace, ordinal)
-		if _, taken := s.used[id]; !taken && !id.IsZero() {
-			s.used[id] = struct{}{}
+		if id := k.id(s.trace, ordinal); !id.IsZero() && s.take(id) {
 			return id
 		}
 	}
+}
+
+// take reports whether the ID was not given out before.
+func (s *spanIDs) take(id operation.SpanID) bool {
+	if len(s.few) < maxFew {
+		if slices.Contains(s.few, id) {
+			return false
+		}
+		s.few = append(s.few, id)
+		return true
+	}
+	if len(s.used) == 0 {
+		for _, few := range s.few {
+			s.used[few] = struct{}{}
+		}
+	}
+	if _, taken := s.used[id]; taken {
+		return false
+	}
+	s.used[id] = struct{}{}
+	return true
 }

@@ -1,6 +1,8 @@
 package stitch
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -35,11 +37,13 @@ func (b *builder) writeRootLinks(span ptrace.Span, all []draft) {
 
 // sources returns the first span of each source trace that has one, in order of the traces.
 func (b *builder) sources(all []draft) []*operation.Origin {
-	place := make(map[operation.TraceID]int, len(b.view.Traces))
-	for i, trace := range b.view.Traces {
-		place[trace] = i
+	for _, trace := range b.view.Traces {
+		if _, known := b.traces[trace]; !known {
+			b.traces[trace] = len(b.traces)
+		}
 	}
-	first := make([]*operation.Origin, len(b.view.Traces))
+	first := slices.Grow(b.first[:0], len(b.view.Traces))[:len(b.view.Traces)]
+	clear(first)
 	var last operation.TraceID
 	for i := range all {
 		d := &all[i]
@@ -47,17 +51,12 @@ func (b *builder) sources(all []draft) []*operation.Origin {
 			continue
 		}
 		last = d.origin.Trace
-		if at, ok := place[last]; ok && first[at] == nil {
+		if at, ok := b.traces[last]; ok && first[at] == nil {
 			first[at] = d.origin
 		}
 	}
-	kept := first[:0]
-	for _, origin := range first {
-		if origin != nil {
-			kept = append(kept, origin)
-		}
-	}
-	return kept
+	b.first = slices.DeleteFunc(first, func(o *operation.Origin) bool { return o == nil })
+	return b.first
 }
 
 // linkDerived links the traces that are derived from the same operation with each other: a snapshot with the one that will be

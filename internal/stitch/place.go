@@ -72,8 +72,8 @@ func (b *builder) afford(size int) bool {
 // nest puts work and sends below the work that the original parent names and that encloses them. Everything else, and
 // whatever would stick out of its parent, stays directly below the root: a backend that corrects clock skew moves
 // children that lie outside their parents.
-func nest(all []draft) {
-	byRecord := make(map[operation.Record]int)
+func (b *builder) nest(all []draft) {
+	byRecord := b.byRecord
 	for i := range all {
 		d := &all[i]
 		d.parent = -1

@@ -142,6 +142,29 @@ func TestEqualChangesGiveEqualBytes(t *testing.T) {
 	})
 }
 
+// What a builder drew before must not show in what it draws next.
+func TestBuildersKeepNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := change(rapid.SliceOfN(rapid.Custom(drawFact), 1, 30).Draw(t, "facts"), 400)
+		once, _ := Trace(c, DefaultSettings())
+		Trace(drawChange(t), drawSettings(t))
+		again, report := Trace(c, DefaultSettings())
+		require.Equal(t, render(once), render(again))
+		b := newBuilder(c, DefaultSettings())
+		require.Empty(t, b.groups)
+		require.Empty(t, b.byRecord)
+		require.Empty(t, b.traces)
+		require.Empty(t, b.ids.few)
+		require.Empty(t, b.ids.used)
+		for _, d := range b.all[:cap(b.all)] {
+			require.Nil(t, d.hop)
+			require.Nil(t, d.origin)
+		}
+		require.LessOrEqual(t, report.Spans, DefaultSettings().MaxSpans)
+		b.release(nil)
+	})
+}
+
 // The order in which facts came must not show, or two collectors would emit different spans under one ID.
 func TestOrderOfArrivalDoesNotShow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

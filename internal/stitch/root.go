@@ -77,7 +77,11 @@ func (b *builder) entry(all []draft) (service, instance string) {
 }
 
 func (b *builder) putRoot(m pcommon.Map, errorType string) {
-	m.EnsureCapacity(32)
+	room := 14
+	if b.snapshot {
+		room = 20
+	}
+	m.EnsureCapacity(room)
 	b.putText(m, "async.operation.id", b.view.ID)
 	m.PutStr("async.operation.name", b.name)
 	m.PutStr("async.operation.state", b.verdict.State.String())

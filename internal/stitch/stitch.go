@@ -2,6 +2,7 @@ package stitch
 
 import (
 	"cmp"
+	"sync"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -29,11 +30,57 @@ func Trace(c *operation.Change, settings Settings) (ptrace.Traces, Report) {
 	all := b.drafts()
 	arrange(all)
 	b.report.CutSpans = b.choose(all)
-	nest(all)
+	b.nest(all)
 	b.report.CutEvents = b.pick(all)
-	b.ids = spanIDs{trace: b.trace, used: map[operation.SpanID]struct{}{{}: {}}}
 	b.write(traces, all)
-	return traces, b.report
+	report := b.report
+	b.release(all)
+	return traces, report
+}
+
+// builders are used again.
+var builders = sync.Pool{New: func() any {
+	return &builder{room: &room{
+		named: make(map[string]*names), byRecord: make(map[operation.Record]int), traces: make(map[operation.TraceID]int),
+		ids: spanIDs{used: make(map[operation.SpanID]struct{})},
+	}}
+}}
+
+// room is what a builder works in.
+type room struct {
+	all      []draft
+	groups   []resource
+	ids      spanIDs
+	byRecord map[operation.Record]int
+	// traces are the places of the source traces, first the first span of each.
+	traces map[operation.TraceID]int
+	first  []*operation.Origin
+	// named are the names for destinations, latest those for the one that was asked for last.
+	named    map[string]*names
+	latest   *names
+	latestOf string
+}
+
+// maxRoom bounds the drafts that a builder keeps room for, so that one giant does not occupy memory for ever.
+const maxRoom = 256
+
+// release gives back the builder and lets go of what it was given.
+func (b *builder) release(all []draft) {
+	r := b.room
+	*b = builder{}
+	if cap(all) > maxRoom {
+		return
+	}
+	clear(all)
+	clear(r.groups)
+	clear(r.first)
+	clear(r.byRecord)
+	clear(r.traces)
+	clear(r.ids.used)
+	r.all, r.groups, r.first, r.ids.few = all[:0], r.groups[:0], r.first[:0], r.ids.few[:0]
+	r.latest, r.latestOf = nil, ""
+	b.room = r
+	builders.Put(b)
 }
 
 // builder makes one trace.
@@ -58,13 +105,14 @@ type builder struct {
 	left int
 	// events are the indices of the operation's own notes that are kept.
 	events []int
-	ids    spanIDs
-	groups []resource
+	*room
 }
 
 func newBuilder(c *operation.Change, settings Settings) *builder {
 	v := c.View
-	b := &builder{change: c, view: v, verdict: &c.Verdict, settings: settings, name: v.Name, left: settings.MaxBytes}
+	b := builders.Get().(*builder)
+	r := b.room
+	*b = builder{room: r, change: c, view: v, verdict: &c.Verdict, settings: settings, name: v.Name, left: settings.MaxBytes}
 	if c.Policy != nil {
 		b.name = cmp.Or(c.Policy.OperationName, v.Name)
 	}
@@ -79,6 +127,7 @@ func newBuilder(c *operation.Change, settings Settings) *builder {
 	} else {
 		b.trace = TraceID(v.ID, v.Namespace, c.FinalRevision)
 	}
+	b.ids.trace = b.trace
 	b.report.TraceID, b.report.Snapshot = b.trace, b.snapshot
 	b.base = max(1, firstKnown(v.StartedAt, v.LastAt, c.At))
 	b.until = max(b.base, v.LastAt, c.Verdict.EndedAt)

@@ -26,8 +26,12 @@ func (b *builder) spans(traces ptrace.Traces, service, instance string) ptrace.S
 		}
 	}
 	rs := traces.ResourceSpans().AppendEmpty()
-	rs.Resource().Attributes().PutStr("service.name", clip(service, b.settings.MaxValue))
-	b.putText(rs.Resource().Attributes(), "service.instance.id", instance)
+	attributes := rs.Resource().Attributes()
+	if instance != "" {
+		attributes.EnsureCapacity(2)
+	}
+	attributes.PutStr("service.name", clip(service, b.settings.MaxValue))
+	b.putText(attributes, "service.instance.id", instance)
 	ss := rs.ScopeSpans().AppendEmpty()
 	ss.Scope().SetName(Scope)
 	b.groups = append(b.groups, resource{service, instance, ss.Spans()})
@@ -59,15 +63,17 @@ func (b *builder) write(traces ptrace.Traces, all []draft) {
 }
 
 func (b *builder) writeDraft(traces ptrace.Traces, d *draft, parent operation.SpanID) {
-	service, instance := "queue:"+queueName(d.hop), ""
+	var service, instance string
 	if d.origin != nil {
 		service, instance = d.service(), d.origin.Instance
+	} else {
+		service = b.namesOf(d.hop.Destination).queue
 	}
 	span := b.spans(traces, service, instance).AppendEmpty()
 	span.SetTraceID(pcommon.TraceID(b.trace))
 	span.SetSpanID(pcommon.SpanID(d.id))
 	span.SetParentSpanID(pcommon.SpanID(parent))
-	span.SetName(d.name())
+	span.SetName(b.title(d))
 	span.SetKind(d.spanKind())
 	span.SetStartTimestamp(pcommon.Timestamp(d.start))
 	span.SetEndTimestamp(pcommon.Timestamp(d.end))
@@ -88,33 +94,23 @@ func (d *draft) service() string {
 	return cmp.Or(d.origin.Service, unknownService)
 }
 
-func queueName(h *operation.Hop) string {
-	if h == nil {
-		return unknownDestination
-	}
-	return Destination(h.Destination)
-}
-
-// name is of low cardinality as far as the destination's is: temporary ones share theirs.
-func (d *draft) name() string {
+// title is of low cardinality as far as the destination's name is: temporary ones share theirs.
+func (b *builder) title(d *draft) string {
 	switch d.kind {
 	case draftSend:
-		return line("send " + queueName(d.hop))
+		return b.namesOf(d.hop.Destination).send
 	case draftWait:
-		return line("queue wait " + queueName(d.hop))
+		return b.namesOf(d.hop.Destination).wait
 	case draftSchedule:
-		return line("scheduled " + queueName(d.hop))
+		return b.namesOf(d.hop.Destination).scheduled
 	case draftAttempt:
-		destination := queueName(d.hop)
-		if d.attempt.Destination != "" {
-			destination = Destination(d.attempt.Destination)
-		}
+		n := b.namesOf(cmp.Or(d.attempt.Destination, d.hop.Destination))
 		if received(d.attempt) {
-			return line("receive " + destination)
+			return n.receive
 		}
-		return line("process " + destination)
+		return n.process
 	case draftAwait:
-		return line("await " + Destination(d.awaited))
+		return b.namesOf(d.awaited).await
 	}
 	return cmp.Or(line(d.origin.Name), "work")
 }
