@@ -44,14 +44,20 @@ conformance: ## Replay recorded telemetry of real applications and show verdicts
 	$(GO) test -count=1 -v -run 'TestOrders|TestTrueTime|TestHops|TestDamage' ./test/conformance | grep -vE '^(=== | *--- PASS)'
 
 .PHONY: generate
-generate: ## Write all generated code again: component metadata and the collector's main
+generate: ## Write again what is generated: component metadata, the collector's main, dashboards
 	@for dir in $(COMPONENTS); do echo "mdatagen $$dir" && (cd $$dir && $(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod mdatagen metadata.yaml); done
 	$(TOOL) builder --config builder-config.yaml --skip-get-modules --skip-compilation
 	gofmt -w cmd/throughline
+	$(GO) run ./deploy/grafana/generate deploy/grafana/dashboards
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Check formatting, common mistakes and the direction of imports
 	$(BIN)/golangci-lint run ./...
+
+.PHONY: rules
+rules: $(BIN)/promtool ## Check and test the Prometheus rules of deploy/
+	$(BIN)/promtool check config deploy/prometheus/prometheus.yaml
+	$(BIN)/promtool test rules deploy/prometheus/tests/*.yaml
 
 .PHONY: bench
 bench: ## Run the benchmarks; COUNT=10 BASE=old.out compares with an earlier run
@@ -84,6 +90,9 @@ $(BIN)/jaeger: internal/tools/jaeger/go.mod internal/tools/jaeger/go.sum
 
 $(BIN)/alertmanager: internal/tools/alertmanager/go.mod internal/tools/alertmanager/go.sum
 	$(GO) -C internal/tools/alertmanager build -trimpath -o $@ github.com/prometheus/alertmanager/cmd/alertmanager
+
+$(BIN)/prometheus $(BIN)/promtool: internal/tools/prometheus/go.mod internal/tools/prometheus/go.sum
+	$(GO) -C internal/tools/prometheus build -trimpath -o $@ github.com/prometheus/prometheus/cmd/$(@F)
 
 $(BIN)/golangci-lint: internal/tools/lint/go.mod internal/tools/lint/go.sum
 	$(GO) -C internal/tools/lint build -trimpath -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
