@@ -150,7 +150,7 @@ func TestThePageForOperatorsListsEachMetric(t *testing.T) {
 	}
 	for name, listed := range names {
 		if listed {
-			require.Contains(t, string(text), "`"+name+"`", "docs/operations.md")
+			require.True(t, strings.Contains(string(text), "`"+name+"`"), "docs/operations.md does not list %s", name)
 		}
 	}
 	for _, match := range regexp.MustCompile("`(otelcol_[a-z_]+)`").FindAllStringSubmatch(string(text), -1) {
