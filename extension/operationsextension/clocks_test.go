@@ -86,7 +86,7 @@ func TestWaitsBetweenClocksThatDisagreeAreCorrected(t *testing.T) {
 		}, metricdatatest.IgnoreTimestamp())
 
 		found := false
-		for _, m := range o.Metrics(time.Now()).ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+		for _, m := range measureAll(t, o).Collect(time.Now()).ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
 			if m.Name() == "async.clock.offset" {
 				found = true
 				require.InDelta(t, 9.9, m.Gauge().DataPoints().At(0).DoubleValue(), 0.01)

@@ -86,7 +86,7 @@ func (l *listening) news(t *testing.T) []string {
 func TestANightlyRunOverTheChangeOfClocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, _ := start(t, nightly)
-		l := &listening{operations: o, sub: o.Subscribe()}
+		l := &listening{operations: o, sub: o.Subscribe(), measured: measureAll(t, o)}
 		defer func() { l.sub.Close() }()
 		until(t, "2000-01-01 00:10")
 
@@ -240,7 +240,7 @@ func TestAnExpectationIsMissedForLackOfTelemetryOnly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o, _ := start(t, hourly)
-				l := &listening{operations: o, sub: o.Subscribe(), heard: map[string]bool{"api": true, "worker": true, "mailer": true}}
+				l := &listening{operations: o, sub: o.Subscribe(), measured: measureAll(t, o), heard: map[string]bool{"api": true, "worker": true, "mailer": true}}
 				defer func() { l.sub.Close() }()
 				l.pass(t, 20*time.Minute)
 				l.Apply(time.Now(), ran(1, time.Now()), nil)
@@ -334,7 +334,7 @@ func TestMissedStartsAreKeptInTheStorage(t *testing.T) {
 		second, _, logs := stored(t, nightly)
 		require.NoError(t, second.Start(t.Context(), host))
 		require.Empty(t, logs.All())
-		l := &listening{operations: second, sub: second.Subscribe()}
+		l := &listening{operations: second, sub: second.Subscribe(), measured: measureAll(t, second)}
 		require.NoError(t, second.Ready())
 		until(t, "2000-01-01 12:05")
 		require.Equal(t, []string{

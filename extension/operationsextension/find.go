@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/gap"
+	"github.com/throughline/throughline/internal/measure"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -30,8 +30,8 @@ type Operations interface {
 	Traces(traces []operation.TraceID, out []engine.Assignment) []engine.Assignment
 	// Subscribe begins a subscription to what follows from the facts. It must be closed.
 	Subscribe() *Subscription
-	// Metrics returns the metrics of all operations so far.
-	Metrics(now time.Time) pmetric.Metrics
+	// Measure begins to count what follows from the facts. It must be closed.
+	Measure(settings measure.Settings) (Measurement, error)
 }
 
 // DefaultID is the ID under which other components look for the extension by default.

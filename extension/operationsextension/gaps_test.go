@@ -22,7 +22,8 @@ import (
 // listening is an extension that hears services, and everything that it told.
 type listening struct {
 	*operations
-	sub *Subscription
+	sub      *Subscription
+	measured Measurement
 	// heard are the services that send something each second.
 	heard   map[string]bool
 	outputs []Output
@@ -30,7 +31,7 @@ type listening struct {
 
 func listen(t *testing.T, services ...string) *listening {
 	o, _ := start(t, func(c *Config) { c.TelemetryGaps.MinWatched = time.Minute })
-	l := &listening{operations: o, sub: o.Subscribe(), heard: map[string]bool{}}
+	l := &listening{operations: o, sub: o.Subscribe(), measured: measureAll(t, o), heard: map[string]bool{}}
 	t.Cleanup(l.sub.Close)
 	for _, s := range services {
 		l.heard[s] = true
@@ -137,7 +138,7 @@ func TestAGapIsToldOnceAndHidesWhatItMayHide(t *testing.T) {
 
 // measured is the sum of the series of a metric.
 func measured(l *listening, name string) (sum int) {
-	for _, rm := range l.Metrics(time.Now()).ResourceMetrics().All() {
+	for _, rm := range l.measured.Collect(time.Now()).ResourceMetrics().All() {
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
 				if m.Name() != name {
@@ -217,7 +218,7 @@ func TestGapsSwitchedOff(t *testing.T) {
 		require.Empty(t, o.gaps.sweep(now))
 		require.Empty(t, o.gaps.sweep(now.Add(time.Hour)))
 		require.Zero(t, o.gaps.services()["heard"])
-		require.Zero(t, o.Metrics(now).DataPointCount())
+		require.Zero(t, measureAll(t, o).Collect(now).DataPointCount())
 		require.Nil(t, o.gaps.telemetry())
 		var seen struct{ Enabled bool }
 		shown(t, o, "/api/v1/telemetry", &seen)
@@ -290,7 +291,7 @@ func TestARestartThatTookLongIsAGap(t *testing.T) {
 			require.NoError(t, first.Shutdown(t.Context()))
 			time.Sleep(away) // synctest: fake time
 			second, _, logs := stored(t, watching)
-			l := &listening{operations: second, sub: second.Subscribe()}
+			l := &listening{operations: second, sub: second.Subscribe(), measured: measureAll(t, second)}
 			require.NoError(t, second.Start(t.Context(), hostOf{storageID: m}))
 			require.NoError(t, second.Ready())
 			time.Sleep(time.Minute) // synctest: fake time

@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -50,8 +49,8 @@ type operations struct {
 	expected  *expectations
 	rules     *rulebook
 	seen      *activity.Log // guarded by sweeping
-	meter     *measure.Meter
 	board     *measure.Board
+	measuring measuring
 	feed      *feed
 	startedAt time.Time
 	// circumstances are what is known beyond one operation.
@@ -71,13 +70,12 @@ type operations struct {
 }
 
 func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
-	o := &operations{id: set.ID, config: cfg, logger: set.Logger, startedAt: time.Now(), ledger: coverage.NewLedger(), seen: activity.New(activity.DefaultMaxDestinations)}
+	o := &operations{
+		id: set.ID, config: cfg, logger: set.Logger, startedAt: time.Now(), ledger: coverage.NewLedger(), board: measure.NewBoard(),
+		seen: activity.New(activity.DefaultMaxDestinations),
+	}
 	o.feed = newFeed(o.countDropped)
 	var err error
-	if o.meter, err = measure.New(measure.Settings{Start: o.startedAt, MaxSeries: measure.DefaultMaxSeries}); err != nil {
-		return nil, err
-	}
-	o.board = o.meter.NewBoard()
 	if o.gaps, err = newGaps(cfg); err != nil {
 		return nil, err
 	}
@@ -212,9 +210,7 @@ func (o *operations) sweep(now time.Time) {
 	o.guard(stepJudge, func() { out.Changes = o.engine.Sweep(now) })
 	o.guard(stepLearn, func() { o.learning.sweep(now, out.Changes) })
 	o.guard(stepSee, func() { o.see(now, out.Changes) })
-	for i := range out.Changes {
-		o.guard(stepMeasure, func() { o.meter.Observe(&out.Changes[i]) })
-	}
+	o.measure(out.Changes)
 	judged := out.Changes
 	o.guard(stepExpect, func() { out.Changes = slices.Concat(judged, o.expected.sweep(now)) })
 	out.InIncident = make([]string, len(out.Changes))
@@ -274,16 +270,3 @@ func (o *operations) Traces(traces []operation.TraceID, out []engine.Assignment)
 
 // Subscribe implements [Operations].
 func (o *operations) Subscribe() *Subscription { return o.feed.subscribe() }
-
-// Metrics implements [Operations].
-func (o *operations) Metrics(now time.Time) pmetric.Metrics {
-	gauges := o.meter.NewGauges()
-	o.engine.RefreshOpen()
-	o.board.Fill(gauges)
-	for r := range o.expected.all() {
-		gauges.Add(r.view.Name, r.view, r.verdict)
-	}
-	o.gaps.measure(gauges, now)
-	o.clocks.measure(gauges)
-	return o.meter.Collect(now, gauges)
-}

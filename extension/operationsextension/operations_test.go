@@ -20,6 +20,7 @@ import (
 	"github.com/throughline/throughline/extension/operationsextension/internal/metadatatest"
 	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/incident"
+	"github.com/throughline/throughline/internal/measure"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -75,6 +76,7 @@ func TestAnOperationFromSendingToRecovery(t *testing.T) {
 		o, telemetry := start(t, nil)
 		s := o.Subscribe()
 		defer s.Close()
+		everything := measureAll(t, o)
 		began := time.Now()
 		o.Apply(time.Now(), []operation.Fact{sent("o-1", 1)}, nil)
 
@@ -118,7 +120,7 @@ func TestAnOperationFromSendingToRecovery(t *testing.T) {
 
 		_, err = telemetry.GetMetric("otelcol_operations_finished")
 		require.NoError(t, err)
-		require.Positive(t, o.Metrics(time.Now()).DataPointCount())
+		require.Positive(t, everything.Collect(time.Now()).DataPointCount())
 	})
 }
 
@@ -186,15 +188,13 @@ func TestADefectInASweepIsSurvivedAndItsVerdictsAreTold(t *testing.T) {
 		o, telemetry := start(t, nil)
 		s := o.Subscribe()
 		defer s.Close()
-		working := o.meter
-		o.sweeping.Lock()
-		o.meter = nil
-		o.sweeping.Unlock()
+		broken := measureAll(t, o)
+		broken.(*measurement).meter = nil
 		o.Apply(time.Now(), []operation.Fact{sent("o-1", 1)}, nil)
 		require.Equal(t, operation.StateStuck, next(t, s).Changes[0].Verdict.State, "though it cannot be measured")
 		synctest.Wait()
 		o.sweeping.Lock()
-		o.meter = working
+		o.measuring.all = nil
 		o.sweeping.Unlock()
 		metadatatest.AssertEqualOperationsFailures(t, telemetry, []metricdata.DataPoint[int64]{
 			{Value: 1, Attributes: attribute.NewSet(attribute.String("step", stepMeasure))},
@@ -202,6 +202,14 @@ func TestADefectInASweepIsSurvivedAndItsVerdictsAreTold(t *testing.T) {
 		o.Apply(time.Now(), []operation.Fact{sent("o-2", 2)}, nil)
 		require.Equal(t, "o-2", next(t, s).Changes[0].View.ID)
 	})
+}
+
+// measureAll begins a measurement of everything.
+func measureAll(t *testing.T, o Operations) Measurement {
+	t.Helper()
+	m, err := o.Measure(measure.Settings{Start: time.Now(), MaxSeries: measure.DefaultMaxSeries})
+	require.NoError(t, err)
+	return m
 }
 
 func TestFind(t *testing.T) {
@@ -230,6 +238,7 @@ func (nothing) Shutdown(context.Context) error              { return nil }
 // TestEverybodyAtOnce lets batches, sweeps, readers, metrics and subscribers that come and go meet; the race detector looks on.
 func TestEverybodyAtOnce(t *testing.T) {
 	o, telemetry := start(t, func(c *Config) { c.SweepInterval, c.ArrivalGrace, c.MaxOperations = 10*time.Millisecond, 0, 50 })
+	everything := measureAll(t, o)
 	var group sync.WaitGroup
 	for worker := range byte(3) {
 		group.Go(func() {
@@ -247,7 +256,8 @@ func TestEverybodyAtOnce(t *testing.T) {
 		func() error { _, err := source.Operations(t.Context(), console.Query{Limit: 5}); return err },
 		func() error { _, err := source.Stats(t.Context()); return err },
 		func() error { _, err := source.Incidents(t.Context(), console.IncidentQuery{Limit: 5}); return err },
-		func() error { o.Metrics(time.Now()); return nil },
+		func() error { everything.Collect(time.Now()); return nil },
+		func() error { measureAll(t, o).Close(); return nil },
 		func() error { _, err := telemetry.GetMetric("otelcol_operations_active"); return err },
 		func() error { o.sweep(time.Now().Add(time.Hour)); return nil },
 		func() error {

@@ -31,7 +31,7 @@ func (o *operations) observe() error {
 		t.RegisterOperationsLearnedDroppedCallback(countsOf("reason", o.learning.drops)),
 		t.RegisterOperationsLearnedOperationsCallback(gaugeOf(func() int { return int(o.learning.stats().Learned) })),
 		t.RegisterOperationsLearnedStagesCallback(gaugeOf(func() int { return o.learning.stats().Stages })),
-		t.RegisterOperationsSeriesOverflowedCallback(countsOf("metric", func() map[string]uint64 { return o.meter.Overflowed() })),
+		t.RegisterOperationsSeriesOverflowedCallback(countsOf("metric", o.measuring.overflows)),
 	)
 }
 

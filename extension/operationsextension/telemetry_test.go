@@ -71,6 +71,7 @@ func TestItTellsWhatItHoldsAndWhatItLetGo(t *testing.T) {
 func TestSeriesThatOverflowAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, telemetry := start(t, nil)
+		measureAll(t, o)
 		s := o.Subscribe()
 		defer s.Close()
 		var facts []operation.Fact

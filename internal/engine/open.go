@@ -89,7 +89,11 @@ func (s *shard) refreshSafely(e *Engine, r *operation.Reducer, n *entry) {
 	}
 	view := r.View(&n.op, &e.habits)
 	e.unpaired.presume(view)
-	e.note(n, view, e.policy(view))
+	policy := e.policy(view)
+	if verdict := n.verdict(); !verdict.State.Final() {
+		view.Await(policy, &e.settings.Circumstances)
+	}
+	e.note(n, view, policy)
 }
 
 // pruneStale keeps the list from growing while nobody refreshes.

@@ -46,7 +46,7 @@ func newMeter(t require.TestingT) *measure.Meter {
 func TestWhatIsNotedIsWhatIsOpen(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		noting, looking := newMeter(t), newMeter(t)
-		board := noting.NewBoard()
+		board := measure.NewBoard()
 		e := newEngine(t, func(s *Settings) {
 			s.MaxOperations = rapid.IntRange(1, 20).Draw(t, "operations")
 			s.MaxFacts = rapid.IntRange(1, 60).Draw(t, "facts")
@@ -120,7 +120,7 @@ func TestADefectLeavesOtherOperationsNoted(t *testing.T) {
 
 // TestWhatNobodyRefreshesIsBounded: sweeps let go of what they judged.
 func TestWhatNobodyRefreshesIsBounded(t *testing.T) {
-	e := newEngine(t, func(s *Settings) { s.Open = newMeter(t).NewBoard() })
+	e := newEngine(t, func(s *Settings) { s.Open = measure.NewBoard() })
 	for n := range 100 {
 		send, process := hop(n, n*2, "orders", "trace", float64(n))
 		apply(e, float64(n), withID(send, "o-1"), process)

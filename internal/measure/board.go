@@ -36,10 +36,13 @@ type mark struct {
 // pageSize bounds for how many records a lock is held at a time.
 const pageSize = 4096
 
-// NewBoard returns an empty board whose series are bounded as those of the meter's gauges.
-func (m *Meter) NewBoard() *Board {
-	return &Board{labels: newLabelTable(gaugeRoom * m.settings.MaxSeries)}
-}
+// boardSeries bounds the series of each gauge on a board.
+const boardSeries = gaugeRoom * DefaultMaxSeries
+
+// NewBoard returns an empty board.
+func NewBoard() *Board { return newBoard(boardSeries) }
+
+func newBoard(limit int) *Board { return &Board{labels: newLabelTable(limit)} }
 
 // Note takes note of an operation as [Gauges.Add] does, in the place of what was noted before under the number (0: nothing).
 // It returns the new number, 0 if the operation does not count.
@@ -89,7 +92,7 @@ func (b *Board) Fill(g *Gauges) {
 	for i := range levels {
 		if l := &levels[i]; l.count != 0 {
 			of := &b.labels.all[i]
-			g.of(of.gauge).at(of.key).add(l.count, l.oldest)
+			g.of(of.gauge).at(of.key, 0).add(l.count, l.oldest)
 		}
 	}
 	b.labels.unkeep()

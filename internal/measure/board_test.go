@@ -26,8 +26,8 @@ func TestBoardTellsTheSameAsEachOperation(t *testing.T) {
 		verdict operation.Verdict
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		m, other := newMeter(t, 100_000), newMeter(t, 100_000)
-		b := m.NewBoard()
+		m, other := newMeter(t, MaxMaxSeries), newMeter(t, MaxMaxSeries)
+		b := NewBoard()
 		var all [6]noted
 		for round := range rapid.IntRange(1, 4).Draw(t, "rounds") {
 			for range rapid.IntRange(0, 12).Draw(t, "steps") {
@@ -62,7 +62,7 @@ func TestBoardTellsTheSameAsEachOperation(t *testing.T) {
 
 func TestBoardIsBounded(t *testing.T) {
 	m := newMeter(t, 3)
-	b := m.NewBoard()
+	b := newBoard(gaugeRoom * 3)
 	var numbers []uint32
 	for i := range 1000 {
 		v := view("order")
@@ -85,7 +85,7 @@ func TestBoardIsBounded(t *testing.T) {
 
 // A series of which nothing is left while a collection is at work keeps its number until that is done.
 func TestSeriesThatEndDuringACollection(t *testing.T) {
-	b := newMeter(t, DefaultMaxSeries).NewBoard()
+	b := NewBoard()
 	b.labels.keep(&b.mu)
 	first := b.Note(0, "ends", view("order-1"), &inProgress)
 	label := b.record(first).label
@@ -102,7 +102,7 @@ func TestSeriesThatEndDuringACollection(t *testing.T) {
 
 func TestBoardIsSafeForConcurrentUse(t *testing.T) {
 	m := newMeter(t, DefaultMaxSeries)
-	b := m.NewBoard()
+	b := NewBoard()
 	var all sync.WaitGroup
 	for worker := range 4 {
 		all.Go(func() {
@@ -130,7 +130,7 @@ func BenchmarkGauges(b *testing.B) {
 	for _, operations := range []int{100_000, 1_000_000} {
 		b.Run(strconv.Itoa(operations), func(b *testing.B) {
 			m := newMeter(b, DefaultMaxSeries)
-			board := m.NewBoard()
+			board := NewBoard()
 			v := view("order", hop(1, operation.HopDone), hop(2, operation.HopDone), hop(3, operation.HopWaiting))
 			for i := range operations {
 				v.Hops[2].Destination = fmt.Sprint("queue ", i%50)
@@ -148,7 +148,7 @@ func BenchmarkGauges(b *testing.B) {
 
 // BenchmarkBoardNote measures noting an operation anew, which each judgement does.
 func BenchmarkBoardNote(b *testing.B) {
-	board := newMeter(b, DefaultMaxSeries).NewBoard()
+	board := NewBoard()
 	v := view("order", hop(1, operation.HopDone), hop(2, operation.HopDone), hop(3, operation.HopWaiting))
 	number := board.Note(0, "order.fulfil", v, &inProgress)
 	b.ReportAllocs()

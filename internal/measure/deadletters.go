@@ -34,7 +34,7 @@ func (m *Meter) deadLettered(c *operation.Change) {
 	for i := range v.Hops {
 		for k := range v.Hops[i].Consumers {
 			if group := &v.Hops[i].Consumers[k]; givenUp(group, int64(within), c.At) {
-				m.deadLetter(v, &v.Hops[i], group.Group)
+				m.deadLetter(v, &v.Hops[i], group.Group, c.At)
 				if !claimed[deadletter.Place{Hop: i, Consumer: k}] {
 					silent++
 				}
@@ -46,7 +46,7 @@ func (m *Meter) deadLettered(c *operation.Change) {
 			m.letters.first(letterOf(v, h, ""))
 			continue
 		}
-		m.deadLetter(v, h, "")
+		m.deadLetter(v, h, "", c.At)
 	}
 }
 
@@ -61,9 +61,9 @@ func givenUp(c *operation.Consumer, within, now int64) bool {
 }
 
 // deadLetter counts a message unless it was counted before.
-func (m *Meter) deadLetter(v *operation.View, h *operation.Hop, group string) {
+func (m *Meter) deadLetter(v *operation.View, h *operation.Hop, group string, at int64) {
 	if m.letters.first(letterOf(v, h, group)) {
-		*m.deadLetters.at(queueKey(h, group))++
+		m.deadLetters.add(queueKey(h, group), 1, at)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/stitch"
 )
 
 var start = time.Date(2026, 11, 21, 2, 0, 0, 0, time.UTC)
@@ -22,7 +23,16 @@ func sec(s float64) int64 { return start.UnixNano() + int64(s*float64(time.Secon
 func at(s float64) time.Time { return time.Unix(0, sec(s)) }
 
 func newMeter(t require.TestingT, maxSeries int) *Meter {
-	m, err := New(Settings{Start: start, MaxSeries: maxSeries})
+	return meterWith(t, func(s *Settings) { s.MaxSeries = maxSeries })
+}
+
+func meterWith(t require.TestingT, change func(*Settings)) *Meter {
+	s := Settings{
+		Start: start, MaxSeries: DefaultMaxSeries,
+		Drawn: func(c *operation.Change) operation.TraceID { return stitch.TraceID(c.View.ID, c.View.Namespace, 1) },
+	}
+	change(&s)
+	m, err := New(s)
 	require.NoError(t, err)
 	return m
 }
@@ -74,26 +84,50 @@ func then(before *operation.Change, state operation.State, flags operation.Flags
 	return &c
 }
 
-// render writes one line for each data point.
+// render writes one line for each data point, but for counters that are zero.
 func render(metrics pmetric.Metrics) string {
 	var out strings.Builder
+	for _, line := range lines(metrics) {
+		if !strings.HasSuffix(line, " total=0") {
+			out.WriteString(strings.Replace(line, " total=", " ", 1) + "\n")
+		}
+	}
+	return out.String()
+}
+
+// lines are one for each data point.
+func lines(metrics pmetric.Metrics) (all []string) {
+	say := func(m pmetric.Metric, p point, flags pmetric.DataPointFlags, format string, values ...any) {
+		if flags.NoRecordedValue() {
+			format, values = "gone", nil
+		}
+		all = append(all, m.Name()+labels(p.Attributes())+" "+fmt.Sprintf(format, values...))
+	}
 	for _, m := range metrics.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
 		switch m.Type() {
 		case pmetric.MetricTypeHistogram:
 			for _, p := range m.Histogram().DataPoints().All() {
-				fmt.Fprintf(&out, "%s%s count=%d sum=%g\n", m.Name(), labels(p.Attributes()), p.Count(), p.Sum())
+				say(m, p, p.Flags(), "count=%d sum=%g", p.Count(), p.Sum())
+			}
+		case pmetric.MetricTypeExponentialHistogram:
+			for _, p := range m.ExponentialHistogram().DataPoints().All() {
+				say(m, p, p.Flags(), "count=%d sum=%g", p.Count(), p.Sum())
 			}
 		case pmetric.MetricTypeSum:
+			format := "%d"
+			if m.Sum().IsMonotonic() {
+				format = "total=%d"
+			}
 			for _, p := range m.Sum().DataPoints().All() {
-				fmt.Fprintf(&out, "%s%s %d\n", m.Name(), labels(p.Attributes()), p.IntValue())
+				say(m, p, p.Flags(), format, p.IntValue())
 			}
 		case pmetric.MetricTypeGauge:
 			for _, p := range m.Gauge().DataPoints().All() {
-				fmt.Fprintf(&out, "%s%s %g\n", m.Name(), labels(p.Attributes()), p.DoubleValue())
+				say(m, p, p.Flags(), "%g", p.DoubleValue())
 			}
 		}
 	}
-	return out.String()
+	return all
 }
 
 func labels(m pcommon.Map) string {

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
 	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/stitch"
@@ -13,6 +16,8 @@ import (
 // [Meter.Collect]. It is not safe for concurrent use.
 type Gauges struct {
 	active, stuck, queues, processing, gaps, clocks series[level]
+	// dropped is how many facts were dropped so far.
+	dropped uint64
 }
 
 // level is how much of something there is, and since when its oldest piece, in nanoseconds since 1970 (0: unknown).
@@ -34,10 +39,10 @@ const gaugeRoom = 10
 
 // NewGauges returns empty gauges for one collection of this meter.
 func (m *Meter) NewGauges() *Gauges {
-	n := gaugeRoom * m.settings.MaxSeries
+	n := min(gaugeRoom*m.settings.MaxSeries, boardSeries)
 	return &Gauges{
-		active: newSeries[level](n), stuck: newSeries[level](n), queues: newSeries[level](n), processing: newSeries[level](n),
-		gaps: newSeries[level](n), clocks: newSeries[level](n),
+		active: newSeries[level](n, 0), stuck: newSeries[level](n, 0), queues: newSeries[level](n, 0), processing: newSeries[level](n, 0),
+		gaps: newSeries[level](n, 0), clocks: newSeries[level](n, 0),
 	}
 }
 
@@ -59,7 +64,7 @@ func (g *Gauges) of(what gauge) *series[level] {
 // Add counts one operation under its name (the policy's, else the view's). Final ones do not count: what they may have
 // left in a queue is nobody's work any more.
 func (g *Gauges) Add(name string, v *operation.View, verdict operation.Verdict) {
-	eachLevel(name, v, &verdict, func(what gauge, k key, since int64) { g.of(what).at(k).add(1, since) })
+	eachLevel(name, v, &verdict, func(what gauge, k key, since int64) { g.of(what).at(k, 0).add(1, since) })
 }
 
 // eachLevel yields the series in which an operation counts, and since when it does, in nanoseconds since 1970 (0: unknown).
@@ -74,26 +79,55 @@ func eachLevel(name string, v *operation.View, verdict *operation.Verdict, yield
 	for i := range v.Hops {
 		h := &v.Hops[i]
 		if len(h.Consumers) == 0 {
-			if h.State == operation.HopWaiting && len(h.Sends) > 0 {
-				yield(gaugeQueue, queueKey(h, ""), h.SentAt())
-			}
+			unconsumed(h, yield)
 			continue
 		}
+		for _, group := range h.Awaited {
+			yield(gaugeQueue, queueKey(h, group), waitsSince(h, h.SentAt()))
+		}
 		for k := range h.Consumers {
-			c := &h.Consumers[k]
-			if c.State != operation.HopProcessing || len(c.Attempts) == 0 {
-				continue
-			}
-			// Only the last attempt is at work: a delivery that was followed by another one is over.
-			a := &c.Attempts[len(c.Attempts)-1]
-			yield(gaugeProcessing, queueKey(h, c.Group), cmp.Or(a.StartedAt, a.ReceivedAt))
+			consuming(h, &h.Consumers[k], yield)
 		}
 	}
 }
 
+// unconsumed yields the queue in which a message waits for the groups that are known to consume there, or for whom it may concern.
+func unconsumed(h *operation.Hop, yield func(what gauge, k key, since int64)) {
+	if h.State != operation.HopWaiting || len(h.Sends) == 0 {
+		return
+	}
+	since := waitsSince(h, h.SentAt())
+	for _, group := range h.Usual {
+		yield(gaugeQueue, queueKey(h, group), since)
+	}
+	if len(h.Usual) == 0 {
+		yield(gaugeQueue, queueKey(h, ""), since)
+	}
+}
+
+// consuming yields what one group has to do with a message: it is at work on it, or is to try it again.
+func consuming(h *operation.Hop, c *operation.Consumer, yield func(what gauge, k key, since int64)) {
+	switch {
+	case c.State == operation.HopWaiting:
+		yield(gaugeQueue, queueKey(h, c.Group), waitsSince(h, c.WaitsSince()))
+	case c.State == operation.HopProcessing && len(c.Attempts) > 0:
+		// Only the last attempt is at work: a delivery that was followed by another one is over.
+		a := &c.Attempts[len(c.Attempts)-1]
+		yield(gaugeProcessing, queueKey(h, c.Group), cmp.Or(a.StartedAt, a.ReceivedAt))
+	}
+}
+
+// waitsSince is since when a message waits that is in its destination since then: a scheduled one does not before it is due.
+func waitsSince(h *operation.Hop, since int64) int64 {
+	if since == 0 {
+		return 0
+	}
+	return max(since, h.DueAt)
+}
+
 // AddGap counts one gap that lasts, of a service or, for "", of all.
 func (g *Gauges) AddGap(service string, kind gap.Kind) {
-	g.gaps.at(makeKey(service, kind.String())).add(1, 0)
+	g.gaps.at(makeKey(service, kind.String()), 0).add(1, 0)
 }
 
 // AddClocks takes in that the clock of one service is behind that of another one by so many nanoseconds. Whichever of the two
@@ -102,8 +136,11 @@ func (g *Gauges) AddClocks(ahead, behind string, nanos int64) {
 	if ahead > behind {
 		ahead, behind, nanos = behind, ahead, -nanos
 	}
-	g.clocks.at(makeKey(ahead, behind)).add(nanos, 0)
+	g.clocks.at(makeKey(ahead, behind), 0).add(nanos, 0)
 }
+
+// AddDropped counts facts that were dropped since the start, before they could become part of an operation.
+func (g *Gauges) AddDropped(total uint64) { g.dropped += total }
 
 // queueKey names a queue as seen by a consumer group, "" for none: which groups will consume a message is not known
 // before they do.
@@ -111,11 +148,12 @@ func queueKey(h *operation.Hop, group string) key {
 	return makeKey(h.System, stitch.Destination(h.Destination), group)
 }
 
-// fold reduces the levels to the series that are written. Those there is no room for are added to that of the overflow.
-func (m *Meter) fold(i *instrument, levels *series[level]) ([]key, map[key]level) {
+// fold reduces the levels to the series that are written, and returns those that have left. Those there is no room for are added to
+// that of the overflow.
+func (m *Meter) fold(w *writer, i *instrument, levels *series[level]) (keys []key, values map[key]level, gone []key) {
 	seen, ok := m.memories[i.name]
 	if !ok {
-		seen = &memory{lastSeen: make(map[key]uint64)}
+		seen = &memory{lastSeen: make(map[key]int64)}
 		m.memories[i.name] = seen
 	}
 	present := make([]key, 0, len(levels.byKey))
@@ -124,58 +162,70 @@ func (m *Meter) fold(i *instrument, levels *series[level]) ([]key, map[key]level
 			present = append(present, k)
 		}
 	}
-	admitted := seen.admit(present, m.collection, m.settings.MaxSeries-1)
-	values := make(map[key]level, len(admitted)+1)
-	for _, k := range admitted {
+	keys, gone = seen.admit(present, int64(w.now), w.expired, m.settings.MaxSeries-1)
+	values = make(map[key]level, len(keys)+1)
+	for _, k := range keys {
 		values[k] = level{}
 	}
 	var rest level
 	for k, l := range levels.byKey {
 		if _, ok := values[k]; ok {
-			values[k] = *l
+			values[k] = l.state
 			continue
 		}
-		rest.add(l.count, l.oldest)
+		rest.add(l.state.count, l.state.oldest)
 		m.folded[i.name]++
-		seen.overflow = true
+		seen.overflowAt = int64(w.now)
 	}
-	if seen.overflow {
-		admitted = append(admitted, overflowKey)
+	switch {
+	case seen.overflowAt == 0:
+	case seen.overflowAt < w.expired:
+		seen.overflowAt = 0
+		gone = append(gone, overflowKey)
+	default:
+		keys = append(keys, overflowKey)
 		values[overflowKey] = rest
 	}
-	return admitted, values
+	return keys, values, gone
 }
 
+// counts writes how much there is of something: what goes up and down is told as it is, whatever the temporality.
 func (m *Meter) counts(w *writer, i *instrument, levels *series[level]) {
-	keys, values := m.fold(i, levels)
-	if len(keys) == 0 {
-		return
+	shape := func(m pmetric.Metric) pmetric.NumberDataPointSlice {
+		sum := m.SetEmptySum()
+		sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		return sum.DataPoints()
 	}
-	sum := i.metric(w.to).SetEmptySum()
-	w.cumulative(sum, false)
-	for _, k := range keys {
-		w.number(sum.DataPoints().AppendEmpty(), i, k).SetIntValue(values[k].count)
-	}
+	m.gauge(w, i, levels, shape, func(p pmetric.NumberDataPoint, l level) {
+		p.SetStartTimestamp(pcommon.Timestamp(w.start))
+		p.SetIntValue(l.count)
+	})
 }
 
 func (m *Meter) ages(w *writer, i *instrument, levels *series[level]) {
-	keys, values := m.fold(i, levels)
-	if len(keys) == 0 {
-		return
-	}
-	points := i.metric(w.to).SetEmptyGauge().DataPoints()
-	for _, k := range keys {
-		w.instant(points.AppendEmpty(), i, k).SetDoubleValue(w.age(values[k].oldest))
-	}
+	m.gauge(w, i, levels, emptyGauge, func(p pmetric.NumberDataPoint, l level) { p.SetDoubleValue(w.age(l.oldest)) })
 }
 
 func (m *Meter) offsets(w *writer, i *instrument, levels *series[level]) {
-	keys, values := m.fold(i, levels)
+	m.gauge(w, i, levels, emptyGauge, func(p pmetric.NumberDataPoint, l level) { p.SetDoubleValue(time.Duration(l.count).Seconds()) })
+}
+
+func emptyGauge(m pmetric.Metric) pmetric.NumberDataPointSlice { return m.SetEmptyGauge().DataPoints() }
+
+func (m *Meter) gauge(
+	w *writer, i *instrument, levels *series[level],
+	shape func(pmetric.Metric) pmetric.NumberDataPointSlice, put func(pmetric.NumberDataPoint, level),
+) {
+	keys, values, gone := m.fold(w, i, levels)
+	for _, k := range gone {
+		w.number(shape(i.metric(w.stale)).AppendEmpty(), i, k).SetFlags(noValue)
+	}
 	if len(keys) == 0 {
 		return
 	}
-	points := i.metric(w.to).SetEmptyGauge().DataPoints()
+	points := shape(i.metric(w.to))
+	points.EnsureCapacity(len(keys))
 	for _, k := range keys {
-		w.instant(points.AppendEmpty(), i, k).SetDoubleValue(time.Duration(values[k].count).Seconds())
+		put(w.number(points.AppendEmpty(), i, k), values[k])
 	}
 }

@@ -41,6 +41,32 @@ func TestGaugesOfWhatIsOpen(t *testing.T) {
 	)
 }
 
+// A message waits for each group that is known to consume there, one that is to be tried again for its group alone, and a
+// scheduled one not before it is due.
+func TestQueuesByGroup(t *testing.T) {
+	m := newMeter(t, DefaultMaxSeries)
+	g := m.NewGauges()
+	fresh := hop(1, operation.HopWaiting)
+	fresh.Usual = []string{"billing", "mail"}
+	half := hop(4, operation.HopDone, consumer("billing", operation.HopDone, 1, attempt(5, 6, 0)))
+	half.Awaited = []string{"mail"}
+	scheduled := hop(2, operation.HopWaiting)
+	scheduled.Destination, scheduled.DueAt = "reports", sec(25)
+	future := hop(2, operation.HopWaiting)
+	future.Destination, future.DueAt = "later", sec(99)
+	g.Add("order.fulfil", view("order-1", fresh, half, scheduled, future), inProgress)
+	text := render(m.Collect(at(30), g))
+	for _, want := range []string{
+		"async.queue.depth{destination=orders,group=billing,system=kafka} 1\n", "async.queue.depth{destination=orders,group=mail,system=kafka} 2\n",
+		"async.queue.depth{destination=reports,system=kafka} 1\n", "async.queue.depth{destination=later,system=kafka} 1\n",
+		"async.queue.oldest.age{destination=orders,group=billing,system=kafka} 29\n", "async.queue.oldest.age{destination=orders,group=mail,system=kafka} 29\n",
+		"async.queue.oldest.age{destination=reports,system=kafka} 5\n", "async.queue.oldest.age{destination=later,system=kafka} 0\n",
+	} {
+		require.Contains(t, text, want)
+	}
+	require.NotContains(t, text, "async.queue.depth{destination=orders,system=kafka}", "nobody else is known to consume there")
+}
+
 func TestWhatWasOpenFallsToZero(t *testing.T) {
 	m := newMeter(t, DefaultMaxSeries)
 	g := m.NewGauges()

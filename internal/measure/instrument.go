@@ -22,6 +22,9 @@ const (
 	attrGapKind     = "async.gap.kind"
 	attrClockFrom   = "async.clock.from"
 	attrClockTo     = "async.clock.to"
+	attrClient      = "client"
+	attrServer      = "server"
+	attrConnection  = "connection_type"
 	// attrOverflow marks the series of what the bound left no room for (OpenTelemetry metrics SDK).
 	attrOverflow = "otel.metric.overflow"
 )
@@ -84,6 +87,42 @@ var (
 	messageDuplicated = instrument{
 		"async.message.duplicated", "{message}", "Successful attempts beyond the first at the same message in one consumer group.",
 		[]string{attrSystem, attrDestination, attrGroup},
+	}
+)
+
+// attemptValue is where the outcome of an attempt stands in a key that is otherwise that of a queue.
+const attemptValue = 3
+
+// The metrics of the service graph, as Tempo's metrics generator names them: with what the Prometheus exporter appends to
+// other names, which it does not append twice.
+var (
+	graphRequests = instrument{
+		"traces_service_graph_request_total", "", "Attempts to process a message, between the service that sent it and the one that consumed it.",
+		[]string{attrClient, attrServer, attrConnection, attrDestination},
+	}
+	graphFailed = instrument{
+		"traces_service_graph_request_failed_total", "", "Those of these attempts that failed.",
+		[]string{attrClient, attrServer, attrConnection, attrDestination},
+	}
+	graphServer = instrument{
+		"traces_service_graph_request_server_seconds", "s", "Time that these attempts took.",
+		[]string{attrClient, attrServer, attrConnection, attrDestination},
+	}
+	graphClient = instrument{
+		"traces_service_graph_request_client_seconds", "s", "Time that sending the message took.",
+		[]string{attrClient, attrServer, attrConnection, attrDestination},
+	}
+	graphQueued = instrument{
+		"traces_service_graph_request_messaging_system_seconds", "s", "Time from sending the message to the first sign of its consumption.",
+		[]string{attrClient, attrServer, attrConnection, attrDestination},
+	}
+	graphUnpaired = instrument{
+		"traces_service_graph_unpaired_spans_total", "", "Messages of which only one side is known.",
+		[]string{attrClient, attrServer},
+	}
+	graphDropped = instrument{
+		"traces_service_graph_dropped_spans_total", "", "Records that were dropped before they could become part of an operation.",
+		nil,
 	}
 )
 

@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -10,46 +9,54 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Settings are the meter's bounds.
-type Settings struct {
-	// Start is the time from which counts run, that of the collector's start.
-	Start time.Time
-	// MaxSeries bounds the series of each metric, that of the overflow included.
-	MaxSeries int
-}
-
-// DefaultMaxSeries is what the OpenTelemetry metrics SDKs allow too.
-const DefaultMaxSeries = 2_000
-
-// Meter holds all counts. It is safe for concurrent use.
+// Meter holds all counts for one reader. It is safe for concurrent use.
 type Meter struct {
 	settings Settings // immutable after New
 
 	mu sync.Mutex // guards all below
 
-	durations, waits, processing                series[histogram]
-	outcomes, attempts, duplicates, deadLetters series[uint64]
+	durations, waits, processing                distribution
+	outcomes, attempts, duplicates, deadLetters counter
 	letters                                     letters
+	graph                                       graph
+	// counting are all of the above, in the order in which they are written.
+	counting []counting
 
-	// collection counts the calls of Collect.
-	collection uint64
-	memories   map[string]*memory
+	// collectedAt is the time of the last collection, deliveredAt that of the last one that is known to have arrived; both in
+	// nanoseconds since 1970 and at first that of the start.
+	collectedAt, deliveredAt int64
+	memories                 map[string]*memory
 	// folded counts, by metric, the series of gauges that had to be added to that of the overflow.
 	folded map[string]uint64
 }
 
+// counting is a metric that is counted as changes are observed.
+type counting interface {
+	write(w *writer)
+	delivered()
+	// overflow returns the name, and how often a series gave way to that of the overflow.
+	overflow() (string, uint64)
+}
+
 // New returns a meter that has counted nothing.
 func New(settings Settings) (*Meter, error) {
-	if settings.MaxSeries < 2 {
-		return nil, fmt.Errorf("MaxSeries is %d: must be at least 2, of which one is that of the overflow", settings.MaxSeries)
+	if err := settings.validate(); err != nil {
+		return nil, err
 	}
-	n := settings.MaxSeries
-	return &Meter{
-		settings:  settings,
-		durations: newSeries[histogram](n), waits: newSeries[histogram](n), processing: newSeries[histogram](n),
-		outcomes: newSeries[uint64](n), attempts: newSeries[uint64](n), duplicates: newSeries[uint64](n), deadLetters: newSeries[uint64](n), letters: newLetters(maxLetters),
+	start := settings.Start.UnixNano()
+	m := &Meter{
+		settings: settings, collectedAt: start, deliveredAt: start, letters: newLetters(maxLetters),
 		memories: make(map[string]*memory), folded: make(map[string]uint64),
-	}, nil
+	}
+	m.durations, m.waits, m.processing = m.distribution(&operationDuration), m.distribution(&queueWait), m.distribution(&processDuration)
+	m.outcomes, m.attempts = m.counter(&operationOutcomes), m.counter(&processAttempts)
+	m.duplicates, m.deadLetters = m.counter(&messageDuplicated), m.counter(&messageDeadLettered)
+	m.counting = []counting{&m.durations, &m.outcomes, &m.waits, &m.processing, &m.attempts, &m.duplicates, &m.deadLetters}
+	if settings.ServiceGraph {
+		m.graph = m.newGraph()
+		m.counting = append(m.counting, m.graph.all()...)
+	}
+	return m, nil
 }
 
 // Overflowed returns for each metric how often a series had to give way to that of the overflow: once for each
@@ -58,13 +65,9 @@ func (m *Meter) Overflowed() map[string]uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	counts := maps.Clone(m.folded)
-	for name, count := range map[string]uint64{
-		operationDuration.name: m.durations.overflowed, queueWait.name: m.waits.overflowed,
-		processDuration.name: m.processing.overflowed, operationOutcomes.name: m.outcomes.overflowed,
-		processAttempts.name: m.attempts.overflowed, messageDuplicated.name: m.duplicates.overflowed, messageDeadLettered.name: m.deadLetters.overflowed,
-	} {
-		if count > 0 {
-			counts[name] = count
+	for _, c := range m.counting {
+		if name, n := c.overflow(); n > 0 {
+			counts[name] = n
 		}
 	}
 	return counts
@@ -75,20 +78,20 @@ func (m *Meter) Overflowed() map[string]uint64 {
 func (m *Meter) Collect(now time.Time, gauges *Gauges) pmetric.Metrics {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.collection++
 	metrics := pmetric.NewMetrics()
 	scope := metrics.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty()
 	scope.Scope().SetName(Scope)
 	w := writer{
-		to: scope.Metrics(), start: pcommon.NewTimestampFromTime(m.settings.Start), now: pcommon.NewTimestampFromTime(now),
+		to: scope.Metrics(), stale: pmetric.NewMetricSlice(), now: pcommon.NewTimestampFromTime(now),
+		expired: before(now, m.settings.Expiration), temporality: m.settings.Temporality,
+		delivered: m.deliveredAt, start: m.settings.Start.UnixNano(),
 	}
-	w.histogram(&operationDuration, &m.durations)
-	w.counter(&operationOutcomes, &m.outcomes)
-	w.histogram(&queueWait, &m.waits)
-	w.histogram(&processDuration, &m.processing)
-	w.counter(&processAttempts, &m.attempts)
-	w.counter(&messageDuplicated, &m.duplicates)
-	w.counter(&messageDeadLettered, &m.deadLetters)
+	if gauges != nil {
+		m.graph.drop(gauges.dropped, now.UnixNano())
+	}
+	for _, c := range m.counting {
+		c.write(&w)
+	}
 	if gauges != nil {
 		m.counts(&w, &operationActive, &gauges.active)
 		m.counts(&w, &operationStuck, &gauges.stuck)
@@ -99,5 +102,18 @@ func (m *Meter) Collect(now time.Time, gauges *Gauges) pmetric.Metrics {
 		m.counts(&w, &telemetryGaps, &gauges.gaps)
 		m.offsets(&w, &clockOffset, &gauges.clocks)
 	}
+	w.stale.MoveAndAppendTo(w.to)
+	m.collectedAt = now.UnixNano()
 	return metrics
+}
+
+// Delivered says that what the last call of Collect returned has arrived. With delta temporality, what did not arrive is told
+// again by the next collection.
+func (m *Meter) Delivered() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.deliveredAt = m.collectedAt
+	for _, c := range m.counting {
+		c.delivered()
+	}
 }

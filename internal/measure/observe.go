@@ -4,7 +4,6 @@ import (
 	"cmp"
 
 	"github.com/throughline/throughline/internal/operation"
-	"github.com/throughline/throughline/internal/stitch"
 )
 
 // Observe counts what a change of verdict tells; the package comment says what counts when. A change to an operation
@@ -16,7 +15,7 @@ func (m *Meter) Observe(c *operation.Change) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if c.Verdict.Flags&operation.FlagDuplicated != 0 && c.Before.Flags&operation.FlagDuplicated == 0 {
-		m.duplicated(c.View)
+		m.duplicated(c.View, c.At)
 	}
 	if c.Verdict.State == operation.StateDeadLettered {
 		m.deadLettered(c)
@@ -43,64 +42,90 @@ func (m *Meter) outcome(c *operation.Change, name string) {
 	if c.FinalRevision > 1 {
 		corrected = "true"
 	}
-	*m.outcomes.at(makeKey(name, c.Verdict.State.String(), corrected))++
+	m.outcomes.add(makeKey(name, c.Verdict.State.String(), corrected), 1, c.At)
+	for _, state := range [...]operation.State{operation.StateCompleted, operation.StateFailed, operation.StateDeadLettered} {
+		m.outcomes.begin(makeKey(name, state.String()), c.At)
+	}
 }
 
 // first counts what an operation did, once it is final for the first time.
 func (m *Meter) first(c *operation.Change, name string) {
 	v := c.View
-	trace := stitch.TraceID(v.ID, v.Namespace, 1)
+	var trace operation.TraceID
+	if m.settings.Drawn != nil {
+		trace = m.settings.Drawn(c)
+	}
 	if v.StartedAt > 0 && c.Verdict.EndedAt > 0 {
-		h := m.durations.at(makeKey(name, c.Verdict.State.String()))
-		h.observe(max(0, c.Verdict.EndedAt-v.StartedAt), c.At, trace)
+		m.durations.observe(makeKey(name, c.Verdict.State.String()), c.Verdict.EndedAt-v.StartedAt, c.At, trace)
 	}
 	for i := range v.Hops {
 		h := &v.Hops[i]
 		for k := range h.Consumers {
-			group := &h.Consumers[k]
-			if group.WaitedNanos >= 0 {
-				m.waits.at(queueKey(h, group.Group)).observe(group.WaitedNanos, c.At, trace)
-			}
-			for n := range group.Attempts {
-				m.attempt(h, group, &group.Attempts[n], c.At, trace)
-			}
+			m.consumed(h, &h.Consumers[k], c.At, trace)
+		}
+	}
+	if m.settings.ServiceGraph {
+		m.graph.observe(v, c.At, trace)
+	}
+}
+
+// consumed counts what one group did with a message.
+func (m *Meter) consumed(h *operation.Hop, c *operation.Consumer, at int64, trace operation.TraceID) {
+	queue := queueKey(h, c.Group)
+	if c.WaitedNanos >= 0 {
+		m.waits.observe(queue, c.WaitedNanos, at, trace)
+	}
+	m.deadLetters.begin(queue, at)
+	m.duplicates.begin(queue, at)
+	failed := queue
+	failed.values[attemptValue] = outcomeError
+	m.attempts.begin(failed, at)
+	for n := range c.Attempts {
+		a, k := &c.Attempts[n], queue
+		k.values[attemptValue] = attemptOutcome(a)
+		m.attempts.add(k, 1, at)
+		if nanos, ok := took(a); ok {
+			m.processing.observe(k, nanos, at, trace)
 		}
 	}
 }
 
-func (m *Meter) attempt(h *operation.Hop, group *operation.Consumer, a *operation.Attempt, at int64, trace operation.TraceID) {
-	k := makeKey(h.System, stitch.Destination(h.Destination), group.Group, attemptOutcome(a))
-	*m.attempts.at(k)++
-	// The length of an attempt that was only inferred, received or never ended is not known.
-	if a.Inferred || a.StartedAt <= 0 || a.EndedAt <= 0 {
-		return
-	}
-	m.processing.at(k).observe(max(0, a.EndedAt-a.StartedAt), at, trace)
+// took returns how long an attempt took in nanoseconds; false if that is not known, as it was only inferred or received, or
+// never ended.
+func took(a *operation.Attempt) (int64, bool) {
+	return a.EndedAt - a.StartedAt, !a.Inferred && a.StartedAt > 0 && a.EndedAt > 0
 }
+
+// The outcomes of attempts.
+const (
+	outcomeOK         = "ok"
+	outcomeError      = "error"
+	outcomeUnfinished = "unfinished"
+)
 
 func attemptOutcome(a *operation.Attempt) string {
 	switch {
 	case a.Open():
-		return "unfinished"
+		return outcomeUnfinished
 	case a.Outcome == operation.OutcomeError:
-		return "error"
+		return outcomeError
 	}
-	return "ok"
+	return outcomeOK
 }
 
 // duplicated counts the successful attempts beyond the first of each group.
-func (m *Meter) duplicated(v *operation.View) {
+func (m *Meter) duplicated(v *operation.View, at int64) {
 	for i := range v.Hops {
 		h := &v.Hops[i]
 		for k := range h.Consumers {
 			successes := uint64(0)
 			for n := range h.Consumers[k].Attempts {
-				if a := &h.Consumers[k].Attempts[n]; !a.Inferred && attemptOutcome(a) == "ok" {
+				if a := &h.Consumers[k].Attempts[n]; !a.Inferred && attemptOutcome(a) == outcomeOK {
 					successes++
 				}
 			}
 			if successes > 1 {
-				*m.duplicates.at(queueKey(h, h.Consumers[k].Group)) += successes - 1
+				m.duplicates.add(queueKey(h, h.Consumers[k].Group), successes-1, at)
 			}
 		}
 	}

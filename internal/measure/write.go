@@ -9,50 +9,40 @@ import (
 
 // writer writes metrics of one collection. Metrics without any series are left out.
 type writer struct {
-	to         pmetric.MetricSlice
-	start, now pcommon.Timestamp
+	to pmetric.MetricSlice
+	// stale are written last, each with one point: the Prometheus exporter reads no further in a metric once it saw that a
+	// series of it has left.
+	stale pmetric.MetricSlice
+	now   pcommon.Timestamp
+	// expired is the time before which a series was last touched that leaves; delivered is that of the last collection that
+	// arrived, start that from which what goes up and down counts; all in nanoseconds since 1970.
+	expired, delivered, start int64
+	temporality               Temporality
 }
 
-func (w *writer) histogram(i *instrument, s *series[histogram]) {
-	if len(s.byKey) == 0 {
-		return
+func (w *writer) aggregation() pmetric.AggregationTemporality {
+	if w.temporality == TemporalityDelta {
+		return pmetric.AggregationTemporalityDelta
 	}
-	h := i.metric(w.to).SetEmptyHistogram()
-	h.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-	for _, k := range s.keys() {
-		p := h.DataPoints().AppendEmpty()
-		p.SetStartTimestamp(w.start)
-		p.SetTimestamp(w.now)
-		i.put(p.Attributes(), k)
-		s.byKey[k].write(p)
-	}
+	return pmetric.AggregationTemporalityCumulative
 }
 
-func (w *writer) counter(i *instrument, s *series[uint64]) {
-	if len(s.byKey) == 0 {
-		return
+// startOf is from when on a point counts whose series began at a time.
+func (w *writer) startOf(since int64) pcommon.Timestamp {
+	if w.temporality == TemporalityDelta {
+		since = w.delivered
 	}
-	sum := i.metric(w.to).SetEmptySum()
-	w.cumulative(sum, true)
-	for _, k := range s.keys() {
-		w.number(sum.DataPoints().AppendEmpty(), i, k).SetIntValue(int64(*s.byKey[k]))
-	}
+	return pcommon.Timestamp(since)
 }
 
-func (w *writer) cumulative(sum pmetric.Sum, monotonic bool) {
-	sum.SetIsMonotonic(monotonic)
-	sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+// attributes writes what a point belongs to.
+func (w *writer) attributes(p point, i *instrument, k key) {
+	p.SetTimestamp(w.now)
+	i.put(p.Attributes(), k)
 }
 
 func (w *writer) number(p pmetric.NumberDataPoint, i *instrument, k key) pmetric.NumberDataPoint {
-	p.SetStartTimestamp(w.start)
-	return w.instant(p, i, k)
-}
-
-// instant is number for what has no start: a gauge.
-func (w *writer) instant(p pmetric.NumberDataPoint, i *instrument, k key) pmetric.NumberDataPoint {
-	p.SetTimestamp(w.now)
-	i.put(p.Attributes(), k)
+	w.attributes(p, i, k)
 	return p
 }
 

@@ -6,6 +6,8 @@ func (v *View) Await(p *Policy, c *Circumstances) {
 		h := &v.Hops[i]
 		if len(h.Consumers) > 0 {
 			c.absent(p, h, func(group, _ string) { h.Awaited = append(h.Awaited, group) })
+		} else if h.State == HopWaiting {
+			c.usualGroups(p, h, func(group, _ string) { h.Usual = append(h.Usual, group) })
 		}
 	}
 }

@@ -71,6 +71,8 @@ type Hop struct {
 	Consumers []Consumer
 	// Awaited are the consumer groups that always consume and showed no sign of it, though others did; see [View.Await].
 	Awaited []string
+	// Usual are the consumer groups that always consume what is sent there, of a hop that none was seen to; see [View.Await].
+	Usual []string
 	// Uncertain says that the message may have been consumed without leaving anything that leads to it.
 	Uncertain bool
 	// repeated says that an earlier hop was the same, in an operation that usually has one such.
@@ -130,6 +132,9 @@ type Consumer struct {
 	// waitsSince is since when a message that is to be tried again waits for that, 0 if it does not.
 	waitsSince int64
 }
+
+// WaitsSince is since when a message that is to be tried again waits for that, in nanoseconds since 1970; 0 if it does not.
+func (c *Consumer) WaitsSince() int64 { return c.waitsSince }
 
 // Tries is the number of attempts: of those that are known, or by the queue's own count if that is more.
 func (c *Consumer) Tries() int {

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/throughline/throughline/extension/operationsextension"
+	"github.com/throughline/throughline/internal/measure"
 )
 
 // Config is the YAML configuration of the operations receiver.
@@ -35,17 +36,53 @@ type CompletedConfig struct {
 	SamplingPercentage float64 `mapstructure:"sampling_percentage"`
 }
 
-// MetricsConfig times the metrics.
+// MetricsConfig says which metrics are emitted, when, and in which form.
 type MetricsConfig struct {
 	// Interval is how often metrics are emitted.
 	Interval time.Duration `mapstructure:"interval"`
+	// Temporality says from when on counters and histograms count.
+	Temporality Temporality `mapstructure:"temporality"`
+	// Histograms says how histograms are divided.
+	Histograms Histograms `mapstructure:"histograms"`
+	// Exemplars says whether histograms lead to derived traces.
+	Exemplars bool `mapstructure:"exemplars"`
+	// MaxSeries bounds the series of each metric, that of the overflow included.
+	MaxSeries int `mapstructure:"max_series"`
+	// Expiration is after how long without a change a series leaves; 0: never.
+	Expiration time.Duration `mapstructure:"expiration"`
+	// ServiceGraph adds the metrics from which Grafana draws service graphs.
+	ServiceGraph bool `mapstructure:"service_graph"`
 }
+
+// Temporality is the aggregation temporality of counters and histograms.
+type Temporality string
+
+// The temporalities.
+const (
+	TemporalityCumulative Temporality = "cumulative"
+	TemporalityDelta      Temporality = "delta"
+)
+
+// Histograms is a kind of histograms.
+type Histograms string
+
+// The kinds of histograms.
+const (
+	HistogramsExplicit    Histograms = "explicit"
+	HistogramsExponential Histograms = "exponential"
+)
+
+// defaultExpiration lets what runs once a day keep its series.
+const defaultExpiration = 26 * time.Hour
 
 func createDefaultConfig() component.Config {
 	return &Config{
 		Operations: operationsextension.DefaultID,
 		Traces:     TracesConfig{Snapshots: true, MaxSpans: 1000, MaxEvents: 128, Completed: CompletedConfig{SamplingPercentage: 100}},
-		Metrics:    MetricsConfig{Interval: 10 * time.Second},
+		Metrics: MetricsConfig{
+			Interval: 10 * time.Second, Temporality: TemporalityCumulative, Histograms: HistogramsExplicit, Exemplars: true,
+			MaxSeries: measure.DefaultMaxSeries, Expiration: defaultExpiration,
+		},
 	}
 }
 
@@ -61,8 +98,26 @@ func (c *Config) Validate() error {
 	if p := c.Traces.Completed.SamplingPercentage; !(p >= 0 && p <= 100) {
 		errs = append(errs, fmt.Errorf("`traces::completed::sampling_percentage` is %v: must be between 0 and 100", p))
 	}
-	if c.Metrics.Interval < 100*time.Millisecond {
-		errs = append(errs, fmt.Errorf("`metrics::interval` is %v: must be at least 100ms", c.Metrics.Interval))
+	return errors.Join(errors.Join(errs...), c.Metrics.validate())
+}
+
+func (c *MetricsConfig) validate() error {
+	var errs []error
+	if c.Interval < 100*time.Millisecond {
+		errs = append(errs, fmt.Errorf("`metrics::interval` is %v: must be at least 100ms", c.Interval))
+	}
+	if c.Temporality != TemporalityCumulative && c.Temporality != TemporalityDelta {
+		errs = append(errs, fmt.Errorf("`metrics::temporality` is %q: must be cumulative or delta", c.Temporality))
+	}
+	if c.Histograms != HistogramsExplicit && c.Histograms != HistogramsExponential {
+		errs = append(errs, fmt.Errorf("`metrics::histograms` is %q: must be explicit or exponential", c.Histograms))
+	}
+	if c.MaxSeries < 2 || c.MaxSeries > measure.MaxMaxSeries {
+		errs = append(errs, fmt.Errorf("`metrics::max_series` is %d: must be from 2 to %d", c.MaxSeries, measure.MaxMaxSeries))
+	}
+	// A series that leaves between two emissions would never be seen.
+	if c.Expiration != 0 && c.Expiration < c.Interval {
+		errs = append(errs, fmt.Errorf("`metrics::expiration` is %v: must be 0, which is never, or at least `metrics::interval`, %v", c.Expiration, c.Interval))
 	}
 	return errors.Join(errs...)
 }

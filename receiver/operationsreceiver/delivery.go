@@ -32,9 +32,10 @@ type delivery struct {
 	version   string
 	instance  string
 	obs       *receiverhelper.ObsReport
-	// Either deliver is called for every output of the extension, or poll is the loop, which returns when ctx ends.
+	// Either deliver is called for every output of the extension, or poll begins to measure and returns the loop, which returns
+	// when its ctx ends.
 	deliver func(ctx context.Context, output operationsextension.Output)
-	poll    func(ctx context.Context, o operationsextension.Operations)
+	poll    func(o operationsextension.Operations) (loop func(ctx context.Context), err error)
 
 	mu     sync.Mutex
 	cancel context.CancelFunc // guarded by mu; nil unless started
@@ -89,18 +90,25 @@ func (d *delivery) Start(_ context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
+	// Begun before Start returns, so that the first sweep, which comes after, misses nobody.
+	loop, err := d.begin(o)
+	if err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
-	if d.poll != nil {
-		d.loop.Go(func() { d.poll(ctx, o) })
-		return nil
-	}
-	// Subscribed before Start returns, so that the first sweep, which comes after, misses nobody.
-	sub := o.Subscribe()
-	d.loop.Go(func() { d.outputs(ctx, sub) })
+	d.loop.Go(func() { loop(ctx) })
 	return nil
+}
+
+func (d *delivery) begin(o operationsextension.Operations) (loop func(ctx context.Context), err error) {
+	if d.poll != nil {
+		return d.poll(o)
+	}
+	sub := o.Subscribe()
+	return func(ctx context.Context) { d.outputs(ctx, sub) }, nil
 }
 
 // Shutdown implements component.Component. What the extension published was delivered before, when it flushed. It fails

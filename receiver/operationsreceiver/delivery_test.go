@@ -26,6 +26,7 @@ import (
 
 	"github.com/throughline/throughline/extension/operationsextension"
 	"github.com/throughline/throughline/internal/incident"
+	"github.com/throughline/throughline/internal/measure"
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/stitch"
 	"github.com/throughline/throughline/receiver/operationsreceiver/internal/metadatatest"
@@ -392,7 +393,11 @@ type broken struct {
 	asked chan struct{}
 }
 
-func (b *broken) Metrics(time.Time) pmetric.Metrics {
+func (b *broken) Measure(measure.Settings) (operationsextension.Measurement, error) { return b, nil }
+func (*broken) Delivered()                                                          {}
+func (*broken) Close()                                                              {}
+
+func (b *broken) Collect(time.Time) pmetric.Metrics {
 	b.asked <- struct{}{}
 	panic("broken")
 }

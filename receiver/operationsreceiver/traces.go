@@ -57,8 +57,7 @@ func (d *delivery) trace(ctx context.Context, c *operation.Change) ptrace.Traces
 	if c.View.Missed > 0 || (c.Verdict.State == operation.StateStuck && !d.config.Traces.Snapshots) {
 		return td
 	}
-	if percentage := d.config.Traces.Completed.SamplingPercentage; percentage < 100 && stitch.Simple(c) &&
-		!stitch.Sampled(stitch.TraceID(c.View.ID, c.View.Namespace, c.FinalRevision), percentage) {
+	if !d.sampled(c) {
 		d.telemetry.OperationsReceiverNotSampled.Add(ctx, 1)
 		return td
 	}
@@ -73,6 +72,12 @@ func (d *delivery) trace(ctx context.Context, c *operation.Change) ptrace.Traces
 		td = one
 	})
 	return td
+}
+
+// sampled reports whether the operation is among those that are drawn.
+func (d *delivery) sampled(c *operation.Change) bool {
+	percentage := d.config.Traces.Completed.SamplingPercentage
+	return percentage >= 100 || !stitch.Simple(c) || stitch.Sampled(stitch.TraceID(c.View.ID, c.View.Namespace, c.FinalRevision), percentage)
 }
 
 func (d *delivery) countCut(ctx context.Context, part string, n int) {

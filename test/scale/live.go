@@ -50,7 +50,7 @@ func (p *pipeline) idle(ctx context.Context, o options, found figures) error {
 	found.note("idle_cpu", shares)
 	found["idle_collections"] = float64(after.NumGC - before.NumGC)
 	cpu := ownCPU()
-	p.operations.Metrics(time.Now())
+	p.measured.Collect(time.Now())
 	found["metrics_seconds"] = (ownCPU() - cpu).Seconds()
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 
 	"github.com/throughline/throughline/extension/operationsextension"
+	"github.com/throughline/throughline/internal/measure"
 	"github.com/throughline/throughline/processor/correlationprocessor"
 )
 
@@ -23,6 +24,7 @@ import (
 type pipeline struct {
 	extension  extension.Extension
 	operations operationsextension.Operations
+	measured   operationsextension.Measurement
 	processor  processor.Traces
 	buffer     []byte
 	next       uint64
@@ -79,7 +81,11 @@ func startPipeline(ctx context.Context, o options) (*pipeline, error) {
 		}
 	}
 	operations, err := operationsextension.Find(h, operationsextension.DefaultID)
-	return &pipeline{extension: e, operations: operations, processor: p}, err
+	if err != nil {
+		return nil, err
+	}
+	measured, err := operations.Measure(measure.Settings{Start: time.Now(), MaxSeries: measure.DefaultMaxSeries})
+	return &pipeline{extension: e, operations: operations, measured: measured, processor: p}, err
 }
 
 func (p *pipeline) stop(ctx context.Context) error {
