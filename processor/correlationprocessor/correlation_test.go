@@ -2,6 +2,7 @@ package correlationprocessor
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +15,6 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processortest"
@@ -22,6 +22,7 @@ import (
 	"github.com/throughline/throughline/extension/operationsextension"
 	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/gap"
+	"github.com/throughline/throughline/internal/measure"
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/stitch"
 )
@@ -78,7 +79,9 @@ func (f *fakeOperations) Arrived(service string, signal gap.Signal, oldest, newe
 }
 
 func (f *fakeOperations) Subscribe() *operationsextension.Subscription { return nil }
-func (f *fakeOperations) Metrics(time.Time) pmetric.Metrics            { return pmetric.NewMetrics() }
+func (f *fakeOperations) Measure(measure.Settings) (operationsextension.Measurement, error) {
+	return nil, errors.New("nothing is measured")
+}
 
 type host struct {
 	extensions map[component.ID]component.Component
