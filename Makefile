@@ -70,6 +70,10 @@ bench-scale: ## Measure with OPEN (1,000,000) open operations: a table, and a pi
 	$(GO) build -trimpath -o $(BIN)/ ./cmd/throughline ./test/scale
 	$(BIN)/scale -bin $(BIN) -out .run/scale -open $(OPEN) $(SCALE_FLAGS)
 
+.PHONY: pictures
+pictures: build $(BIN)/jaeger ## Draw the traces of docs/images again, from what a real Jaeger returns
+	$(GO) run ./test/picture -bin $(BIN)
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
 	@git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | while IFS=: read -r file match; do \
