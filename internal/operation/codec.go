@@ -111,22 +111,28 @@ func (o *Operation) encode(f *Fact) {
 	o.count++
 }
 
-// appendContext writes trace, span and parent, as far as they are not those that were written last.
+// appendContext writes trace, span and parent, as far as they are not those that were written last. They are looked for in what
+// stood there before, for the bits of the context are still to be set.
 func (o *Operation) appendContext(b []byte, f *Fact, m uint32) []byte {
 	context := len(b)
+	before := b[:context:context]
 	b = append(b, byte(f.JoinedBy)&reasonBits)
 	last := o.spanAt
 	if m&hasTrace != 0 {
 		if standsAt(b, f.Trace[:], o.traceAt) {
 			b[context] |= sameTrace
+		} else if at := find(before, f.Trace[:]); at >= 0 {
+			b, o.traceAt = binary.AppendUvarint(b, uint64(at)+1), uint32(at)
 		} else {
-			b, o.traceAt = appendNew(b, f.Trace[:])
+			b = append(b, 0)
+			o.traceAt = uint32(len(b))
+			b = append(b, f.Trace[:]...)
 		}
 	}
 	if m&hasSpan != 0 {
 		if standsAt(b, f.Span[:], last) {
 			b[context] |= sameSpan
-		} else if at := o.findSpan(b, f.Span); at >= 0 {
+		} else if at := o.findSpan(before, f.Span); at >= 0 {
 			b = binary.AppendUvarint(b, uint64(at))
 			o.spanAt = uint32(at)
 		} else {
@@ -174,15 +180,6 @@ func (o *Operation) appendSpan(b []byte, id SpanID) []byte {
 func standsAt(b, id []byte, at uint32) bool {
 	end := int(at) + len(id)
 	return at != 0 && end <= len(b) && bytes.Equal(b[at:end], id)
-}
-
-// appendNew is appendID, and says where the ID stands then.
-func appendNew(b, id []byte) ([]byte, uint32) {
-	if at := find(b, id); at >= 0 {
-		return binary.AppendUvarint(b, uint64(at)+1), uint32(at)
-	}
-	b = append(b, 0)
-	return append(b, id...), uint32(len(b))
 }
 
 // appendID writes the position plus 1 at which the bytes stand already, or 0 and the bytes.

@@ -91,3 +91,27 @@ func TestStoredBytes(t *testing.T) {
 	require.LessOrEqual(t, len(o.data)-before, 38)
 	require.Zero(t, testing.AllocsPerRun(20, func() { o.Add(&f) }), "a fact for which there is room")
 }
+
+// TestPoorIDsComeBack: IDs of few different bytes are found all over what is stored, also across what says how facts are connected.
+func TestPoorIDsComeBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o, want := New(NewSymbols(100)), map[Fact]bool{}
+		for range rapid.IntRange(1, 12).Draw(t, "facts") {
+			f := Fact{Kind: KindWork, At: int64(rapid.IntRange(0, 1).Draw(t, "at")), Service: "s"}
+			for _, id := range [][]byte{f.Trace[:], f.Span[:], f.Parent[:], f.LinkTrace[:], f.LinkSpan[:]} {
+				if rapid.Bool().Draw(t, "known") {
+					for range 2 {
+						id[len(id)-rapid.IntRange(1, 3).Draw(t, "place")] = rapid.SampledFrom([]byte{0, 1, 2}).Draw(t, "byte")
+					}
+				}
+			}
+			o.Add(&f)
+			want[f] = true
+		}
+		facts := o.Facts()
+		for _, f := range facts {
+			require.True(t, want[f], f)
+		}
+		require.Len(t, facts, len(want))
+	})
+}
