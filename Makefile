@@ -43,6 +43,10 @@ e2e: build $(BIN)/jaeger $(BIN)/alertmanager ## Run the built binary against a r
 conformance: ## Replay recorded telemetry of real applications and show verdicts, hops and alarms beside the truth
 	$(GO) test -count=1 -v -run 'TestOrders|TestTrueTime|TestHops|TestDamage' ./test/conformance | grep -vE '^(=== | *--- PASS)'
 
+.PHONY: failures
+failures: ## Record again what the programs of test/grouping fail with (each language whose tools are there; .NET: DOTNET=folder, mcs)
+	test/grouping/testdata/programs/record.sh test/grouping/testdata/failures
+
 .PHONY: generate
 generate: ## Write again what is generated: component metadata, the collector's main, dashboards
 	@for dir in $(COMPONENTS); do echo "mdatagen $$dir" && (cd $$dir && $(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod mdatagen metadata.yaml); done

@@ -12,6 +12,7 @@ import (
 	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/expect"
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/stack"
 )
 
 // Config is the YAML configuration of the operations extension. An empty one works.
@@ -122,7 +123,19 @@ type IncidentsConfig struct {
 	Max int `mapstructure:"max"`
 	// ResolveFailedAfter is how long no further operation may fail or be dead-lettered in the same way before the incident is over.
 	ResolveFailedAfter time.Duration `mapstructure:"resolve_failed_after"`
+	// InApp tells the application's own calls in stack traces from those of libraries.
+	InApp InAppConfig `mapstructure:"in_app"`
 }
+
+// InAppConfig lists beginnings of functions (with package, namespace or class) or of files. The longest that fits a call decides;
+// a call that none fits is judged by where libraries usually are.
+type InAppConfig struct {
+	// Include are calls of the application, Exclude calls of libraries.
+	Include []string `mapstructure:"include"`
+	Exclude []string `mapstructure:"exclude"`
+}
+
+func (c InAppConfig) rules() stack.Rules { return stack.Rules{Include: c.Include, Exclude: c.Exclude} }
 
 func createDefaultConfig() component.Config {
 	e := engine.DefaultSettings()
@@ -170,6 +183,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Incidents.ResolveFailedAfter == 0 {
 		errs = append(errs, errors.New("`incidents::resolve_failed_after` is 0s: must be positive, or incidents would be over at once"))
+	}
+	if err := c.Incidents.InApp.rules().Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("`incidents::in_app`: %w", err))
 	}
 	if c.SweepInterval < 10*time.Millisecond || c.SweepInterval > time.Minute {
 		errs = append(errs, fmt.Errorf("`sweep_interval` is %v: must be between 10ms and 1m", c.SweepInterval))

@@ -107,7 +107,7 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	}
 	settings := incident.DefaultSettings()
 	settings.MaxIncidents, settings.ResolveAfter = cfg.Incidents.Max, cfg.Incidents.ResolveFailedAfter
-	settings.MaxMembers = cfg.MaxOperations
+	settings.MaxMembers, settings.InApp = cfg.MaxOperations, cfg.Incidents.InApp.rules()
 	if o.incidents, err = incident.New(settings); err != nil {
 		return nil, err
 	}

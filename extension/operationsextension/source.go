@@ -66,6 +66,7 @@ func (s source) Stats(ctx context.Context) (console.Stats, error) {
 	dropped["last_seen"] = s.o.seen.Refused()
 	dropped["telemetry_service"] = s.o.gaps.stats().Refused
 	maps.Copy(dropped, s.o.incidentDrops())
+	maps.Copy(dropped, s.o.messageDrops())
 	maps.Copy(dropped, s.o.learning.drops())
 	return console.Stats{
 		StartedAt:          s.o.startedAt.UnixNano(),

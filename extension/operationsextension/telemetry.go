@@ -28,6 +28,7 @@ func (o *operations) observe() error {
 		t.RegisterOperationsDroppedCallback(countsOf("reason", func() map[string]uint64 { return stats().Drops })),
 		t.RegisterOperationsIncidentsOpenCallback(gaugeOf(func() int { return o.incidents.Stats().Open })),
 		t.RegisterOperationsIncidentsDroppedCallback(countsOf("reason", o.incidentDrops)),
+		t.RegisterOperationsIncidentsMessagesDroppedCallback(countsOf("reason", o.messageDrops)),
 		t.RegisterOperationsLearnedDroppedCallback(countsOf("reason", o.learning.drops)),
 		t.RegisterOperationsLearnedOperationsCallback(gaugeOf(func() int { return int(o.learning.stats().Learned) })),
 		t.RegisterOperationsLearnedStagesCallback(gaugeOf(func() int { return o.learning.stats().Stages })),
@@ -39,6 +40,12 @@ func (o *operations) observe() error {
 func (o *operations) incidentDrops() map[string]uint64 {
 	s := o.incidents.Stats()
 	return map[string]uint64{"incident_overflow": uint64(s.Overflow), "incident_evicted": uint64(s.Evicted)}
+}
+
+// messageDrops counts what grouping by message had to leave out, by reason.
+func (o *operations) messageDrops() map[string]uint64 {
+	s := o.incidents.Stats()
+	return map[string]uint64{"message_overflow": uint64(s.MessageOverflow), "message_evicted": uint64(s.TemplatesEvicted)}
 }
 
 // countDropped counts the changes and events that a subscriber did not take.

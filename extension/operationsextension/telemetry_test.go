@@ -53,6 +53,8 @@ func TestItTellsWhatItHoldsAndWhatItLetGo(t *testing.T) {
 		metadatatest.AssertEqualOperationsIncidentsOpen(t, telemetry, value(1), exact...)
 		metadatatest.AssertEqualOperationsIncidentsDropped(t, telemetry, by("reason",
 			[]string{"incident_evicted", "incident_overflow"}, map[string]int64{"incident_overflow": 1}), exact...)
+		metadatatest.AssertEqualOperationsIncidentsMessagesDropped(t, telemetry, by("reason",
+			[]string{"message_evicted", "message_overflow"}, map[string]int64{}), exact...)
 		stats, err := o.Console().Stats(t.Context())
 		require.NoError(t, err)
 		require.EqualValues(t, 1, stats.Dropped["incident_overflow"])

@@ -32,6 +32,7 @@ const (
 	LabelDestination = "destination"
 	LabelGroup       = "consumer_group"
 	LabelErrorType   = "error_type"
+	LabelCulprit     = "culprit"
 	LabelService     = "service"
 )
 
@@ -64,7 +65,7 @@ const (
 func ReservedLabels() []string {
 	return []string{
 		"alertname", LabelIncident, LabelNamespace, LabelOperation, LabelKind, LabelReason, LabelDestination, LabelGroup,
-		LabelErrorType, LabelService, LabelSeverity, LabelPriority, LabelOwner,
+		LabelErrorType, LabelCulprit, LabelService, LabelSeverity, LabelPriority, LabelOwner,
 	}
 }
 
@@ -145,6 +146,7 @@ func (f Framing) labels(i *incident.Incident) map[string]string {
 	put(labels, LabelDestination, i.Destination)
 	put(labels, LabelGroup, i.Group)
 	put(labels, LabelErrorType, i.ErrorType)
+	put(labels, LabelCulprit, i.Culprit)
 	put(labels, LabelService, i.Service)
 	return labels
 }
@@ -165,6 +167,7 @@ func annotations(i *incident.Incident) map[string]string {
 	if i.FirstSeen != 0 {
 		a["first_seen"] = moment(i.FirstSeen, 0).Format(time.RFC3339)
 	}
+	put(a, "error_template", i.Message)
 	if i.Error != nil {
 		put(a, AnnotationError, strings.Trim(i.Error.Type+": "+i.Error.Message, ": "))
 	}

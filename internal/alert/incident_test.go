@@ -18,7 +18,7 @@ func event() incident.Event {
 			Runbook: "https://runbooks.example/", Active: 2, Total: 5, OpenedAt: start.UnixNano(),
 			FirstSeen: start.Add(-time.Minute).UnixNano(), Reopened: 1, QuietNanos: int64(time.Hour),
 			Key: incident.Key{
-				Kind: operation.StateFailed, OperationName: "fulfil", Destination: "orders", Group: "packers", ErrorType: "Timeout",
+				Kind: operation.StateFailed, OperationName: "fulfil", Destination: "orders", Group: "packers", ErrorType: "Timeout", Culprit: "fulfil.pack", Message: "no answer",
 			},
 			Hop:        incident.Hop{Index: 1, System: "kafka", Destination: "orders", Producer: "shop", Service: "warehouse"},
 			Operations: []incident.Sample{{ID: "order-1"}, {ID: "order-2"}},
@@ -35,13 +35,13 @@ func TestAlertOfAnIncident(t *testing.T) {
 		Routing: Routing{Severity: operation.SeverityCritical, Priority: 1, Owner: "team-a"},
 		Labels: map[string]string{
 			"cluster": "eu-1", "incident_id": "abc", "operation": "fulfil", "kind": "failed", "destination": "orders",
-			"consumer_group": "packers", "error_type": "Timeout",
+			"consumer_group": "packers", "error_type": "Timeout", "culprit": "fulfil.pack",
 		},
 		Annotations: map[string]string{
-			"summary":             `2 operations of "fulfil" failed at "orders", consumer group "packers", error "Timeout"`,
+			"summary":             `2 operations of "fulfil" failed at "orders", consumer group "packers", error "Timeout" in "fulfil.pack"`,
 			"affected_operations": "2", "total_operations": "5", "severity": "critical", "priority": "1", "owner": "team-a",
 			"runbook_url": "https://runbooks.example/", "first_failing_hop": "2: shop -> orders (kafka) -> warehouse",
-			"operations": "order-1, order-2", "first_seen": "2026-03-01T11:59:00Z", "error": "Timeout: no answer",
+			"operations": "order-1, order-2", "first_seen": "2026-03-01T11:59:00Z", "error": "Timeout: no answer", "error_template": "no answer",
 			"reopened": "1 times, last after 1h0m0s of quiet",
 		},
 		StartsAt: start, GeneratorURL: "http://console.example/api/v1/incidents/abc",
@@ -72,10 +72,10 @@ func TestAlertOfDeadLetters(t *testing.T) {
 	a := Framing{}.Of(&e)
 	require.Equal(t, "AsyncOperationsDeadLettered", a.Name)
 	require.Equal(t, map[string]string{
-		"incident_id": "abc", "operation": "fulfil", "kind": "dead_lettered", "destination": "orders", "consumer_group": "packers", "error_type": "Timeout",
+		"incident_id": "abc", "operation": "fulfil", "kind": "dead_lettered", "destination": "orders", "consumer_group": "packers", "error_type": "Timeout", "culprit": "fulfil.pack",
 	}, a.Labels, "where messages went is known of few and no label")
 	require.Equal(t, "orders.dlq", a.Annotations["dead_letter_destination"])
-	require.Equal(t, `2 operations of "fulfil" dead_lettered at "orders", consumer group "packers", error "Timeout", sent to "orders.dlq"`,
+	require.Equal(t, `2 operations of "fulfil" dead_lettered at "orders", consumer group "packers", error "Timeout" in "fulfil.pack", sent to "orders.dlq"`,
 		a.Annotations["summary"])
 
 	e.Kind, e.Cause, e.Incident.State = incident.EventResolved, incident.CauseQuiet, incident.StateResolved

@@ -26,6 +26,8 @@ type incidentJSON struct {
 	Destination *string           `json:"destination"`
 	Group       *string           `json:"group"`
 	ErrorType   *string           `json:"error_type"`
+	Culprit     *string           `json:"culprit"`
+	Message     *string           `json:"message"`
 	Service     *string           `json:"service"`
 	Active      int64             `json:"active_operations"`
 	Total       int64             `json:"total_operations"`
@@ -69,6 +71,7 @@ func (b *builder) incident(i *incident.Incident) incidentJSON {
 		Severity: i.Severity.String(), Priority: i.Priority, Owner: optional(i.Owner), Runbook: optional(i.Runbook),
 		Namespace: i.Namespace, Operation: i.OperationName,
 		Destination: optional(i.Destination), Group: optional(i.Group), ErrorType: optional(i.ErrorType), Service: optional(i.Service),
+		Culprit: optional(i.Culprit), Message: optional(i.Message),
 		Active: i.Active, Total: i.Total, Lost: i.Lost,
 		FirstSeen: timestamp(i.FirstSeen), LastSeen: timestamp(i.LastSeen),
 		OpenedAt: timestamp(i.OpenedAt), UpdatedAt: timestamp(i.UpdatedAt), ResolvedAt: timestamp(i.ResolvedAt),

@@ -145,7 +145,7 @@ func example() *memory {
 			},
 			{
 				ID: "inc/2", State: incident.StateResolved, Version: 1, Revision: 2,
-				Key:      incident.Key{Namespace: "tenant a", Kind: operation.StateFailed, OperationName: "refund", ErrorType: "TimeoutError"},
+				Key:      incident.Key{Namespace: "tenant a", Kind: operation.StateFailed, OperationName: "refund", ErrorType: "TimeoutError", Culprit: "refund", Message: "no answer <*>"},
 				Severity: operation.SeverityError, Priority: 3, Total: 1, Hop: incident.Hop{Index: -1},
 				OpenedAt: ago(2 * time.Hour), UpdatedAt: ago(time.Hour), ResolvedAt: ago(time.Hour),
 				Error: &operation.Error{Type: "TimeoutError", Message: "no answer <b>", Stack: "at refund.js:1"},

@@ -207,6 +207,8 @@ func (r *reader) key(k *incident.Key) {
 	k.Destination = r.text(attrDestination)
 	k.Group = r.text(attrGroup)
 	k.ErrorType = r.text(attrErrorType)
+	k.Culprit = r.text(attrIncidentCulprit)
+	k.Message = r.text(attrIncidentMessage)
 	k.Service = r.text(attrGapService)
 }
 

@@ -43,6 +43,8 @@ func (w writer) key(k *incident.Key) {
 	w.text(attrDestination, k.Destination)
 	w.text(attrGroup, k.Group)
 	w.text(attrErrorType, k.ErrorType)
+	w.text(attrIncidentCulprit, k.Culprit)
+	w.text(attrIncidentMessage, k.Message)
 	w.text(attrGapService, k.Service)
 }
 

@@ -37,6 +37,7 @@ func drawEvent(t *rapid.T) incident.Event {
 	}
 	if rapid.Bool().Draw(t, "failed") {
 		i.Kind, i.Reason, i.ErrorType = operation.StateFailed, operation.StuckNone, text.Draw(t, "error type")
+		i.Culprit, i.Message = text.Draw(t, "culprit"), text.Draw(t, "template")
 		if rapid.Bool().Draw(t, "dead-lettered") {
 			i.Kind = operation.StateDeadLettered
 		}

@@ -85,6 +85,8 @@ const (
 	attrIncidentReopened     = "async.incident.reopened"
 	attrIncidentQuiet        = "async.incident.quiet"
 	attrIncidentErrorAt      = "async.incident.error_at"
+	attrIncidentCulprit      = "async.incident.culprit"
+	attrIncidentMessage      = "async.incident.message"
 )
 
 // Attributes of a gap in telemetry; the service is on incidents too.

@@ -126,15 +126,18 @@ func (o Operation) judge(w writer) {
 		w.PutInt(attrOperationMissed, int64(v.Missed))
 		w.time(attrOperationDueAt, v.LastAt)
 	}
-	key, troubled := incident.KeyOf(c)
-	if !troubled {
+	if c.Gone || !c.Verdict.State.Troubled() {
 		return
 	}
-	w.text(attrDestination, key.Destination)
-	w.text(attrGroup, key.Group)
-	w.text(attrErrorType, key.ErrorType)
+	destination, group := incident.PlaceOf(c)
+	w.text(attrDestination, destination)
+	w.text(attrGroup, group)
 	w.hop(incident.HopOf(c))
-	w.exception(incident.ErrorOf(c))
+	e := incident.ErrorOf(c)
+	if e != nil && c.Verdict.State.Bad() {
+		w.text(attrErrorType, e.Type)
+	}
+	w.exception(e)
 }
 
 func (o Operation) summary(name string) string {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/stack"
 )
 
 // parked is a change to dead_lettered by which the judge points at the dead-letter queue; the group that sent the message
@@ -31,9 +32,10 @@ func TestDeadLettersCountWhereTheyWereGivenUp(t *testing.T) {
 	silent, told, unclear := change("a", inProgress, dead), parked("b", true), parked("c", false)
 	want := Key{
 		Kind: operation.StateDeadLettered, OperationName: "fulfil", Destination: "orders", Group: "packers", ErrorType: "Timeout",
+		Message: "no answer",
 	}
 	for _, c := range []*operation.Change{&silent, &told} {
-		key, ok := KeyOf(c)
+		key, ok := KeyOf(c, stack.Rules{})
 		require.True(t, ok)
 		require.Equal(t, want, key)
 		require.Equal(t, "no answer", ErrorOf(c).Message)
@@ -43,7 +45,7 @@ func TestDeadLettersCountWhereTheyWereGivenUp(t *testing.T) {
 	hop.DeadLetter = "orders.dlq"
 	require.Equal(t, hop, HopOf(&told))
 
-	key, ok := KeyOf(&unclear)
+	key, ok := KeyOf(&unclear, stack.Rules{})
 	require.True(t, ok)
 	require.Equal(t, Key{Kind: operation.StateDeadLettered, OperationName: "fulfil", Destination: "orders.dlq"}, key)
 	require.Equal(t, Hop{Index: 1, System: "kafka", Destination: "orders.dlq", Producer: "warehouse", DeadLetter: "orders.dlq"}, HopOf(&unclear))
@@ -57,7 +59,7 @@ func TestDeadLettersAreNoFailures(t *testing.T) {
 	kinds := map[string]operation.State{}
 	for _, v := range []operation.Verdict{waiting, failed, dead} {
 		c := change("a", inProgress, v)
-		key, ok := KeyOf(&c)
+		key, ok := KeyOf(&c, stack.Rules{})
 		require.True(t, ok)
 		kinds[key.ID()] = v.State
 	}

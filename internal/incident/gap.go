@@ -80,9 +80,9 @@ func (t *Tracker) endGap(r *record, gone bool) {
 
 // keyOf returns the key of the incident that the change puts its operation into; false if there is none. One that is unknown
 // joins the incident of the gap that hides what became of it, if that is open, and opens none.
-func (t *Tracker) keyOf(c *operation.Change) (Key, bool) {
+func (t *Tracker) keyOf(c *operation.Change, g group) (Key, bool) {
 	if c.Gone || c.Verdict.State != operation.StateUnknown || c.Verdict.Reason != operation.StuckTelemetryGap {
-		return KeyOf(c)
+		return t.named(g.Key), g.ok
 	}
 	for _, service := range [...]string{c.Verdict.Silent, ""} {
 		key := GapKey(service)

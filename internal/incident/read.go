@@ -60,5 +60,7 @@ func (t *Tracker) Stats() Stats {
 	s.Resolved = t.resolved.Len()
 	s.Open = len(t.incidents) - s.Resolved
 	s.Members = len(t.members)
+	messages := t.templates.Stats()
+	s.Templates, s.MessageOverflow, s.TemplatesEvicted = messages.Templates, messages.Overflow, messages.Evicted
 	return s
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/throughline/throughline/internal/stack"
 )
 
 // Settings are a tracker's bounds and periods.
@@ -14,6 +16,10 @@ type Settings struct {
 	// MaxMembers bounds the operations in open incidents; what exceeds it is counted in Stats.Overflow. An operation is in
 	// at most one incident, so the engine's bound of operations suffices.
 	MaxMembers int
+	// MaxMessages bounds the messages that tell failures of one type in one place apart; all others there are one incident.
+	MaxMessages int
+	// InApp tells the application's own calls in stack traces from those of libraries.
+	InApp stack.Rules
 	// SampleSize is the number of operations that an incident names.
 	SampleSize int
 	// ResolveAfter is how long nothing may fail in the same way before an incident of failures is resolved: what failed
@@ -30,6 +36,7 @@ func DefaultSettings() Settings {
 	return Settings{
 		MaxIncidents:    10_000,
 		MaxMembers:      200_000,
+		MaxMessages:     64,
 		SampleSize:      10,
 		ResolveAfter:    5 * time.Minute,
 		UpdateInterval:  15 * time.Second,
@@ -43,7 +50,9 @@ func (s Settings) Validate() error {
 	for _, v := range []struct {
 		name  string
 		value int
-	}{{"MaxIncidents", s.MaxIncidents}, {"MaxMembers", s.MaxMembers}, {"SampleSize", s.SampleSize}} {
+	}{
+		{"MaxIncidents", s.MaxIncidents}, {"MaxMembers", s.MaxMembers}, {"MaxMessages", s.MaxMessages}, {"SampleSize", s.SampleSize},
+	} {
 		if v.value < 1 {
 			errs = append(errs, fmt.Errorf("%s is %d: must be at least 1", v.name, v.value))
 		}
@@ -57,6 +66,9 @@ func (s Settings) Validate() error {
 	if s.UpdateInterval < 0 {
 		errs = append(errs, fmt.Errorf("UpdateInterval is %s: must not be negative", s.UpdateInterval))
 	}
+	if err := s.InApp.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("InApp: %w", err))
+	}
 	return errors.Join(errs...)
 }
 
@@ -67,4 +79,8 @@ type Stats struct {
 	// Overflow counts the operations that joined no incident because a bound was reached, Evicted the resolved incidents
 	// that left to make room.
 	Overflow, Evicted int64
+	// Templates are the templates of messages held, MessageOverflow counts failures that were grouped without regard to their
+	// message because MaxMessages was reached, TemplatesEvicted templates that left to make room.
+	Templates                         int
+	MessageOverflow, TemplatesEvicted int64
 }

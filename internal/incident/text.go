@@ -29,6 +29,9 @@ func (i *Incident) Summary() string {
 	if i.ErrorType != "" {
 		fmt.Fprintf(&b, ", error %q", i.ErrorType)
 	}
+	if i.Culprit != "" {
+		fmt.Fprintf(&b, " in %q", i.Culprit)
+	}
 	if i.Hop.DeadLetter != "" && i.Hop.DeadLetter != i.Destination {
 		fmt.Fprintf(&b, ", sent to %q", i.Hop.DeadLetter)
 	}

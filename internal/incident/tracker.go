@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/template"
 )
 
 // Tracker keeps the incidents. It is safe for concurrent use.
@@ -25,6 +26,8 @@ type Tracker struct {
 	members map[memberKey]*record
 	// resolved lists the resolved incidents, the one resolved first in front.
 	resolved *list.List
+	// templates finds what the messages of failures have in common.
+	templates *template.Miner
 	// touched are the incidents that the batch in hand changed, in the order of the first change.
 	touched []*record
 	// revision is that of the last event of any incident.
@@ -37,7 +40,15 @@ func New(settings Settings) (*Tracker, error) {
 	if err := settings.Validate(); err != nil {
 		return nil, err
 	}
+	// Twice the incidents, so that the template of one that is held is hardly ever one that left.
+	templates, err := template.NewMiner(template.Settings{
+		MaxTemplates: 2 * settings.MaxIncidents, MaxPerPlace: settings.MaxMessages,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return &Tracker{
+		templates: templates,
 		settings:  settings,
 		seed:      maphash.MakeSeed(),
 		incidents: make(map[string]*record),
@@ -49,6 +60,11 @@ func New(settings Settings) (*Tracker, error) {
 // Observe takes in the changes of one sweep and returns what is to be told about the incidents they concern, in the order
 // in which they were first concerned: at most three events for each, however many operations changed.
 func (t *Tracker) Observe(now time.Time, changes []operation.Change) []Event {
+	// Reading stack traces is most of the work, and needs nothing of the tracker.
+	groups := make([]group, len(changes))
+	for i := range changes {
+		groups[i].Key, groups[i].ok = KeyOf(&changes[i], t.settings.InApp)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := now.UnixNano()
@@ -56,7 +72,7 @@ func (t *Tracker) Observe(now time.Time, changes []operation.Change) []Event {
 	for _, gone := range [...]bool{true, false} {
 		for i := range changes {
 			if changes[i].Gone == gone {
-				t.observe(&changes[i], at)
+				t.observe(&changes[i], groups[i], at)
 			}
 		}
 	}
@@ -95,9 +111,15 @@ func (t *Tracker) Sweep(now time.Time) []Event {
 	return events
 }
 
-func (t *Tracker) observe(c *operation.Change, now int64) {
+// group is the incident that a change puts its operation into, if there is one.
+type group struct {
+	Key
+	ok bool
+}
+
+func (t *Tracker) observe(c *operation.Change, g group, now int64) {
 	key, present := t.find(c)
-	group, ok := t.keyOf(c)
+	group, ok := t.keyOf(c, g)
 	if !ok {
 		if present != nil {
 			t.leave(key, present, c.Gone)
@@ -150,7 +172,7 @@ func (t *Tracker) record(id string, key Key) *record {
 	r := t.incidents[id]
 	if r == nil && t.room() {
 		r = &record{
-			Incident: Incident{Key: key, ID: id, Version: FingerprintVersion, State: StateResolved},
+			Incident: Incident{Key: key, ID: id, Version: key.Version(), State: StateResolved},
 			members:  make(map[memberKey]operation.Severity, 1),
 		}
 		t.incidents[id] = r

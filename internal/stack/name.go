@@ -180,6 +180,9 @@ func namePython(s string) string {
 
 // inFile puts the file's own name in front: where a program is installed, and whether it was compiled, differs.
 func inFile(file, function string) string {
+	if file == "" {
+		return function
+	}
 	file = strings.ReplaceAll(file, `\`, "/")
 	if at := strings.IndexByte(file, '?'); at > 0 {
 		file = file[:at]

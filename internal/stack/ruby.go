@@ -36,11 +36,23 @@ func parseRuby(text string) []Exception {
 		if total < MaxFrames {
 			total++
 			e := &exceptions[len(exceptions)-1]
-			e.Frames = append(e.Frames, f)
+			e.Frames = append(nativeCaller(e.Frames, &f), f)
 		}
 	}
 	closeMessage(len(text))
 	return exceptions
+}
+
+// nativeCaller takes the place off the call before f if that is one of the interpreter's own functions: such a call is written
+// with the place of its caller.
+func nativeCaller(frames []Frame, f *Frame) []Frame {
+	if n := len(frames); n > 0 {
+		last := &frames[n-1]
+		if last.File == f.File && last.Line == f.Line && !strings.Contains(last.Function, " in ") {
+			last.File, last.Line = "", 0
+		}
+	}
+	return frames
 }
 
 // rubyHead splits `card declined (CardDeclined)`; more lines of the message may follow.

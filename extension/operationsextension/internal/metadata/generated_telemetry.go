@@ -25,33 +25,34 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                       metric.Meter
-	mu                          sync.Mutex
-	registrations               []metric.Registration
-	CorrelationMissing          metric.Int64ObservableCounter
-	CorrelationRecords          metric.Int64ObservableCounter
-	CorrelationRecordsWaiting   metric.Int64ObservableGauge
-	OperationsActive            metric.Int64ObservableGauge
-	OperationsClockPairs        metric.Int64ObservableGauge
-	OperationsClockWaits        metric.Int64ObservableCounter
-	OperationsDropped           metric.Int64ObservableCounter
-	OperationsFacts             metric.Int64ObservableCounter
-	OperationsFactsAttached     metric.Int64ObservableCounter
-	OperationsFactsWaiting      metric.Int64ObservableGauge
-	OperationsFailures          metric.Int64Counter
-	OperationsFinished          metric.Int64ObservableGauge
-	OperationsIncidentsDropped  metric.Int64ObservableCounter
-	OperationsIncidentsOpen     metric.Int64ObservableGauge
-	OperationsLearnedDropped    metric.Int64ObservableCounter
-	OperationsLearnedOperations metric.Int64ObservableCounter
-	OperationsLearnedStages     metric.Int64ObservableGauge
-	OperationsOutputsDropped    metric.Int64Counter
-	OperationsSeriesOverflowed  metric.Int64ObservableCounter
-	OperationsStorageFailures   metric.Int64Counter
-	OperationsSweepDuration     metric.Float64Histogram
-	OperationsTelemetryGaps     metric.Int64ObservableCounter
-	OperationsTelemetryRefused  metric.Int64ObservableCounter
-	OperationsTelemetryServices metric.Int64ObservableGauge
+	meter                              metric.Meter
+	mu                                 sync.Mutex
+	registrations                      []metric.Registration
+	CorrelationMissing                 metric.Int64ObservableCounter
+	CorrelationRecords                 metric.Int64ObservableCounter
+	CorrelationRecordsWaiting          metric.Int64ObservableGauge
+	OperationsActive                   metric.Int64ObservableGauge
+	OperationsClockPairs               metric.Int64ObservableGauge
+	OperationsClockWaits               metric.Int64ObservableCounter
+	OperationsDropped                  metric.Int64ObservableCounter
+	OperationsFacts                    metric.Int64ObservableCounter
+	OperationsFactsAttached            metric.Int64ObservableCounter
+	OperationsFactsWaiting             metric.Int64ObservableGauge
+	OperationsFailures                 metric.Int64Counter
+	OperationsFinished                 metric.Int64ObservableGauge
+	OperationsIncidentsDropped         metric.Int64ObservableCounter
+	OperationsIncidentsMessagesDropped metric.Int64ObservableCounter
+	OperationsIncidentsOpen            metric.Int64ObservableGauge
+	OperationsLearnedDropped           metric.Int64ObservableCounter
+	OperationsLearnedOperations        metric.Int64ObservableCounter
+	OperationsLearnedStages            metric.Int64ObservableGauge
+	OperationsOutputsDropped           metric.Int64Counter
+	OperationsSeriesOverflowed         metric.Int64ObservableCounter
+	OperationsStorageFailures          metric.Int64Counter
+	OperationsSweepDuration            metric.Float64Histogram
+	OperationsTelemetryGaps            metric.Int64ObservableCounter
+	OperationsTelemetryRefused         metric.Int64ObservableCounter
+	OperationsTelemetryServices        metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -236,6 +237,21 @@ func (builder *TelemetryBuilder) RegisterOperationsIncidentsDroppedCallback(cb m
 		cb(ctx, &observerInt64{inst: builder.OperationsIncidentsDropped, obs: o})
 		return nil
 	}, builder.OperationsIncidentsDropped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsIncidentsMessagesDroppedCallback sets callback for observable OperationsIncidentsMessagesDropped metric.
+func (builder *TelemetryBuilder) RegisterOperationsIncidentsMessagesDroppedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsIncidentsMessagesDropped, obs: o})
+		return nil
+	}, builder.OperationsIncidentsMessagesDropped)
 	if err != nil {
 		return err
 	}
@@ -468,6 +484,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.OperationsIncidentsDropped, err = builder.meter.Int64ObservableCounter(
 		"otelcol_operations_incidents_dropped",
 		metric.WithDescription("Operations that joined no incident and resolved incidents that left early, to stay within bounds, by reason. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsIncidentsMessagesDropped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_operations_incidents_messages_dropped",
+		metric.WithDescription("Failures that were grouped without their message, and templates of messages that left early, to stay within bounds, by reason. [Alpha]"),
 		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
