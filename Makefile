@@ -36,7 +36,7 @@ test: ## Run every test that needs Go alone, with the race detector
 	$(GO) test -race -timeout 30m ./...
 
 .PHONY: e2e
-e2e: build $(BIN)/jaeger $(BIN)/alertmanager ## Run the built binary against a real Jaeger and a real Alertmanager
+e2e: build $(BIN)/jaeger $(BIN)/alertmanager $(BIN)/prometheus ## Run the built binary against a real Jaeger, Alertmanager and Prometheus
 	$(GO) test -tags e2e -count=1 -p 1 -v -timeout 30m ./test/e2e/... ./cmd/asyncgen/internal/judged
 
 .PHONY: conformance

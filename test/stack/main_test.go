@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-var impersonated = []string{"throughline", "jaeger", "alertmanager", "asyncgen", "docker"}
+var impersonated = []string{"throughline", "jaeger", "alertmanager", "prometheus", "asyncgen", "docker"}
 
 // impersonate listens where the real program would, answers every request, and ends at SIGTERM.
 func impersonate(name string, args []string) error {
@@ -39,7 +39,7 @@ func impersonate(name string, args []string) error {
 		return serve(os.Getenv("THROUGHLINE_OTLP_GRPC_ENDPOINT"), os.Getenv("THROUGHLINE_OTLP_HTTP_ENDPOINT"))
 	case "jaeger":
 		return serve(os.Getenv("JAEGER_QUERY_HTTP_ENDPOINT"), os.Getenv("JAEGER_OTLP_GRPC_ENDPOINT"))
-	case "alertmanager":
+	case "alertmanager", "prometheus":
 		return serve(args[slices.Index(args, "--web.listen-address")+1])
 	case "docker":
 		var published []string

@@ -1,5 +1,5 @@
-// Package stack starts and stops the real servers around Throughline: Jaeger, Alertmanager, the collector itself and the
-// workload generator.
+// Package stack starts and stops the real servers around Throughline: Jaeger, Alertmanager, Prometheus, the collector itself
+// and the workload generator.
 //
 // Every server is a child process in a process group of its own, listens on a port that is free or was asked for, writes
 // its output to a file, and is ready when its Start method returns. The end-to-end tests and `make run` share it. On Linux
@@ -26,7 +26,7 @@ const (
 
 // Settings says where the servers come from and where they leave their traces.
 type Settings struct {
-	// BinDir holds the binaries throughline, asyncgen, jaeger and alertmanager, as `make build` puts them there.
+	// BinDir holds the binaries throughline, asyncgen, jaeger, alertmanager and prometheus, as `make build` puts them there.
 	BinDir string
 	// WorkDir receives logs, generated configurations and data; it is created when missing.
 	WorkDir string
