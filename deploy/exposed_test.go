@@ -14,30 +14,8 @@ import (
 // The labels that each series has besides its own: those of the exporter, and those of the target.
 const everywhere = "job instance"
 
-// queue are the labels of a queue as a consumer group sees it.
-const queue = "messaging_system messaging_destination_name messaging_consumer_group_name"
-
-// derived are the metrics of the operations receiver and their labels, by the names that the Prometheus exporter gives them.
-var derived = map[string]string{
-	"async_operation_outcomes_total":     "async_operation_name async_operation_outcome async_operation_corrected",
-	"async_operation_active":             "async_operation_name",
-	"async_operation_stuck":              "async_operation_name async_operation_reason",
-	"async_operation_oldest_age_seconds": "async_operation_name",
-	"async_queue_depth":                  queue,
-	"async_queue_oldest_age_seconds":     queue,
-	"async_process_active":               queue,
-	"async_process_attempts_total":       queue + " async_attempt_outcome",
-	"async_message_dead_lettered_total":  queue,
-	"async_message_duplicated_total":     queue,
-	"async_telemetry_gaps":               "service_name async_gap_kind",
-	"async_clock_offset_seconds":         "async_clock_from async_clock_to",
-}
-
-var derivedHistograms = map[string]string{
-	"async_operation_duration_seconds": "async_operation_name async_operation_outcome",
-	"async_queue_wait_seconds":         queue,
-	"async_process_duration_seconds":   queue + " async_attempt_outcome",
-}
+// derivedRow matches one metric of the table in docs/metrics.md: its type, its name in Prometheus, and its attributes.
+var derivedRow = regexp.MustCompile("(?m)^\\| `[a-z_.]+` \\| (histogram|counter|gauge) \\|[^|]*\\| `([a-z_]+)` \\|([^|]*)\\|")
 
 // core are the metrics of the collector's own parts that rules and dashboards use, and those of Prometheus about its targets.
 var core = map[string]string{
@@ -86,13 +64,20 @@ func (e exposed) histogram(name, labels string) {
 func readExposed(tb testing.TB) exposed {
 	tb.Helper()
 	e := exposed{}
-	for _, table := range []map[string]string{derived, core} {
-		for name, labels := range table {
-			e.add(name, labels)
-		}
+	for name, labels := range core {
+		e.add(name, labels)
 	}
-	for name, labels := range derivedHistograms {
-		e.histogram(name, labels)
+	text, err := os.ReadFile("../docs/metrics.md")
+	require.NoError(tb, err)
+	rows := derivedRow.FindAllStringSubmatch(string(text), -1)
+	require.Greater(tb, len(rows), 20, "docs/metrics.md")
+	for _, row := range rows {
+		labels := strings.NewReplacer(".", "_", "`", "", ",", "").Replace(row[3])
+		if row[1] == "histogram" {
+			e.histogram(row[2], labels)
+		} else {
+			e.add(row[2], labels)
+		}
 	}
 	for _, m := range ownMetrics(tb) {
 		labels := strings.Join(m.Attributes, " ")
