@@ -287,8 +287,9 @@ func (m *model) message(h *truthHop, group string) map[string]string {
 	return attributes
 }
 
-// queued is a span of time in a queue.
+// queued is a span of time in a queue. Which system that is stands beside it, at the sending.
 func (m *model) queued(h *truthHop, what string, from, to int64, attributes map[string]string) shownSpan {
+	delete(attributes, "messaging.system")
 	return shownSpan{
 		id: fmt.Sprintf("%s %s %s", what, h.MessageID, attributes[keyGroup]), parent: rootID, name: what + " " + h.Destination,
 		service: "queue:" + h.Destination, kind: "internal", start: from, end: to, status: statusUnset, attributes: attributes,
@@ -446,17 +447,22 @@ func (m *model) close() {
 		root.links = append(root.links, shownLink{trace, s.links[0].span, "source", s.links[0].reason})
 	}
 	root.resource = first[m.op.Hops[0].Producer.TraceID].resource
-	if m.op.State == stateStuck {
-		root.links = append(root.links, m.finalLink())
+	switch {
+	case m.op.State == stateStuck:
+		root.links = append(root.links, m.shown.link("final"))
+	case m.op.recovered():
+		root.links = append(root.links, m.shown.link("snapshot"))
 	}
 }
 
-// finalLink is the link from a snapshot to the trace that is drawn in the end, whose ID the originals are stamped with.
-func (m *model) finalLink() shownLink {
-	for _, l := range m.shown.links {
-		if l.kind == "final" {
-			return l
-		}
+// recovered reports whether the operation had been stuck: its message was consumed after all.
+func (o *truth) recovered() bool { return o.Scenario == "never_consumed" && o.State != stateStuck }
+
+// link is the first link of the kind: where it leads is checked by following it.
+func (s *shownSpan) link(kind string) shownLink {
+	i := slices.IndexFunc(s.links, func(l shownLink) bool { return l.kind == kind })
+	if i < 0 {
+		return shownLink{kind: kind}
 	}
-	return shownLink{kind: "final"}
+	return s.links[i]
 }

@@ -63,15 +63,18 @@ func startJaegers(t *testing.T) *jaegers {
 // Jaeger, with each store, and however much of clock skew Jaeger adjusts.
 func TestDerivedTraces(t *testing.T) {
 	s := startJaegers(t)
-	seeds := map[string]string{"trace": "71", "link": "72", "none": "73"}
 	runs := map[string]func() []truth{}
-	for propagation, seed := range seeds {
+	for propagation, seed := range map[string]string{"trace": "71", "link": "72", "none": "73"} {
 		runs[propagation] = s.traffic(t, "--operations", "100", "--rate", "25", "--seed", seed, "--mix", everyScenario,
 			"--long", "4s", "--propagation", propagation)
 	}
+	// These are stuck for some time.
+	runs["none, recovered"] = s.traffic(t, "--operations", "10", "--rate", "10", "--seed", "74", "--mix", "never_consumed=1",
+		"--recover", "12s", "--propagation", "none")
 	var truths []truth
 	of := map[string]string{}
-	for propagation, end := range runs {
+	for name, end := range runs {
+		propagation, _, _ := strings.Cut(name, ",")
 		for _, op := range end() {
 			truths = append(truths, op)
 			of[op.ID] = propagation
@@ -96,11 +99,70 @@ func TestDerivedTraces(t *testing.T) {
 	require.Empty(t, differ, "%d derived traces are not what they should be: %s", len(differ),
 		strings.Join(differ[:min(len(differ), shownDifferences)], "\n"))
 	t.Logf("%d derived traces are as the model has them, over both APIs of %d Jaegers", len(truths), len(s.all))
+	s.checkSnapshots(t, truths, traceIDs)
+	s.checkAdjusted(t, truths)
 	for _, j := range s.all {
 		s.checkCount(t, j, truths)
 		s.checkSearch(t, j, truths, roots)
 	}
 	s.checkHealthy(t)
+}
+
+// checkSnapshots follows the links between the snapshot of when an operation was stuck and the final trace, both ways.
+func (s *jaegers) checkSnapshots(t *testing.T, truths []truth, traceIDs map[string]string) {
+	t.Helper()
+	followed := 0
+	for i := range truths {
+		op := &truths[i]
+		if !op.recovered() {
+			continue
+		}
+		final, snapshot := s.root(t, traceIDs[op.ID]), s.root(t, s.root(t, traceIDs[op.ID]).link("snapshot").trace)
+		require.Equal(t, final.link("snapshot").span, snapshot.id)
+		require.Equal(t, shownLink{traceIDs[op.ID], final.id, "final", ""}, snapshot.link("final"))
+		require.Equal(t, traceIDs[op.ID], snapshot.attributes["async.operation.trace_id"])
+		require.Equal(t, op.ID, snapshot.attributes["async.operation.id"])
+		require.Equal(t, stateStuck, snapshot.attributes["async.operation.state"])
+		require.Equal(t, stateWaiting, snapshot.attributes["async.operation.reason"])
+		require.Equal(t, "true", snapshot.attributes["async.operation.snapshot"])
+		followed++
+	}
+	require.NotZero(t, followed)
+}
+
+// root is the root of a trace in the Jaeger that keeps all that links say.
+func (s *jaegers) root(t *testing.T, traceID string) *shownSpan {
+	t.Helper()
+	spans, err := spansV3(t, s.jaeger.URL, traceID)
+	require.NoError(t, err)
+	root := slices.IndexFunc(spans, func(span shownSpan) bool { return span.parent == "" })
+	require.GreaterOrEqual(t, root, 0, "the trace %s has no root", traceID)
+	return &spans[root]
+}
+
+// checkAdjusted checks that the one Jaeger does adjust times: those of originals, whose consumers begin after their
+// producers have ended. Otherwise it would be no wonder that it adjusts none of the derived ones.
+func (s *jaegers) checkAdjusted(t *testing.T, truths []truth) {
+	t.Helper()
+	moved := 0
+	for i := range truths {
+		id := truths[i].Hops[0].Producer.TraceID
+		asRecorded, err := getJaegerTrace(t, s.all[0].URL, id)
+		require.NoError(t, err)
+		adjusted, err := getJaegerTrace(t, s.all[2].URL, id)
+		require.NoError(t, err)
+		at := map[string]int64{}
+		for k := range asRecorded.Spans {
+			at[asRecorded.Spans[k].SpanID] = asRecorded.Spans[k].StartTime
+		}
+		for k := range adjusted.Spans {
+			if adjusted.Spans[k].StartTime != at[adjusted.Spans[k].SpanID] {
+				moved++
+			}
+		}
+	}
+	require.NotZero(t, moved)
+	t.Logf("%d original spans are shown at another time where Jaeger adjusts clock skew, and no derived one", moved)
 }
 
 // expectation is what a derived trace is compared with.
@@ -156,13 +218,17 @@ func (e *expectation) check(shown []shownSpan) []string {
 	return wrong
 }
 
-// checkCount counts the derived traces: one for each operation, which is a snapshot for one that is stuck. Both APIs list
-// them by the names of their roots.
+// checkCount counts the derived traces: one for each operation, which is a snapshot for one that is stuck, and a snapshot
+// beside it for one that was. Both APIs list them by the names of their roots.
 func (s *jaegers) checkCount(t *testing.T, j namedJaeger, truths []truth) {
 	t.Helper()
 	roots := map[[2]string]int{}
 	for i := range truths {
-		roots[[2]string{truths[i].Hops[0].Producer.Service, "async " + truths[i].Name}]++
+		root := [2]string{truths[i].Hops[0].Producer.Service, "async " + truths[i].Name}
+		roots[root]++
+		if truths[i].recovered() {
+			roots[root]++
+		}
 	}
 	for root, count := range roots {
 		var listed struct {
