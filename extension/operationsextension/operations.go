@@ -212,7 +212,11 @@ func (o *operations) sweep(now time.Time) {
 	o.guard(stepSee, func() { o.see(now, out.Changes) })
 	o.measure(out.Changes)
 	judged := out.Changes
-	o.guard(stepExpect, func() { out.Changes = slices.Concat(judged, o.expected.sweep(now)) })
+	o.guard(stepExpect, func() {
+		if more := o.expected.sweep(now); len(more) > 0 {
+			out.Changes = slices.Concat(judged, more)
+		}
+	})
 	out.InIncident = make([]string, len(out.Changes))
 	o.guard(stepGroup, func() {
 		o.incidentsOf(&out)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/throughline/throughline/internal/operation"
@@ -115,7 +116,9 @@ type Engine struct {
 	symbols  *operation.Symbols
 	// reducers lends an [operation.Reducer] to each sweep.
 	reducers sync.Pool
-	counts   counters
+	// changes is the number of those that the sweep before found.
+	changes atomic.Int64
+	counts  counters
 }
 
 // New returns an empty engine.

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/throughline/throughline/internal/learn"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -81,6 +84,37 @@ func BenchmarkSweepNothingDue(b *testing.B) {
 	for b.Loop() {
 		e.Sweep(start)
 	}
+}
+
+// BenchmarkSweepCompleted measures judging operations of three hops that have completed by then, for each of them.
+func BenchmarkSweepCompleted(b *testing.B) {
+	const atATime = 1000
+	book, err := learn.New(learn.DefaultSettings())
+	require.NoError(b, err)
+	e := newEngine(b, func(s *Settings) {
+		s.MaxOperations = 2 * atATime
+		s.Circumstances.Experience = book
+	})
+	var facts []operation.Fact
+	var out []Assignment
+	now, n, judged := start, 0, 0
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		for range atATime {
+			facts = wholeOperation(n, now.UnixNano(), facts[:0])
+			out = e.Apply(now, facts, out[:0])
+			n++
+		}
+		now = now.Add(time.Minute)
+		b.StartTimer()
+		changes := e.Sweep(now)
+		for i := range changes {
+			book.Learn(changes[i].View, now.UnixNano())
+		}
+		judged += len(changes)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(judged), "ns/operation")
 }
 
 // BenchmarkJudge measures reducing and judging one operation of three hops.

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/throughline/throughline/internal/operation"
 )
@@ -23,6 +25,35 @@ type habits struct {
 	// deadLetter and retry are set once.
 	deadLetter, retry func(destination string) bool
 	clocks            Clocks
+	// destinations holds the one last asked for of each slot.
+	destinations [destinationSlots]atomic.Pointer[destinationKind]
+}
+
+// destinationKind is what a destination is by its name, which takes long to find out.
+type destinationKind struct {
+	name              string
+	deadLetter, retry bool
+}
+
+const (
+	destinationSlots = 256
+	// maxDestination is the length of names in bytes up to which it is kept.
+	maxDestination = 256
+)
+
+// kindOf returns what a destination is by its name.
+func (h *habits) kindOf(destination string) destinationKind {
+	n := len(destination)
+	if n == 0 || n > maxDestination {
+		return destinationKind{deadLetter: h.deadLetter(destination), retry: h.retry(destination)}
+	}
+	slot := &h.destinations[(n*37+int(destination[0])+int(destination[n-1])<<3+int(destination[n/2])<<5)%destinationSlots]
+	if known := slot.Load(); known != nil && known.name == destination {
+		return *known
+	}
+	kind := destinationKind{name: strings.Clone(destination), deadLetter: h.deadLetter(destination), retry: h.retry(destination)}
+	slot.Store(&kind)
+	return kind
 }
 
 func (h *habits) init(s Settings) {
@@ -38,10 +69,10 @@ func (h *habits) init(s Settings) {
 }
 
 // DeadLetter implements [operation.Habits].
-func (h *habits) DeadLetter(destination string) bool { return h.deadLetter(destination) }
+func (h *habits) DeadLetter(destination string) bool { return h.kindOf(destination).deadLetter }
 
 // Retry implements [operation.Habits].
-func (h *habits) Retry(destination string) bool { return h.retry(destination) }
+func (h *habits) Retry(destination string) bool { return h.kindOf(destination).retry }
 
 // Behind implements [operation.Habits].
 func (h *habits) Behind(ahead, behind string) int64 {

@@ -136,6 +136,7 @@ func TestNamesOfDestinationsAreHabits(t *testing.T) {
 	h := newHabits()
 	require.True(t, h.DeadLetter("orders.dlq"))
 	require.True(t, h.Retry("orders.retry"))
+	h = &habits{}
 	h.init(Settings{DeadLetter: func(d string) bool { return d == "morgue" }, Retry: func(d string) bool { return d == "nursery" }})
 	require.True(t, h.DeadLetter("morgue"))
 	require.False(t, h.DeadLetter("orders.dlq"))

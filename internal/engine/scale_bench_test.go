@@ -16,6 +16,15 @@ import (
 // openOperation builds the evidence of one operation that sent the last of its three messages: an entry span, three sends
 // and two process spans. Only the first message has the ID.
 func openOperation(n int, base int64, facts []operation.Fact) []operation.Fact {
+	return someOperation(n, base, 2, facts)
+}
+
+// wholeOperation is one whose last message was processed, too.
+func wholeOperation(n int, base int64, facts []operation.Fact) []operation.Fact {
+	return someOperation(n, base, 3, facts)
+}
+
+func someOperation(n int, base int64, processed int, facts []operation.Fact) []operation.Fact {
 	var id operation.TraceID
 	binary.LittleEndian.PutUint64(id[:], uint64(n)*0x9e3779b97f4a7c15)
 	binary.LittleEndian.PutUint64(id[8:], uint64(n)+1)
@@ -37,12 +46,12 @@ func openOperation(n int, base int64, facts []operation.Fact) []operation.Fact {
 			Service: [...]string{"service-0", "service-1", "service-2"}[h], Instance: "i-1", Name: "send " + destination, System: "kafka", Destination: destination,
 		}
 		facts = append(facts, send)
-		if h == 2 {
+		if h == processed {
 			break
 		}
 		facts = append(facts, operation.Fact{
 			Kind: operation.KindProcess, Consumer: true, Remote: true, Trace: id, Span: span(3 + 2*h), Parent: send.Span, At: at + 1e6, End: at + 6e6,
-			Service: [...]string{"service-1", "service-2"}[h], Instance: "i-1", Name: "process " + destination, System: "kafka", Destination: destination,
+			Service: [...]string{"service-1", "service-2", "service-3"}[h], Instance: "i-1", Name: "process " + destination, System: "kafka", Destination: destination,
 			Group: "group-" + destination, MessageID: message,
 		})
 	}

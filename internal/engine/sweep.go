@@ -15,6 +15,10 @@ func (e *Engine) Sweep(now time.Time) []operation.Change {
 	r := e.reducers.Get().(*operation.Reducer)
 	defer e.reducers.Put(r)
 	var changes []operation.Change
+	if n := e.changes.Load(); n > 0 {
+		// As many as there were before, mostly.
+		changes = make([]operation.Change, 0, n+n/changesMore)
+	}
 	for i := range e.shards {
 		changes = e.shards[i].sweep(e, r, at, changes)
 	}
@@ -22,8 +26,16 @@ func (e *Engine) Sweep(now time.Time) []operation.Change {
 		e.shard(n).touchLocked(n)
 	}
 	e.expire(at)
+	e.changes.Store(int64(min(len(changes), maxChanges)))
 	return changes
 }
+
+const (
+	// maxChanges bounds the changes for which room is made in advance, changesMore is the share that is added to those of the
+	// sweep before, as one in so many.
+	maxChanges  = 10_000
+	changesMore = 4
+)
 
 // touchLocked lets the next sweep judge the operation once more, unless it left meanwhile.
 func (s *shard) touchLocked(n *entry) {

@@ -1,5 +1,7 @@
 package operation
 
+import "sync"
+
 // Await notes for each hop the groups that are awaited, for outputs; the judge finds them itself.
 func (v *View) Await(p *Policy, c *Circumstances) {
 	for i := range v.Hops {
@@ -44,8 +46,10 @@ func (c *Circumstances) usualGroups(p *Policy, h *Hop, see func(group, service s
 	if c.Experience == nil {
 		return
 	}
-	var room [4]UsualGroup
-	for _, g := range c.Experience.Groups(h.Destination, room[:0]) {
+	room := rooms.Get().(*room)
+	defer rooms.Put(room)
+	room.groups = c.Experience.Groups(h.Destination, room.groups[:0])
+	for _, g := range room.groups {
 		if !c.renamed(h, &g) {
 			see(g.Group, g.Service)
 		}
@@ -62,3 +66,11 @@ func (c *Circumstances) renamed(h *Hop, g *UsualGroup) bool {
 	}
 	return false
 }
+
+// room is what experience fills in, lent to those who ask.
+type room struct {
+	successors []Successor
+	groups     []UsualGroup
+}
+
+var rooms = sync.Pool{New: func() any { return new(room) }}

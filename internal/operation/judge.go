@@ -197,8 +197,10 @@ func (j *judge) successors(i int, h *Hop) {
 	if j.circumstances.Experience == nil {
 		return
 	}
-	var room [4]Successor
-	for _, s := range j.circumstances.Experience.Successors(j.view.LearnedAs(), h.Destination, h.Type, room[:0]) {
+	room := rooms.Get().(*room)
+	defer rooms.Put(room)
+	room.successors = j.circumstances.Experience.Successors(j.view.LearnedAs(), h.Destination, h.Type, room.successors[:0])
+	for _, s := range room.successors {
 		if !j.followed(begun, func(name string) bool { return name == s.Destination }) {
 			limit := j.policy.declared(StageFollowing, h, "")
 			if !limit.Declared() {
