@@ -105,6 +105,8 @@ func TestGaugesSayZeroForAWhileAndLeave(t *testing.T) {
 	require.Equal(t, map[string]int64{"{operation=order}": 1}, active(m.Collect(at(30), names(m, "order"))))
 	require.Equal(t, map[string]int64{"{operation=order}": 0}, active(m.Collect(at(90), names(m))))
 	requireLines(t, m.Collect(at(91), m.NewGauges()),
+		"async.operation.outcomes{operation=order,outcome=completed} gone", "async.operation.outcomes{operation=order,outcome=dead_lettered} gone",
+		"async.operation.outcomes{operation=order,outcome=failed} gone",
 		"async.operation.active{operation=order} gone", "async.operation.oldest.age{operation=order} gone")
 	require.Empty(t, lines(m.Collect(at(92), m.NewGauges())))
 	require.Equal(t, map[string]int64{"{operation=order}": 1}, active(m.Collect(at(100), names(m, "order"))), "and are back")
@@ -139,6 +141,28 @@ func TestCountersBeginAtZero(t *testing.T) {
 		"async.message.duplicated{destination=orders,group=billing,system=kafka}",
 		"async.message.dead_lettered{destination=orders,group=billing,system=kafka}",
 	}, zero)
+}
+
+// The first dead letter of an operation that is new is an increase, too.
+func TestCountersBeginWhileOperationsAreOpen(t *testing.T) {
+	m := meterWith(t, withExpiration)
+	for _, seconds := range []float64{30, 80, 130} {
+		g := m.NewGauges()
+		known := hop(1, operation.HopWaiting)
+		known.Destination, known.Usual = "mails", []string{"mail"}
+		g.Add("order.fulfil", view("a", hop(1, operation.HopWaiting), known,
+			hop(1, operation.HopProcessing, consumer("billing", operation.HopProcessing, 0, attempt(1, 0, 0)))), inProgress)
+		all := lines(m.Collect(at(seconds), g))
+		for _, want := range []string{
+			"async.operation.outcomes{operation=order.fulfil,outcome=dead_lettered}", "async.operation.outcomes{operation=order.fulfil,outcome=failed}",
+			"async.operation.outcomes{operation=order.fulfil,outcome=completed}",
+			"async.message.dead_lettered{destination=orders,group=billing,system=kafka}", "async.message.dead_lettered{destination=mails,group=mail,system=kafka}",
+			"async.process.attempts{destination=orders,group=billing,outcome=error,system=kafka}",
+		} {
+			require.Contains(t, all, want+" total=0", "as long as it is open")
+		}
+		require.NotContains(t, all, "async.message.dead_lettered{destination=orders,system=kafka} total=0", "by nobody")
+	}
 }
 
 // What only might happen must not take the room of what did.

@@ -130,6 +130,16 @@ func lines(metrics pmetric.Metrics) (all []string) {
 	return all
 }
 
+// metricOf is the first metric of that name.
+func metricOf(metrics pmetric.Metrics, name string) pmetric.Metric {
+	for _, m := range metrics.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+		if m.Name() == name {
+			return m
+		}
+	}
+	panic("no metric " + name)
+}
+
 func labels(m pcommon.Map) string {
 	pairs := []string{}
 	for k, v := range m.All() {

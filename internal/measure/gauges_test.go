@@ -99,12 +99,14 @@ func TestTypesOfGauges(t *testing.T) {
 	m := newMeter(t, DefaultMaxSeries)
 	g := m.NewGauges()
 	g.Add("order.fulfil", view("order-1"), inProgress)
-	metrics := m.Collect(at(30), g).ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
-	require.Equal(t, pmetric.MetricTypeSum, metrics.At(0).Type())
-	require.False(t, metrics.At(0).Sum().IsMonotonic())
-	require.Equal(t, pmetric.AggregationTemporalityCumulative, metrics.At(0).Sum().AggregationTemporality())
-	require.Equal(t, pmetric.MetricTypeGauge, metrics.At(1).Type())
-	require.Equal(t, "s", metrics.At(1).Unit())
+	metrics := m.Collect(at(30), g)
+	count := metricOf(metrics, "async.operation.active")
+	require.Equal(t, pmetric.MetricTypeSum, count.Type())
+	require.False(t, count.Sum().IsMonotonic())
+	require.Equal(t, pmetric.AggregationTemporalityCumulative, count.Sum().AggregationTemporality())
+	age := metricOf(metrics, "async.operation.oldest.age")
+	require.Equal(t, pmetric.MetricTypeGauge, age.Type())
+	require.Equal(t, "s", age.Unit())
 }
 
 // names fills gauges with one operation for each name, in the given order.
@@ -118,7 +120,7 @@ func names(m *Meter, all ...string) *Gauges {
 
 func active(metrics pmetric.Metrics) map[string]int64 {
 	values := map[string]int64{}
-	for _, p := range metrics.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().All() {
+	for _, p := range metricOf(metrics, "async.operation.active").Sum().DataPoints().All() {
 		values[labels(p.Attributes())] = p.IntValue()
 	}
 	return values

@@ -90,8 +90,12 @@ var (
 	}
 )
 
-// attemptValue is where the outcome of an attempt stands in a key that is otherwise that of a queue.
-const attemptValue = 3
+// Where values stand in keys: the group in that of a queue, the outcome of an attempt behind it, that of an operation behind its name.
+const (
+	groupValue   = 2
+	attemptValue = 3
+	outcomeValue = 1
+)
 
 // The metrics of the service graph, as Tempo's metrics generator names them: with what the Prometheus exporter appends to
 // other names, which it does not append twice.
@@ -153,6 +157,7 @@ func (i *instrument) put(m pcommon.Map, k key) {
 		m.PutBool(attrOverflow, true)
 		return
 	}
+	m.EnsureCapacity(len(i.attributes))
 	for n, name := range i.attributes {
 		switch {
 		case k.values[n] == "":

@@ -169,6 +169,18 @@ func BenchmarkObserve(b *testing.B) {
 	}
 }
 
+// BenchmarkObserveWithGraph is the same with all that can be asked for.
+func BenchmarkObserveWithGraph(b *testing.B) {
+	m := meterWith(b, func(s *Settings) { s.ServiceGraph, s.Buckets = true, BucketsExponential })
+	v := retried()
+	v.Hops[0] = from("api", v.Hops[0])
+	c := first(v, operation.StateCompleted, operation.FlagRetried)
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Observe(c)
+	}
+}
+
 func BenchmarkGaugesAdd(b *testing.B) {
 	m := newMeter(b, DefaultMaxSeries)
 	g := m.NewGauges()

@@ -43,9 +43,7 @@ func (m *Meter) outcome(c *operation.Change, name string) {
 		corrected = "true"
 	}
 	m.outcomes.add(makeKey(name, c.Verdict.State.String(), corrected), 1, c.At)
-	for _, state := range [...]operation.State{operation.StateCompleted, operation.StateFailed, operation.StateDeadLettered} {
-		m.outcomes.begin(makeKey(name, state.String()), c.At)
-	}
+	m.beginOperation(makeKey(name), c.At)
 }
 
 // first counts what an operation did, once it is final for the first time.
@@ -75,11 +73,7 @@ func (m *Meter) consumed(h *operation.Hop, c *operation.Consumer, at int64, trac
 	if c.WaitedNanos >= 0 {
 		m.waits.observe(queue, c.WaitedNanos, at, trace)
 	}
-	m.deadLetters.begin(queue, at)
-	m.duplicates.begin(queue, at)
-	failed := queue
-	failed.values[attemptValue] = outcomeError
-	m.attempts.begin(failed, at)
+	m.beginQueue(queue, at)
 	for n := range c.Attempts {
 		a, k := &c.Attempts[n], queue
 		k.values[attemptValue] = attemptOutcome(a)

@@ -1,0 +1,39 @@
+package measure
+
+import "github.com/throughline/throughline/internal/operation"
+
+// Counters of what hopefully never happens are told before it does, as soon as there is an operation or a group to which it might:
+// alerts ask for an increase, and Prometheus sees none in a series that begins with 1.
+
+// beginOpen does so for all that is open.
+func (m *Meter) beginOpen(g *Gauges, now int64) {
+	for _, name := range sorted(g.active.byKey) {
+		if !name.overflow {
+			m.beginOperation(name, now)
+		}
+	}
+	for _, of := range [...]*series[level]{&g.queues, &g.processing} {
+		for _, queue := range sorted(of.byKey) {
+			// A queue without a group is not told of any more once it is known who consumes.
+			if queue.values[groupValue] != "" {
+				m.beginQueue(queue, now)
+			}
+		}
+	}
+}
+
+// beginOperation takes a key that has the name of the operation and no more.
+func (m *Meter) beginOperation(name key, now int64) {
+	for _, state := range [...]operation.State{operation.StateCompleted, operation.StateFailed, operation.StateDeadLettered} {
+		name.values[outcomeValue] = state.String()
+		m.outcomes.begin(name, now)
+	}
+}
+
+// beginQueue takes the key of a queue as a group sees it.
+func (m *Meter) beginQueue(queue key, now int64) {
+	m.deadLetters.begin(queue, now)
+	m.duplicates.begin(queue, now)
+	queue.values[attemptValue] = outcomeError
+	m.attempts.begin(queue, now)
+}
