@@ -1,14 +1,22 @@
 package measure
 
-import "github.com/throughline/throughline/internal/operation"
+import (
+	"time"
+
+	"github.com/throughline/throughline/internal/operation"
+)
 
 // Counters of what hopefully never happens are told before it does, as soon as there is an operation or a group to which it might:
 // alerts ask for an increase, and Prometheus sees none in a series that begins with 1.
 
+// nameable is how old an operation is that will keep its name: at first it may be known by one that is not final, as long as
+// not all of its telemetry is there.
+const nameable = 10 * time.Second
+
 // beginOpen does so for all that is open.
 func (m *Meter) beginOpen(g *Gauges, now int64) {
 	for _, name := range sorted(g.active.byKey) {
-		if !name.overflow {
+		if of := &g.active.byKey[name].state; !name.overflow && of.oldest > 0 && now-of.oldest >= int64(nameable) {
 			m.beginOperation(name, now)
 		}
 	}

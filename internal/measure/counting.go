@@ -90,16 +90,16 @@ func (d *distribution) write(w *writer) {
 	if len(all) == 0 {
 		return
 	}
+	if w.temporality == TemporalityCumulative {
+		for _, e := range all {
+			e.state.forgetExemplars(int64(w.now) - int64(exemplarAge))
+		}
+	}
 	m := d.metric(w.to)
 	if d.exponential {
 		d.writeExponential(w, m, all)
 	} else {
 		d.writeExplicit(w, m, all)
-	}
-	if w.temporality == TemporalityCumulative {
-		for _, e := range all {
-			e.state.forgetExemplars()
-		}
 	}
 }
 

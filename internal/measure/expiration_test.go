@@ -165,6 +165,14 @@ func TestCountersBeginWhileOperationsAreOpen(t *testing.T) {
 	}
 }
 
+// An operation that has just been seen may turn out to be another one.
+func TestCountersWaitForTheNameOfAnOperation(t *testing.T) {
+	m := newMeter(t, DefaultMaxSeries)
+	g := m.NewGauges()
+	g.Add("orders", view("a"), inProgress)
+	require.NotContains(t, strings.Join(lines(m.Collect(at(9), g)), "\n"), "async.operation.outcomes")
+}
+
 // What only might happen must not take the room of what did.
 func TestZerosGiveWay(t *testing.T) {
 	m := newMeter(t, 10)

@@ -28,7 +28,7 @@ type histogram struct {
 	exemplars [len(bounds) + 1]exemplar
 }
 
-// exemplar is the latest observation of a bucket since the last collection; none if at is 0.
+// exemplar is the latest observation of a bucket; none if at is 0.
 type exemplar struct {
 	at    int64
 	value float64
@@ -115,5 +115,14 @@ func (h *histogram) writeExemplars(to pmetric.ExemplarSlice) {
 	}
 }
 
-// forgetExemplars is called once they were written: an exemplar belongs to one collection.
-func (h *histogram) forgetExemplars() { clear(h.exemplars[:]) }
+// forgetExemplars lets go of those from before a time, in nanoseconds since 1970.
+func (h *histogram) forgetExemplars(then int64) {
+	for i := range h.exemplars {
+		if h.exemplars[i].at < then {
+			h.exemplars[i] = exemplar{}
+		}
+	}
+}
+
+// exemplarAge is for how long an exemplar is told: whoever scrapes less often than metrics are emitted is to see it, too.
+const exemplarAge = 5 * time.Minute

@@ -167,7 +167,8 @@ func TestHistogramAsWritten(t *testing.T) {
 	require.InDelta(t, 10, e.DoubleValue(), 0)
 	require.Equal(t, pcommon.Timestamp(c.At), e.Timestamp())
 
-	again := m.Collect(at(60), nil).ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Histogram().DataPoints().At(0)
-	require.Zero(t, again.Exemplars().Len(), "an exemplar belongs to one collection")
+	again := durationsOf(m.Collect(at(60), nil)).At(0)
+	require.Equal(t, 1, again.Exemplars().Len(), "who scrapes less often sees it, too")
 	require.Equal(t, p.StartTimestamp(), again.StartTimestamp())
+	require.Zero(t, durationsOf(m.Collect(at(321), nil)).At(0).Exemplars().Len(), "but not for ever")
 }
