@@ -17,6 +17,8 @@ type batch struct {
 	messages [window]key
 	// slots find the groups by their traces, by open addressing; 0 is none, others are the number of a group plus 1.
 	slots [2 * window]uint16
+	// touched is of no meaning; see touch.
+	touched uint32
 	// kinds and reasons count the facts, until they are added to the engine's counters.
 	kinds   [operation.KindCount]uint32
 	reasons [operation.ReasonParent + 1]uint32
@@ -30,7 +32,7 @@ type group struct {
 }
 
 // fill puts the facts, which are at most window, into groups.
-func (b *batch) fill(facts []operation.Fact) {
+func (b *batch) fill(x *index, facts []operation.Fact) {
 	b.groups = b.groups[:0]
 	clear(b.slots[:])
 	before := -1
@@ -41,14 +43,19 @@ func (b *batch) fill(facts []operation.Fact) {
 			before = -1
 			continue
 		}
-		b.messages[i] = messageKey(f)
+		if f.MessageID != "" {
+			b.messages[i] = messageKey(f)
+			b.touch(x, b.messages[i])
+		} else {
+			b.messages[i] = key{}
+		}
 		if f.IsAlone() || f.Trace.IsZero() {
 			before = -1
 			b.begin(key{}, int16(i))
 			continue
 		}
 		if before < 0 || facts[i-1].Trace != f.Trace {
-			before = b.find(traceKey(f.Trace))
+			before = b.find(x, traceKey(f.Trace))
 		}
 		b.put(&b.groups[before], int16(i), f.ID != "")
 	}
@@ -62,11 +69,16 @@ func (b *batch) begin(trace key, first int16) {
 	b.groups = append(b.groups, group{trace: trace, first: first, named: none, last: first})
 }
 
+// touch brings the place where a key is looked for later into the processor's cache. As nothing waits for what is read, several
+// are fetched from memory at a time.
+func (b *batch) touch(x *index, k key) { b.touched += x.bucket(k).more }
+
 // find returns the number of the group of a trace, a new one if there is none.
-func (b *batch) find(trace key) int {
+func (b *batch) find(x *index, trace key) int {
 	for at := trace[0]; ; at++ {
 		slot := &b.slots[at%uint32(len(b.slots))]
 		if *slot == 0 {
+			b.touch(x, trace)
 			b.begin(trace, none)
 			*slot = uint16(len(b.groups))
 		} else if b.groups[*slot-1].trace != trace {
@@ -124,8 +136,8 @@ func (x *identity) takeGroup(b *batch, g *group, facts []operation.Fact, out []A
 		x.current, x.currentMessage = f, b.messages[i]
 		out[i] = x.engine.assignment(x.take(f, x.at))
 		x.current = nil
-		x.engine.trim()
 		x.settle()
+		x.engine.trim()
 		said = nil
 		if f.ID != "" {
 			said = f
@@ -184,9 +196,9 @@ func (x *identity) follows(t *node, e *entry, f *operation.Fact, message key, sa
 		if _, wanted := x.parked.wantedMessage(message); wanted {
 			return false
 		}
-		n = x.index.add(nodeMessage, message)
+		n, number := x.index.add(nodeMessage, message)
 		n.setClaim(by)
-		x.hold(n, e)
+		x.holdNew(n, number, e)
 	case n.shared():
 		return by <= n.claim()
 	case n.holder == e.number:

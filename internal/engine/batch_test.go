@@ -13,6 +13,8 @@ import (
 // order is that in which they came.
 func TestBatchPutsFactsOfOneTraceTogether(t *testing.T) {
 	var b batch
+	var x index
+	x.init()
 	kinds := rapid.SampledFrom([]operation.Kind{operation.KindSend, operation.KindProcess, operation.KindPoll})
 	facts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) operation.Fact {
 		return operation.Fact{
@@ -22,7 +24,7 @@ func TestBatchPutsFactsOfOneTraceTogether(t *testing.T) {
 	}), 0, window)
 	rapid.Check(t, func(t *rapid.T) {
 		all := facts.Draw(t, "facts")
-		b.fill(all)
+		b.fill(&x, all)
 		seen := map[int16]bool{}
 		traces := map[key]bool{}
 		for _, g := range b.groups {

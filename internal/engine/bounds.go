@@ -11,7 +11,7 @@ func (e *Engine) trim() {
 		if n == nil {
 			return
 		}
-		e.remove(n)
+		e.identity.remove(n)
 		e.counts.drop(reason)
 	}
 }
@@ -93,9 +93,8 @@ func (e *Engine) expireSome(s *shard, by int64) {
 		if n == nil {
 			break
 		}
-		e.remove(n)
+		e.identity.remove(n)
 	}
-	e.identity.settle()
 }
 
 func (s *shard) takeEmpty() []*entry {
@@ -112,20 +111,13 @@ func (e *Engine) expireEmpty(s *shard, empty []*entry) {
 	defer e.mu.Unlock()
 	for _, n := range empty {
 		if !n.moved && !n.removed && s.isEmpty(n) {
-			e.remove(n)
+			e.identity.remove(n)
 		}
 	}
-	e.identity.settle()
 }
 
 func (s *shard) isEmpty(n *entry) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return n.op.Pending() == 0
-}
-
-// remove lets an operation go, with everything that leads to it. Called with Engine.mu held.
-func (e *Engine) remove(n *entry) {
-	e.identity.dissolve(n)
-	e.identity.discard(n)
 }

@@ -162,7 +162,7 @@ func (e *Engine) applySome(at int64, facts []operation.Fact, out []Assignment) [
 	for i := range facts {
 		e.habits.learn(&facts[i])
 	}
-	e.batch.fill(facts)
+	e.batch.fill(&e.identity.index, facts)
 	e.identity.at = at
 	for i := range e.batch.groups {
 		e.identity.takeGroup(&e.batch, &e.batch.groups[i], facts, out[from:])

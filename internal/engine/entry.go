@@ -7,6 +7,10 @@ import (
 // entry is one operation that the engine holds. There are millions of them, so it has no more in it than any operation
 // needs; what few need is in extra.
 type entry struct {
+	// newer and older chain the entries of a shard in order of age, the open and the finished ones apart. Guarded by the
+	// shard's lock.
+	newer, older *entry
+
 	seq uint64 // immutable
 
 	// Guarded by Engine.mu: what leads to this operation. moved is set when it turned out to be another one (see extra), removed
@@ -56,8 +60,6 @@ type entry struct {
 	// named is the time of the fact that it has its name from, before it was judged; 0 without one.
 	named int64
 	extra *extra
-	// newer and older chain the entries of a shard in order of age, the open and the finished ones apart.
-	newer, older *entry
 }
 
 // extra is what few operations need.
@@ -238,7 +240,7 @@ func (x *identity) merge(a, b *entry) *entry {
 	s := x.engine.shard(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a.op.Merge(facts)
+	a.op.Merge(&facts)
 	if b.named != 0 {
 		a.callSince(x.engine.symbols, b.extra.name, b.named)
 	}
@@ -263,8 +265,22 @@ func (x *identity) discard(n *entry) {
 	n.removed = true
 }
 
+// remove lets an operation go, with everything that leads to it. It is called between facts, when no node is loose.
+func (x *identity) remove(n *entry) {
+	x.dissolve(n)
+	for n.nodes != 0 {
+		t := x.index.at(n.nodes)
+		n.nodes = t.sibling
+		x.forget(t)
+		x.index.remove(t)
+	}
+	n.held, n.ids = 0, 0
+	x.entries.remove(n)
+	n.removed = true
+}
+
 // dissolve takes an operation out of its shard and returns its facts.
-func (x *identity) dissolve(n *entry) *operation.Operation {
+func (x *identity) dissolve(n *entry) operation.Operation {
 	s := x.engine.shard(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -272,5 +288,5 @@ func (x *identity) dissolve(n *entry) *operation.Operation {
 	x.engine.counts.entries.Add(-1)
 	facts := n.op
 	n.op = operation.New(x.engine.symbols)
-	return &facts
+	return facts
 }

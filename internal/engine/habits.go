@@ -22,6 +22,8 @@ type habits struct {
 	tables map[string]struct{} // guarded by mu
 	// counts tell how many messages completed operations have in each destination.
 	counts map[flow]*multiplicity // guarded by mu
+	// recent are facts that were learned from lately: to learn the same once more changes nothing. Guarded by Engine.mu.
+	recent [recentHabits]habit
 	// deadLetter and retry are set once.
 	deadLetter, retry func(destination string) bool
 	clocks            Clocks
@@ -118,7 +120,25 @@ func (h *habits) Sender(destination string) string {
 	return h.senders[destination]
 }
 
+// habit is what there is to learn from a fact.
+type habit struct {
+	kind                 operation.Kind
+	service, destination string
+}
+
+// recentHabits is a power of two.
+const recentHabits = 64
+
+// learn learns from a fact, mostly what is known. Called with Engine.mu held.
 func (h *habits) learn(f *operation.Fact) {
+	if f.Kind != operation.KindProcess && f.Kind != operation.KindSend && f.Kind != operation.KindPoll {
+		return
+	}
+	known := &h.recent[(len(f.Service)*7+len(f.Destination)*3+last(f.Service)+int(f.Kind))&(recentHabits-1)]
+	if known.kind == f.Kind && known.service == f.Service && known.destination == f.Destination {
+		return
+	}
+	*known = habit{f.Kind, f.Service, f.Destination}
 	switch f.Kind {
 	case operation.KindProcess:
 		h.learnProcess(f.Service)
@@ -127,6 +147,14 @@ func (h *habits) learn(f *operation.Fact) {
 	case operation.KindPoll:
 		h.learnTable(f.Destination)
 	}
+}
+
+// last returns the last byte of a name, which tells most names apart that are alike.
+func last(name string) int {
+	if name == "" {
+		return 0
+	}
+	return int(name[len(name)-1])
 }
 
 // TaskTable implements [operation.Habits].

@@ -79,7 +79,8 @@ func TestIndexIsAMap(t *testing.T) {
 				delete(want, k)
 				continue
 			}
-			n = x.add(k.kind, k.key)
+			n, number := x.add(k.kind, k.key)
+			require.Same(t, n, x.at(number))
 			n.set(joinedBit)
 			require.Zero(t, n.holder)
 			want[k] = n
@@ -103,21 +104,14 @@ func TestIndexStaysShallow(t *testing.T) {
 	for i := range nodes {
 		x.add(nodeTrace, traceKey(trace(i)))
 	}
-	longest := 0
-	for i := range x.size {
-		length := 0
-		for at := x.buckets[i/bucketChunk][i%bucketChunk]; at != 0; at = x.at(at).next {
-			length++
-		}
-		longest = max(longest, length)
-	}
-	require.LessOrEqual(t, longest, 20)
+	require.LessOrEqual(t, x.usedFurther, x.size/4, "most keys are found in one place")
 	chunks := len(x.chunks)
 	for i := range 10 * nodes {
 		x.remove(x.find(nodeTrace, traceKey(trace(i%nodes))))
 		x.add(nodeTrace, traceKey(trace(i%nodes)))
 	}
 	require.Len(t, x.chunks, chunks)
+	require.LessOrEqual(t, x.usedFurther, x.size/4)
 	require.Equal(t, nodes, x.live)
 }
 

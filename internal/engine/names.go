@@ -54,7 +54,8 @@ func (x *identity) takeApart(t *node, e *entry) []*node {
 		}
 		return true
 	})
-	facts := x.dissolve(e).Facts()
+	former := x.dissolve(e)
+	facts := former.Facts()
 	x.discard(e)
 	for i := range facts {
 		x.take(&facts[i], x.at)

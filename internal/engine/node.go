@@ -6,10 +6,8 @@ import "github.com/throughline/throughline/internal/operation"
 // several for each operation, so they are small, have no pointer and lie in an array; see index.
 type node struct {
 	key key
-	// next chains the nodes of one bucket, or those that are not in use.
-	next uint32
-	// holder is the number of the entry in whose list the node is, 0 while it is in none, and sibling chains that list. The
-	// holder owns the node unless that is shared.
+	// holder is the number of the entry in whose list the node is, 0 while it is in none, and sibling chains that list, or the
+	// nodes that are not in use. The holder owns the node unless that is shared.
 	holder, sibling uint32
 	// bits hold the kind, the claim and what is noted below, and above them the ranks of the keys under which records of a trace
 	// carry their IDs; see names.go.
@@ -77,8 +75,13 @@ func (x *identity) owner(n *node) *entry {
 // hold puts the node into the list of an operation, taking it out of that of another one.
 func (x *identity) hold(n *node, e *entry) {
 	x.release(n)
+	x.holdNew(n, x.index.numberOf(n), e)
+}
+
+// holdNew is hold for a node that is in no list and has the given number.
+func (x *identity) holdNew(n *node, number uint32, e *entry) {
 	n.holder, n.sibling = e.number, e.nodes
-	e.nodes = x.index.numberOf(n)
+	e.nodes = number
 	if n.isFor(nodeID) {
 		e.ids++
 	} else {
@@ -179,7 +182,7 @@ func (x *identity) forget(n *node) {
 func (x *identity) node(kind nodeKind, k key) *node {
 	n := x.index.find(kind, k)
 	if n == nil {
-		n = x.index.add(kind, k)
+		n, _ = x.index.add(kind, k)
 		x.loosen(n)
 	}
 	return n

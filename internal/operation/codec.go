@@ -251,37 +251,49 @@ func (o *Operation) appendMessage(b []byte, f *Fact) []byte {
 	} else {
 		stored = []byte(f.MessageID)
 	}
-	size := uint64(len(stored)) << 1
+	head := uint64(len(stored)) << messageShift
 	if packed {
-		size |= 1
-	}
-	b = binary.AppendUvarint(b, size)
-	if len(stored) < minAgain {
-		return append(b, stored...)
+		head |= packedMessage
 	}
 	again := -1
-	// A message is sent once, mostly, and then consumed.
-	if standsAt(b, stored, uint32(o.messageAt)) {
+	switch {
+	case len(stored) < minAgain:
+	case standsAt(b, stored, uint32(o.messageAt)):
 		again = int(o.messageAt)
-	} else if f.Kind != KindSend && len(stored) <= maxAgain {
+	case f.Kind != KindSend && len(stored) <= maxAgain:
+		// A message is sent once, mostly, and then consumed.
 		again = find(b, stored)
 	}
 	if again >= 0 {
-		return binary.AppendUvarint(b, uint64(again)+1)
+		return binary.AppendUvarint(binary.AppendUvarint(b, head|againMessage), uint64(again))
 	}
-	o.messageAt = 0
-	if at := len(b) + 1; at <= math.MaxUint16 {
-		o.messageAt = uint16(at)
+	b = binary.AppendUvarint(b, head)
+	if o.messageAt = 0; len(b) <= math.MaxUint16 {
+		o.messageAt = uint16(len(b))
 	}
-	return append(append(b, 0), stored...)
+	return append(b, stored...)
 }
+
+// A message ID begins with its length as stored, and below that these bits: it is packed; it stands before already, at the
+// position that follows.
+const (
+	packedMessage = 1 << iota
+	againMessage
+	messageShift = iota
+)
 
 // message reads what appendMessage wrote.
 func (d *decoder) message() string {
-	n := d.uvarint()
-	stored := d.stored(n >> 1)
+	head := d.uvarint()
+	n, at := int(head>>messageShift), d.at
+	if head&againMessage != 0 {
+		at = int(d.uvarint())
+	} else {
+		d.at += n
+	}
+	stored := d.o.data[at : at+n]
 	switch {
-	case n&1 == 0:
+	case head&packedMessage == 0:
 		return d.textOf(stored)
 	case d.room == nil:
 		return string(unpack(nil, stored))
