@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// maxRoom is how many calls there is room for in the beginning: as many as there usually are.
+const maxRoom = 48
+
 // atParser reads the traces whose calls are lines that begin with "at": those of the JVM, of .NET and of V8.
 type atParser struct {
 	text       string
@@ -48,7 +51,7 @@ func (p *atParser) line(l *lines) bool {
 	if rest, ok := strings.CutPrefix(trimmed, "at "); ok {
 		if f, language := atFrame(rest); language != LanguageUnknown {
 			p.closeMessage(l.start)
-			p.frame(f)
+			p.frame(f, l.rest)
 			return true
 		}
 	}
@@ -157,7 +160,8 @@ func (p *atParser) closeMessage(at int) {
 	p.open = false
 }
 
-func (p *atParser) frame(f Frame) {
+// frame adds a call to the current exception; the text goes on at rest.
+func (p *atParser) frame(f Frame, rest int) {
 	if p.current < 0 {
 		p.begin("")
 		p.open = false
@@ -166,7 +170,11 @@ func (p *atParser) frame(f Frame) {
 		return
 	}
 	p.frames++
-	p.exceptions[p.current].Frames = append(p.exceptions[p.current].Frames, f)
+	e := &p.exceptions[p.current]
+	if e.Frames == nil {
+		e.Frames = make([]Frame, 0, 1+min(maxRoom, strings.Count(p.text[rest:], "\n")))
+	}
+	e.Frames = append(e.Frames, f)
 }
 
 // common adds the n outermost calls of the enclosing exception, which the JVM does not write again.

@@ -75,7 +75,8 @@ func jvmFrame(s string, open int) (Frame, bool) {
 	place := s[open+1 : open+length]
 	f := Frame{Function: function, File: place}
 	// Class loaders and modules stand in front: app//, java.base/, java.base@17.0.1/.
-	if slash := strings.LastIndexByte(function, '/'); slash >= 0 {
+	if slash := strings.IndexByte(function, '/'); slash >= 0 {
+		slash = strings.LastIndexByte(function, '/')
 		// Hidden classes have a number behind a slash: Orders$$Lambda/0x00007f.run.
 		if !strings.Contains(function[:slash], "$$") {
 			f.Function = function[slash+1:]
