@@ -2,6 +2,7 @@ package incident
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/stack"
@@ -43,7 +44,8 @@ func FailureOf(e *operation.Error, rules stack.Rules) Failure {
 	if _, ok := carriers[f.Type]; ok {
 		f.Type = ""
 	}
-	f.Type, f.Culprit = clip(f.Type, maxName), clip(f.Culprit, maxName)
+	// Parts of a stack trace are kept for as long as the incident, the stack trace is not.
+	f.Type, f.Culprit = strings.Clone(clip(f.Type, maxName)), strings.Clone(clip(f.Culprit, maxName))
 	f.Message = clip(template.Normalize(message), maxName)
 	return f
 }
