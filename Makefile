@@ -75,8 +75,9 @@ bench-scale: ## Measure with OPEN (1,000,000) open operations: a table, and a pi
 	$(BIN)/scale -bin $(BIN) -out .run/scale -open $(OPEN) $(SCALE_FLAGS)
 
 .PHONY: pictures
-pictures: build $(BIN)/jaeger ## Draw the traces of docs/images again, from what a real Jaeger returns
+pictures: build $(BIN)/jaeger $(BIN)/alertmanager $(BIN)/prometheus ## Draw docs/images again, from what a real Jaeger and a real Prometheus return
 	$(GO) run ./test/picture -bin $(BIN)
+	$(GO) test -tags e2e -count=1 -run 'TestQueueOutage' ./test/e2e -picture $(CURDIR)/docs/images/queue-outage.png
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
