@@ -95,6 +95,10 @@ func (*fakeOperations) Incident(context.Context, string) (incident.Incident, err
 	return incident.Incident{}, console.ErrNotFound
 }
 
+func (*fakeOperations) ActOnIncident(_ context.Context, id string, _ incident.Action, mark incident.Mark) (incident.Incident, error) {
+	return incident.Incident{ID: id, Hop: incident.Hop{Index: -1}, Acknowledged: &mark}, nil
+}
+
 func (*fakeOperations) Incidents(context.Context, console.IncidentQuery) (console.IncidentPage, error) {
 	return console.IncidentPage{}, nil
 }
@@ -147,7 +151,7 @@ func start(t *testing.T, cfg *Config, host component.Host) (*server, *observer.O
 }
 
 // client makes one connection for each request, so that none is left when a test ends.
-func client(config *tls.Config) *http.Client {
+func clientFor(config *tls.Config) *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: config}}
 }
 

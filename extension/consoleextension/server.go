@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/config/confighttp"
@@ -62,7 +63,7 @@ func (s *server) Start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
-	handler := console.Handler(console.Settings{Source: source, Fault: s.fault})
+	handler := console.Handler(console.Settings{Source: source, Fault: s.fault, User: user})
 	server, err := s.config.HTTP.ToServer(ctx, host.GetExtensions(), s.telemetry, s.tracked(handler), confighttp.WithErrorHandler(refuse))
 	if err != nil {
 		return fmt.Errorf("the console cannot be set up: %w", err)
@@ -97,6 +98,20 @@ func (s *server) tracked(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// user is whom the authenticator let in, by the names that authenticators use for that.
+func user(ctx context.Context) string {
+	data := client.FromContext(ctx).Auth
+	if data == nil {
+		return ""
+	}
+	for _, name := range []string{"username", "subject", "email"} {
+		if s, ok := data.GetAttribute(name).(string); ok && s != "" {
+			return s
+		}
+	}
+	return ""
 }
 
 // source finds the operations extension.

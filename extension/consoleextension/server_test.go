@@ -33,12 +33,12 @@ func TestServesTheAPI(t *testing.T) {
 	s, logs := start(t, testConfig(), newFakeHost())
 	base := "http://" + s.address.String()
 
-	response, body := get(t, client(nil), base+"/api/v1/operations/order%2F42", "")
+	response, body := get(t, clientFor(nil), base+"/api/v1/operations/order%2F42", "")
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	require.Contains(t, body, `"id":"order/42"`)
 	require.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
 
-	response, body = get(t, client(nil), base+"/api/v1/operations/order%252F42", "")
+	response, body = get(t, clientFor(nil), base+"/api/v1/operations/order%252F42", "")
 	require.Equal(t, http.StatusNotFound, response.StatusCode)
 	require.Contains(t, body, `order%2F42`)
 
@@ -53,7 +53,7 @@ func TestStrangersAreTurnedAway(t *testing.T) {
 	url := "http://" + s.address.String() + "/api/v1/stats"
 
 	for _, authorization := range []string{"", "Basic d3Jvbmc="} {
-		response, body := get(t, client(nil), url, authorization)
+		response, body := get(t, clientFor(nil), url, authorization)
 		require.Equal(t, http.StatusUnauthorized, response.StatusCode)
 		require.Equal(t, "application/problem+json", response.Header.Get("Content-Type"))
 		require.Equal(t, "no-store", response.Header.Get("Cache-Control"))
@@ -62,7 +62,7 @@ func TestStrangersAreTurnedAway(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(body), &problem))
 		require.Equal(t, http.StatusUnauthorized, problem.Status)
 	}
-	response, _ := get(t, client(nil), url, "Basic c2VzYW1l")
+	response, _ := get(t, clientFor(nil), url, "Basic c2VzYW1l")
 	require.Equal(t, http.StatusOK, response.StatusCode)
 }
 
@@ -71,7 +71,7 @@ func TestUnreadableBodiesAreRefused(t *testing.T) {
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address.String()+"/api/v1/stats", http.NoBody)
 	require.NoError(t, err)
 	r.Header.Set("Content-Encoding", "gzip")
-	response, err := client(nil).Do(r)
+	response, err := clientFor(nil).Do(r)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusBadRequest, response.StatusCode)
@@ -84,10 +84,10 @@ func TestTLS(t *testing.T) {
 	cfg.HTTP.TLS = configoptional.Some(configtls.ServerConfig{Config: configtls.Config{CertFile: certificate, KeyFile: key}})
 	s, _ := start(t, cfg, newFakeHost())
 
-	response, _ := get(t, client(&tls.Config{RootCAs: pool, ServerName: "example.com"}), "https://"+s.address.String()+"/", "")
+	response, _ := get(t, clientFor(&tls.Config{RootCAs: pool, ServerName: "example.com"}), "https://"+s.address.String()+"/", "")
 	require.Equal(t, http.StatusOK, response.StatusCode)
 
-	response, _ = get(t, client(nil), "http://"+s.address.String()+"/", "")
+	response, _ = get(t, clientFor(nil), "http://"+s.address.String()+"/", "")
 	require.Equal(t, http.StatusBadRequest, response.StatusCode, "plain HTTP is not answered")
 }
 
@@ -173,7 +173,7 @@ func TestFaultsAreLogged(t *testing.T) {
 	host := newFakeHost()
 	host.extensions[operationsID] = &fakeOperations{before: func(context.Context) error { return errors.New("out of order") }}
 	s, logs := start(t, testConfig(), host)
-	response, body := get(t, client(nil), "http://"+s.address.String()+"/api/v1/stats", "")
+	response, body := get(t, clientFor(nil), "http://"+s.address.String()+"/api/v1/stats", "")
 	require.Equal(t, http.StatusInternalServerError, response.StatusCode)
 	require.NotContains(t, body, "out of order")
 	entries := logs.FilterField(zap.String("route", "/api/v1/stats")).All()

@@ -27,7 +27,7 @@ func TestShutdownFinishesWhatIsUnderWay(t *testing.T) {
 	var wg sync.WaitGroup
 	var status int
 	wg.Go(func() {
-		response, err := client(nil).Get("http://" + s.address.String() + "/api/v1/stats")
+		response, err := clientFor(nil).Get("http://" + s.address.String() + "/api/v1/stats")
 		if err == nil {
 			status = response.StatusCode
 			_ = response.Body.Close()
@@ -63,7 +63,7 @@ func TestShutdownBreaksOffWhatDoesNotFinish(t *testing.T) {
 
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if response, err := client(nil).Get("http://" + s.address.String() + "/api/v1/stats"); err == nil {
+		if response, err := clientFor(nil).Get("http://" + s.address.String() + "/api/v1/stats"); err == nil {
 			_ = response.Body.Close()
 		}
 	})

@@ -66,6 +66,8 @@ type PolicyConfig struct {
 	Priority int    `mapstructure:"priority"`
 	Owner    string `mapstructure:"owner"`
 	Runbook  string `mapstructure:"runbook"`
+	// Escalate raises severity and priority of incidents that are large or old.
+	Escalate []EscalationConfig `mapstructure:"escalate"`
 }
 
 // StuckConfig holds the thresholds after which an operation is stuck; 0 switches one off. What is left out everywhere is
@@ -101,6 +103,8 @@ type RuleConfig struct {
 	Priority    int            `mapstructure:"priority"`
 	Owner       string         `mapstructure:"owner"`
 	Runbook     string         `mapstructure:"runbook"`
+	// Escalate takes the place of that of the defaults.
+	Escalate []EscalationConfig `mapstructure:"escalate"`
 }
 
 // MatchConfig are the criteria of a rule. One name of each list that is given must occur in the operation; * stands for
@@ -231,7 +235,7 @@ func (p *PolicyConfig) validate(key string) error {
 	if p.Priority < 0 {
 		errs = append(errs, fmt.Errorf("`%s::priority` is %d: must be 1 (the highest) or more; leave it out for the default", key, p.Priority))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, validateEscalations(key+"::escalate", p.Escalate))...)
 }
 
 func checkNames(key string, names []string) error {
@@ -278,7 +282,7 @@ func (m *MatchConfig) validate(key string) error {
 func (r *RuleConfig) policy() PolicyConfig {
 	return PolicyConfig{
 		Stuck: r.Stuck, RetryWithin: r.RetryWithin, Settle: r.Settle,
-		Severity: r.Severity, Priority: r.Priority, Owner: r.Owner, Runbook: r.Runbook,
+		Severity: r.Severity, Priority: r.Priority, Owner: r.Owner, Runbook: r.Runbook, Escalate: r.Escalate,
 	}
 }
 

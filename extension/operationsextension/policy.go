@@ -140,5 +140,8 @@ func (p *PolicyConfig) over(base operation.Policy, source operation.ThresholdSou
 	if p.Runbook != "" {
 		base.Runbook = p.Runbook
 	}
+	if p.Escalate != nil {
+		base.Escalations = escalations(p.Escalate)
+	}
 	return base
 }

@@ -59,6 +59,11 @@ type Alert struct {
 	GeneratorURL string
 	// Revision orders what is said about one ID.
 	Revision int64
+	// Acknowledged is who takes care of it, "" if nobody does; Muted that nobody wants to be told of it, until then (zero: until
+	// it is over).
+	Acknowledged string
+	Muted        bool
+	MutedUntil   time.Time
 	// News says that something happened that people want to hear of: opened, opened again, more or less severe, over.
 	// Otherwise the alert is as it was but for numbers.
 	News bool
@@ -68,9 +73,12 @@ type Alert struct {
 // that need not be told that it goes on.
 // The zero gist is that of nothing told.
 type gist struct {
-	any     bool
-	status  Status
-	routing Routing
+	any          bool
+	status       Status
+	routing      Routing
+	acknowledged string
 }
 
-func (a *Alert) gist() gist { return gist{any: true, status: a.Status, routing: a.Routing} }
+func (a *Alert) gist() gist {
+	return gist{any: true, status: a.Status, routing: a.Routing, acknowledged: a.Acknowledged}
+}

@@ -121,7 +121,7 @@ func (b *Book) untold(e *entry) bool {
 		return false
 	case !b.settings.Once:
 		return e.told < e.alert.Revision
-	case e.alert.Status == StatusResolved && !e.held:
+	case e.alert.Status == StatusResolved && !e.held, e.alert.Status == StatusFiring && e.alert.Muted:
 		return false
 	}
 	return e.known != e.alert.gist()

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -57,6 +58,9 @@ const (
 	AnnotationTotal    = "total_operations"
 	// AnnotationOperations names some of the operations.
 	AnnotationOperations = "operations"
+	// AnnotationAcknowledged and AnnotationMuted say who did, until when and why.
+	AnnotationAcknowledged = "acknowledged"
+	AnnotationMuted        = "muted"
 	// AnnotationResolution says why it is over.
 	AnnotationResolution = "resolution"
 )
@@ -100,6 +104,17 @@ func (f Framing) Of(e *incident.Event) Alert {
 		a.Name = NameDeadLettered
 	case operation.StateUnknown:
 		a.Name = NameTelemetryGap
+	}
+	if m := i.Acknowledged; m != nil {
+		a.Acknowledged = cmp.Or(m.By, "somebody")
+		a.Annotations[AnnotationAcknowledged] = markText(a.Acknowledged, m)
+	}
+	if m := i.Muted; m != nil {
+		a.Muted = true
+		a.Annotations[AnnotationMuted] = markText(cmp.Or(m.By, "somebody"), m)
+		if m.Until != 0 {
+			a.MutedUntil = moment(m.Until, 0)
+		}
 	}
 	if i.State == incident.StateResolved {
 		a.Status, a.EndsAt = StatusResolved, moment(i.ResolvedAt, e.At)
@@ -171,6 +186,9 @@ func annotations(i *incident.Incident) map[string]string {
 	if i.Error != nil {
 		put(a, AnnotationError, strings.Trim(i.Error.Type+": "+i.Error.Message, ": "))
 	}
+	if i.Rate > 0 {
+		a["operations_per_minute"] = strconv.FormatFloat(i.Rate, 'f', 1, 64)
+	}
 	if i.Lost > 0 {
 		a["lost_operations"] = strconv.FormatInt(i.Lost, 10)
 	}
@@ -178,6 +196,18 @@ func annotations(i *incident.Incident) map[string]string {
 		a["reopened"] = fmt.Sprintf("%d times, last after %s of quiet", i.Reopened, time.Duration(i.QuietNanos).Round(time.Second))
 	}
 	return a
+}
+
+// markText says who said something, until when it holds, and why.
+func markText(by string, m *incident.Mark) string {
+	text := "by " + by
+	if m.Until != 0 {
+		text += " until " + moment(m.Until, 0).Format(time.RFC3339)
+	}
+	if m.Note != "" {
+		text += ": " + m.Note
+	}
+	return text
 }
 
 func hopText(h incident.Hop) string {

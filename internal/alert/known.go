@@ -14,6 +14,8 @@ type Known struct {
 	Severity string `json:"severity,omitempty"`
 	Priority int    `json:"priority,omitempty"`
 	Owner    string `json:"owner,omitempty"`
+	// Acknowledged is who was said to take care of it.
+	Acknowledged string `json:"acknowledged,omitempty"`
 	// Held says that the backend holds the alert as firing, or may.
 	Held bool `json:"held,omitempty"`
 }
@@ -30,6 +32,7 @@ func (b *Book) Known(pick func(id string) bool) []Known {
 		known = append(known, Known{
 			ID: id, Revision: e.told, Firing: e.known.any && e.known.status == StatusFiring, Held: e.held,
 			Severity: e.known.routing.Severity.String(), Priority: e.known.routing.Priority, Owner: e.known.routing.Owner,
+			Acknowledged: e.known.acknowledged,
 		})
 	}
 	return known
@@ -50,7 +53,7 @@ func (b *Book) Restore(known []Known, now time.Time) {
 		}
 		routing := Routing{Severity: severity, Priority: k.Priority, Owner: k.Owner}
 		e := &entry{told: k.Revision, held: k.Held, handed: k.Held, heardAt: now, touchedAt: now}
-		e.known = gist{any: true, status: StatusResolved, routing: routing}
+		e.known = gist{any: true, status: StatusResolved, routing: routing, acknowledged: k.Acknowledged}
 		if k.Firing {
 			e.known.status = StatusFiring
 		}

@@ -44,18 +44,32 @@ func NewClient(client *http.Client, address string, path ...string) (*Client, er
 
 // Post sends a body and returns nil if it was taken, else an [*Error], see [CheckResponse].
 func (c *Client) Post(ctx context.Context, header http.Header, body []byte) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.address, bytes.NewReader(body))
+	_, err := c.do(ctx, http.MethodPost, c.address, header, body)
+	return err
+}
+
+// Do is Post with another method and a further path, and returns the beginning of the answer.
+func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body []byte) ([]byte, error) {
+	address, err := url.JoinPath(c.address, path)
 	if err != nil {
-		return &Error{Err: errors.New("the request cannot be made")}
+		return nil, &Error{Err: errors.New("the request cannot be made")}
+	}
+	return c.do(ctx, method, address, header, body)
+}
+
+func (c *Client) do(ctx context.Context, method, address string, header http.Header, body []byte) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, &Error{Err: errors.New("the request cannot be made")}
 	}
 	maps.Copy(request.Header, header)
 	response, err := c.client.Do(request)
 	if err != nil {
-		return NoAnswer(err)
+		return nil, NoAnswer(err)
 	}
 	defer response.Body.Close()
-	_, _ = io.CopyN(io.Discard, response.Body, maxResponse)
-	return CheckResponse(response, time.Now())
+	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxResponse))
+	return answer, CheckResponse(response, time.Now())
 }
 
 // WebLink returns the address as one that a link may lead to: http or https, with a host. ok is false for anything else, such

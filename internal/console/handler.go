@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"mime"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -17,6 +19,8 @@ type Settings struct {
 	// Fault is told of what went wrong inside: an error of the source, or a panic with its stack. The client never sees it.
 	// It may be nil, and is called by many goroutines at once.
 	Fault func(route string, err error)
+	// User returns who makes a request, as its authentication knows them, "" if it does not. Nil: nobody is known.
+	User func(ctx context.Context) string
 }
 
 // Handler returns the API. It serves all paths itself, because IDs in paths may hold any bytes and http.ServeMux would
@@ -28,14 +32,20 @@ func Handler(s Settings) http.Handler {
 	if s.Fault == nil {
 		s.Fault = func(string, error) {}
 	}
-	return &api{source: s.Source, now: s.Now, fault: s.Fault, routes: routes()}
+	if s.User == nil {
+		s.User = func(context.Context) string { return "" }
+	}
+	return &api{source: s.Source, now: s.Now, fault: s.Fault, user: s.User, routes: routes(), origin: http.NewCrossOriginProtection()}
 }
 
 type api struct {
 	source Source
 	now    func() time.Time
 	fault  func(route string, err error)
+	user   func(ctx context.Context) string
 	routes []*route
+	// origin keeps pages of other sites from acting in the name of whoever looks at them.
+	origin *http.CrossOriginProtection
 }
 
 // request is a request whose route is known and whose parameters have the right names.
@@ -46,7 +56,12 @@ type request struct {
 	params params
 	// now is the one time by which the request is answered, in nanoseconds since 1970.
 	now int64
+	// body is what was posted, nil for a GET.
+	body []byte
 }
+
+// maxBody bounds what may be posted.
+const maxBody = 64 << 10
 
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt, value, ok := findRoute(a.routes, r.URL.EscapedPath())
@@ -54,19 +69,53 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		NewProblem(http.StatusNotFound, "there is no such endpoint; GET "+root+" lists them all").Write(w)
 		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		p := NewProblem(http.StatusMethodNotAllowed, fmt.Sprintf("%s allows GET and HEAD only", rt.Path))
-		p.allow = "GET, HEAD"
+	if p := rt.allows(r.Method); p != nil {
 		p.Write(w)
 		return
 	}
 	req := request{route: rt, value: value, params: parseParams(r.URL.RawQuery, rt.Parameters), now: a.now().UnixNano()}
+	if r.Method == http.MethodPost {
+		var p *Problem
+		if req.body, p = a.posted(w, r); p != nil {
+			p.Write(w)
+			return
+		}
+	}
 	answer, err := a.serve(r.Context(), &req)
 	if err != nil {
 		a.problem(rt, err).Write(w)
 		return
 	}
 	answer.write(w)
+}
+
+// allows returns what is wrong with the method, nil if nothing is.
+func (rt *route) allows(method string) *Problem {
+	words := "GET, HEAD"
+	if rt.Method == http.MethodPost {
+		words = http.MethodPost
+	}
+	if method == rt.Method || (method == http.MethodHead && rt.Method == http.MethodGet) {
+		return nil
+	}
+	p := NewProblem(http.StatusMethodNotAllowed, fmt.Sprintf("%s allows %s only", rt.Path, words))
+	p.allow = words
+	return p
+}
+
+// posted reads the body of a request that changes something. It must be declared as JSON: no form of another site can be.
+func (a *api) posted(w http.ResponseWriter, r *http.Request) ([]byte, *Problem) {
+	if err := a.origin.Check(r); err != nil {
+		return nil, NewProblem(http.StatusForbidden, "the request comes from a page of another site")
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return nil, NewProblem(http.StatusUnsupportedMediaType, "the body must be JSON, with the header Content-Type: application/json")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, NewProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body cannot be read, or has more than %d bytes", maxBody))
+	}
+	return body, nil
 }
 
 // serve calls the route and turns a panic into an error. Nothing has been sent by then.

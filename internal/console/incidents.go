@@ -32,6 +32,7 @@ type incidentJSON struct {
 	Active      int64             `json:"active_operations"`
 	Total       int64             `json:"total_operations"`
 	Lost        int64             `json:"lost_operations"`
+	Rate        float64           `json:"operations_per_minute"`
 	FirstSeen   timestamp         `json:"first_seen"`
 	LastSeen    timestamp         `json:"last_seen"`
 	OpenedAt    timestamp         `json:"opened_at"`
@@ -39,6 +40,8 @@ type incidentJSON struct {
 	ResolvedAt  timestamp         `json:"resolved_at"`
 	Reopened    int64             `json:"reopened"`
 	Quiet       *float64          `json:"quiet_seconds"`
+	Acked       *markJSON         `json:"acknowledged"`
+	Muted       *markJSON         `json:"muted"`
 	Hop         *incidentHopJSON  `json:"hop"`
 	Operations  []incidentOneJSON `json:"operations"`
 	Error       *errorJSON        `json:"error"`
@@ -58,6 +61,21 @@ type incidentHopJSON struct {
 	DeadLetter  *string `json:"dead_letter_destination"`
 }
 
+// markJSON is what somebody said of an incident.
+type markJSON struct {
+	By    *string   `json:"by"`
+	At    timestamp `json:"at"`
+	Until timestamp `json:"until"`
+	Note  *string   `json:"note"`
+}
+
+func markOf(m *incident.Mark) *markJSON {
+	if m == nil {
+		return nil
+	}
+	return &markJSON{By: optional(m.By), At: timestamp(m.At), Until: timestamp(m.Until), Note: optional(m.Note)}
+}
+
 // incidentOneJSON is one of the operations.
 type incidentOneJSON struct {
 	ID      string  `json:"id"`
@@ -72,7 +90,7 @@ func (b *builder) incident(i *incident.Incident) incidentJSON {
 		Namespace: i.Namespace, Operation: i.OperationName,
 		Destination: optional(i.Destination), Group: optional(i.Group), ErrorType: optional(i.ErrorType), Service: optional(i.Service),
 		Culprit: optional(i.Culprit), Message: optional(i.Message),
-		Active: i.Active, Total: i.Total, Lost: i.Lost,
+		Active: i.Active, Total: i.Total, Lost: i.Lost, Rate: i.Rate, Acked: markOf(i.Acknowledged), Muted: markOf(i.Muted),
 		FirstSeen: timestamp(i.FirstSeen), LastSeen: timestamp(i.LastSeen),
 		OpenedAt: timestamp(i.OpenedAt), UpdatedAt: timestamp(i.UpdatedAt), ResolvedAt: timestamp(i.ResolvedAt),
 		Reopened: i.Reopened, Error: b.error(i.Error), Version: i.Version, Revision: i.Revision,

@@ -192,7 +192,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 		query, inPath := d.parameters(t, described)
 		require.Equal(t, rt.Parameters, query, rt.Path)
 		for _, name := range inPath {
-			require.True(t, strings.HasSuffix(rt.Path, "/{"+name+"}"), rt.Path)
+			require.Contains(t, rt.Path, "/{"+name+"}")
 		}
 		require.Len(t, inPath, strings.Count(rt.Path, "{"), rt.Path)
 	}

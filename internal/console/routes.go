@@ -15,7 +15,7 @@ const root = "/api/v1"
 //go:embed openapi.yaml
 var openAPI []byte
 
-// route is one endpoint. Its path may end in one variable part, which is named in braces and is never empty.
+// route is one endpoint. Its path may have one variable part, which is named in braces and is never empty.
 type route struct {
 	Method     string   `json:"method"`
 	Path       string   `json:"path"`
@@ -37,6 +37,7 @@ func routes() []*route {
 		{"GET", root + "/operations/{id}", []string{"namespace"}, "one operation, by any of its IDs", (*api).operation},
 		{"GET", root + "/incidents", []string{"state", "limit", "cursor"}, "incidents, the latest updated first", (*api).incidents},
 		{"GET", root + "/incidents/{id}", none, "one incident", (*api).incident},
+		{"POST", root + "/incidents/{id}/actions", none, "acknowledge or mute an incident, or take that back", (*api).actOnIncident},
 		{"GET", root + "/rules", none, "what operations are judged by, and how many each rule applies to", (*api).rules},
 		{"GET", root + "/stats", none, "counts and limits", (*api).stats},
 		{
@@ -67,7 +68,7 @@ func findRoute(routes []*route, path string) (rt *route, value string, ok bool) 
 		path = root
 	}
 	for _, rt := range routes {
-		fixed, _, variable := strings.Cut(rt.Path, "{")
+		fixed, end, variable := strings.Cut(rt.Path, "{")
 		if !variable {
 			if path == fixed {
 				return rt, "", true
@@ -75,6 +76,9 @@ func findRoute(routes []*route, path string) (rt *route, value string, ok bool) 
 			continue
 		}
 		rest, ok := strings.CutPrefix(path, fixed)
+		if _, suffix, _ := strings.Cut(end, "}"); suffix != "" && ok {
+			rest, ok = strings.CutSuffix(rest, suffix)
+		}
 		if !ok || rest == "" || strings.Contains(rest, "/") {
 			continue
 		}

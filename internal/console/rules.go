@@ -70,6 +70,7 @@ type ruleJSON struct {
 	Settle        *float64          `json:"settle_seconds"`
 	Severity      string            `json:"severity"`
 	Priority      int               `json:"priority"`
+	Escalate      []escalationJSON  `json:"escalate"`
 	Owner         *string           `json:"owner"`
 	Runbook       *string           `json:"runbook"`
 	Operations    uint64            `json:"operations"`
@@ -80,6 +81,22 @@ type ruleJSON struct {
 	MatchedAt  timestamp `json:"last_matched_at"`
 	ShadowedBy *string   `json:"shadowed_by"`
 	Hint       *string   `json:"hint"`
+}
+
+// escalationJSON raises severity and priority of incidents.
+type escalationJSON struct {
+	Operations int64   `json:"operations"`
+	After      float64 `json:"after_seconds"`
+	Severity   string  `json:"severity"`
+	Priority   int     `json:"priority"`
+}
+
+func escalationsOf(p *operation.Policy) []escalationJSON {
+	all := make([]escalationJSON, len(p.Escalations))
+	for i, e := range p.Escalations {
+		all[i] = escalationJSON{Operations: e.Operations, After: e.After.Seconds(), Severity: e.Severity.String(), Priority: e.Priority}
+	}
+	return all
 }
 
 // matchJSON are the criteria of a rule, of which one name of each list that is not empty must occur.
@@ -153,7 +170,8 @@ func newRuleJSON(p *operation.Policy, operations map[string]StateCounts) ruleJSO
 		},
 		Hops: []hopRuleJSON{}, Settle: seconds(int64(p.Settle)),
 		Severity: p.Severity.String(), Priority: p.Priority, Owner: optional(p.Owner), Runbook: optional(p.Runbook),
-		ByState: byState(operations[p.Rule]),
+		Escalate: escalationsOf(p),
+		ByState:  byState(operations[p.Rule]),
 	}
 	for _, n := range operations[p.Rule] {
 		r.Operations += n

@@ -43,6 +43,8 @@ type IncidentSource interface {
 	Incident(ctx context.Context, id string) (incident.Incident, error)
 	// Incidents returns the first q.Limit incidents that match, in the order of Position and after q.After.
 	Incidents(ctx context.Context, q IncidentQuery) (IncidentPage, error)
+	// ActOnIncident carries out an action and returns the incident as it then is; errors as of incident.Tracker.Act.
+	ActOnIncident(ctx context.Context, id string, action incident.Action, mark incident.Mark) (incident.Incident, error)
 }
 
 // Record is one operation with the judgement on it.

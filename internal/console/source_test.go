@@ -104,6 +104,26 @@ func (m *memory) Incident(ctx context.Context, id string) (incident.Incident, er
 	return m.grouped[i], nil
 }
 
+func (m *memory) ActOnIncident(ctx context.Context, id string, action incident.Action, mark incident.Mark) (incident.Incident, error) {
+	i, err := m.Incident(ctx, id)
+	switch {
+	case err != nil:
+		return i, err
+	case mark.Until != 0 && mark.Until <= now:
+		return i, incident.ErrPast
+	case action == incident.ActionAcknowledge && i.State == incident.StateResolved:
+		return i, incident.ErrResolved
+	}
+	mark.At = now
+	switch action {
+	case incident.ActionAcknowledge:
+		i.Acknowledged = &mark
+	case incident.ActionMute:
+		i.Muted = &mark
+	}
+	return i, nil
+}
+
 func (m *memory) Incidents(ctx context.Context, q IncidentQuery) (IncidentPage, error) {
 	if err := m.enter(ctx); err != nil {
 		return IncidentPage{}, err

@@ -43,6 +43,7 @@ func DecodeIncident(record plog.LogRecord) (incident.Event, error) {
 	r.urgency(i)
 	r.extent(i)
 	r.times(i)
+	i.Acknowledged, i.Muted = r.mark(ackAttributes), r.mark(mutedAttributes)
 	i.Hop = r.hop()
 	i.Error = r.exception()
 	if r.err == nil && (kind == incident.EventResolved) != (i.State == incident.StateResolved) {
@@ -152,6 +153,28 @@ func (r *reader) seconds(name string) int64 {
 	return int64(millis) * int64(time.Millisecond)
 }
 
+// rate reads a number that is finite and not negative.
+func (r *reader) rate(name string) float64 {
+	v, ok := r.value(name, pcommon.ValueTypeDouble)
+	if !ok {
+		return 0
+	}
+	if math.IsNaN(v.Double()) || math.IsInf(v.Double(), 0) || v.Double() < 0 {
+		r.fail(name, "is %g: must be a number that is not negative", v.Double())
+		return 0
+	}
+	return v.Double()
+}
+
+// mark reads what somebody said of an incident; it is there if the time is.
+func (r *reader) mark(names markAttributes) *incident.Mark {
+	at := r.time(names.at)
+	if at == 0 {
+		return nil
+	}
+	return &incident.Mark{By: r.text(names.by), At: at, Until: r.time(names.until), Note: r.text(names.note)}
+}
+
 func (r *reader) texts(name string) []string {
 	v, ok := r.value(name, pcommon.ValueTypeSlice)
 	if !ok {
@@ -235,6 +258,7 @@ func (r *reader) extent(i *incident.Incident) {
 	i.Active = r.count(attrIncidentActive)
 	i.Total = r.count(attrIncidentTotal)
 	i.Lost = r.count(attrIncidentLost)
+	i.Rate = r.rate(attrIncidentRate)
 	traces := r.texts(attrIncidentTraceIDs)
 	for k, id := range r.texts(attrIncidentOperationIDs) {
 		sample := incident.Sample{ID: id}

@@ -18,7 +18,7 @@ func AppendIncident(records plog.LogRecordSlice, e *incident.Event) {
 	setSeverity(record, i.Severity, i.State == incident.StateResolved)
 
 	w := writer{record.Attributes()}
-	w.EnsureCapacity(40)
+	w.EnsureCapacity(48)
 	w.PutStr(attrIncidentID, i.ID)
 	w.PutInt(attrIncidentVersion, int64(i.Version))
 	w.PutStr(attrIncidentState, i.State.String())
@@ -28,6 +28,8 @@ func AppendIncident(records plog.LogRecordSlice, e *incident.Event) {
 	w.urgency(i)
 	w.extent(i)
 	w.times(i)
+	w.mark(i.Acknowledged, ackAttributes)
+	w.mark(i.Muted, mutedAttributes)
 	w.hop(i.Hop)
 	w.exception(i.Error)
 	if i.Error != nil {
@@ -59,12 +61,31 @@ func (w writer) extent(i *incident.Incident) {
 	w.PutInt(attrIncidentActive, i.Active)
 	w.PutInt(attrIncidentTotal, i.Total)
 	w.PutInt(attrIncidentLost, i.Lost)
+	w.PutDouble(attrIncidentRate, i.Rate)
 	ids, traces := make([]string, len(i.Operations)), make([]string, len(i.Operations))
 	for k, o := range i.Operations {
 		ids[k], traces[k] = o.ID, traceText(o.Trace)
 	}
 	w.texts(attrIncidentOperationIDs, ids)
 	w.texts(attrIncidentTraceIDs, traces)
+}
+
+// markAttributes are the names of the attributes of one kind of marks.
+type markAttributes struct{ by, at, until, note string }
+
+var (
+	ackAttributes   = markAttributes{attrIncidentAckBy, attrIncidentAckAt, attrIncidentAckUntil, attrIncidentAckNote}
+	mutedAttributes = markAttributes{attrIncidentMutedBy, attrIncidentMutedAt, attrIncidentMutedUntil, attrIncidentMutedNote}
+)
+
+func (w writer) mark(m *incident.Mark, names markAttributes) {
+	if m == nil {
+		return
+	}
+	w.text(names.by, m.By)
+	w.time(names.at, m.At)
+	w.time(names.until, m.Until)
+	w.text(names.note, m.Note)
 }
 
 func (w writer) times(i *incident.Incident) {

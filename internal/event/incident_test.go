@@ -26,8 +26,15 @@ func drawEvent(t *rapid.T) incident.Event {
 		FirstSeen: at.Draw(t, "first"), LastSeen: at.Draw(t, "last"), OpenedAt: at.Draw(t, "opened"),
 		UpdatedAt: at.Draw(t, "updated"), ResolvedAt: at.Draw(t, "resolved"), Reopened: count.Draw(t, "reopened"),
 		QuietNanos: int64(time.Millisecond) * rapid.Int64Range(0, 1<<40).Draw(t, "quiet"),
-		Hop:        incident.Hop{Index: -1},
+		Hop:        incident.Hop{Index: -1}, Rate: rapid.Float64Range(0, 1e9).Draw(t, "rate"),
 	}
+	mark := rapid.Custom(func(t *rapid.T) *incident.Mark {
+		if rapid.Bool().Draw(t, "none") {
+			return nil
+		}
+		return &incident.Mark{By: text.Draw(t, "by"), At: rapid.Int64Range(1, 1<<62).Draw(t, "at"), Until: at.Draw(t, "until"), Note: text.Draw(t, "note")}
+	})
+	i.Acknowledged, i.Muted = mark.Draw(t, "acknowledged"), mark.Draw(t, "muted")
 	if kind == incident.EventResolved {
 		i.State = incident.StateResolved
 	}
@@ -56,7 +63,7 @@ func drawEvent(t *rapid.T) incident.Event {
 		i.Operations = append(i.Operations, s)
 	}
 	return incident.Event{
-		Kind: kind, Cause: incident.Cause(rapid.IntRange(0, 8).Draw(t, "cause")), At: at.Draw(t, "at"), Incident: i,
+		Kind: kind, Cause: incident.Cause(rapid.IntRange(0, 9).Draw(t, "cause")), At: at.Draw(t, "at"), Incident: i,
 	}
 }
 

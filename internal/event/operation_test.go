@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -162,6 +163,8 @@ func TestEveryAttributeIsDocumented(t *testing.T) {
 	e := example()
 	AppendIncident(records, &e)
 	e.Incident.Kind, e.Incident.Reason = operation.StateStuck, operation.StuckWaiting
+	e.Incident.Acknowledged = &incident.Mark{By: "ann", At: 1, Until: 2, Note: "why"}
+	e.Incident.Muted = e.Incident.Acknowledged
 	AppendIncident(records, &e)
 	stuckRecord(t).MoveTo(records.AppendEmpty())
 	c := operation.Change{View: stuckView(), Before: processing, Verdict: failed}

@@ -47,6 +47,10 @@ type Incident struct {
 	// and came back counts again). Lost are those of this opening that left the collector's memory while still stuck or unknown: it
 	// is not known what became of them.
 	Active, Total, Lost int64
+	// Rate is how many operations joined per minute lately: a mean that forgets within about five minutes, as of UpdatedAt.
+	Rate float64
+	// Acknowledged says that somebody takes care of it, Muted that nobody wants to be told of it; nil: not so.
+	Acknowledged, Muted *Mark
 	// Hop is the first failing hop of the first operation of this opening; its dead-letter destination is that of the first
 	// operation of which it is known.
 	Hop Hop
@@ -71,6 +75,16 @@ type Sample struct {
 	ID string
 	// Trace is the operation's first original trace, zero without one.
 	Trace operation.TraceID
+}
+
+// Mark is what somebody said of an incident.
+type Mark struct {
+	// By is who said so, as the console knows them; "" if it does not.
+	By string
+	// At is when, Until for how long it holds; 0 = until the incident is resolved. Nanoseconds since 1970 UTC.
+	At, Until int64
+	// Note is why, "" if nobody said.
+	Note string
 }
 
 // EventKind says what happened to an incident.
@@ -116,10 +130,12 @@ const (
 	CauseQuiet
 	// CauseLost: nothing is affected any more, but operations left the collector's memory while they were still stuck.
 	CauseLost
+	// CauseMarked: somebody acknowledged or muted it, or took that back, or the time for which it was so is over.
+	CauseMarked
 )
 
 var causeNames = [...]string{
-	"new", "reopened", "escalated", "reduced", "count", "refresh", "recovered", "quiet", "lost",
+	"new", "reopened", "escalated", "reduced", "count", "refresh", "recovered", "quiet", "lost", "marked",
 }
 
 // String returns the name used in events.

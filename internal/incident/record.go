@@ -31,6 +31,13 @@ type record struct {
 	toldAt       int64
 	toldActive   int64
 	toldSeverity operation.Severity
+	toldPriority int
+	// escalated are the escalations of each policy that were in force when the incident was last brought up to date.
+	escalated [severityCount]uint64
+	// joins is what Rate is computed from.
+	joins rate
+	// marked says that somebody acknowledged or muted it since the last event, or that this ended.
+	marked bool
 	// touched says that the batch in hand changed it.
 	touched bool
 	// place is the record's element in the list of resolved ones, nil while it is open.
@@ -51,6 +58,7 @@ func (r *record) open(c *operation.Change, now int64) {
 	}
 	r.State, r.OpenedAt, r.told = StateOpen, now, false
 	r.Lost, r.sample, r.policies = 0, nil, [severityCount]*operation.Policy{}
+	r.escalated, r.joins = [severityCount]uint64{}, rate{}
 	r.Hop, r.Error = HopOf(c), ErrorOf(c)
 }
 
@@ -67,6 +75,7 @@ func (r *record) join(key memberKey, c *operation.Change, now int64, sampleSize 
 	}
 	r.LastSeen = max(r.LastSeen, since)
 	r.joinedAt = now
+	r.joins.add(now)
 	r.exemplify(key, c, sampleSize)
 	if r.Error == nil {
 		r.Error = ErrorOf(c)
@@ -135,19 +144,15 @@ func (r *record) exemplify(key memberKey, c *operation.Change, size int) {
 func (r *record) refresh(now int64) {
 	r.Active = int64(len(r.members))
 	r.UpdatedAt = max(r.UpdatedAt+1, now)
-	for s := severityCount - 1; s >= 0; s-- {
-		if r.severities[s] > 0 {
-			p := r.policies[s]
-			r.Severity, r.Priority, r.Owner, r.Runbook = operation.Severity(s), p.Priority, p.Owner, p.Runbook
-			return
-		}
-	}
+	r.Rate = r.joins.perMinute(now)
+	r.weigh(now)
 }
 
 // event makes an event of the incident as it is.
 func (r *record) event(kind EventKind, cause Cause, revision, now int64) Event {
 	r.Revision = revision
-	r.told, r.toldAt, r.toldActive, r.toldSeverity = true, now, r.Active, r.Severity
+	r.told, r.toldAt, r.toldActive, r.toldSeverity, r.toldPriority = true, now, r.Active, r.Severity, r.Priority
+	r.marked = false
 	return Event{Kind: kind, Cause: cause, At: now, Incident: r.snapshot()}
 }
 

@@ -105,6 +105,9 @@ func (t *Tracker) Sweep(now time.Time) []Event {
 			t.release(r, CauseQuiet)
 			r.refresh(at)
 		}
+		if r.lapse(at) || r.weigh(at) {
+			r.refresh(at)
+		}
 		events = t.tell(r, at, events)
 	}
 	slices.SortFunc(events, func(a, b Event) int { return strings.Compare(a.Incident.ID, b.Incident.ID) })
@@ -255,6 +258,10 @@ func (t *Tracker) tell(r *record, now int64, events []Event) []Event {
 
 func (t *Tracker) resolve(r *record, now int64) Event {
 	r.State, r.ResolvedAt = StateResolved, max(now, r.OpenedAt)
+	r.Acknowledged = nil
+	if r.Muted != nil && r.Muted.Until == 0 {
+		r.Muted = nil
+	}
 	r.place = t.resolved.PushBack(r)
 	if r.Lost > 0 {
 		return r.event(EventResolved, CauseLost, t.next(now), now)
@@ -273,10 +280,12 @@ func (t *Tracker) next(now int64) int64 {
 func (t *Tracker) news(r *record, now int64) (Cause, bool) {
 	since := now - r.toldAt
 	switch {
-	case r.Severity > r.toldSeverity:
+	case r.Severity > r.toldSeverity, r.Severity == r.toldSeverity && r.Priority < r.toldPriority:
 		return CauseEscalated, true
-	case r.Severity < r.toldSeverity:
+	case r.Severity < r.toldSeverity, r.Priority > r.toldPriority:
 		return CauseReduced, true
+	case r.marked:
+		return CauseMarked, true
 	case since >= int64(t.settings.RefreshInterval):
 		return CauseRefresh, true
 	case since < int64(t.settings.UpdateInterval):

@@ -32,6 +32,18 @@ type Policy struct {
 	Priority      int
 	Owner         string
 	Runbook       string
+	// Escalations raise severity and priority of incidents of such operations.
+	Escalations []Escalation
+}
+
+// Escalation raises severity and priority of an incident while it is large or old enough.
+type Escalation struct {
+	// Operations is how many operations must be affected at a time, After how long the incident must have been open; 0 = any.
+	Operations int64
+	After      time.Duration
+	// Severity is the least it then has. Priority is the lowest it then has, 0 = as it was; 1 is the highest.
+	Severity Severity
+	Priority int
 }
 
 // retry is RetryWithin as a threshold.

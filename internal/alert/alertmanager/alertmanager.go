@@ -30,15 +30,16 @@ type Settings struct {
 type Notifier struct {
 	client   *alert.Client
 	settings Settings
+	silences silences
 }
 
 // New returns a notifier that sends with the client.
 func New(client *http.Client, settings Settings) (*Notifier, error) {
-	own, err := alert.NewClient(client, settings.Endpoint, "api/v2/alerts")
+	own, err := alert.NewClient(client, settings.Endpoint, "api/v2")
 	if err != nil {
 		return nil, fmt.Errorf("alertmanager: %w", err)
 	}
-	return &Notifier{client: own, settings: settings}, nil
+	return &Notifier{client: own, settings: settings, silences: silences{client: own, known: make(map[string]silence)}}, nil
 }
 
 // postableAlert is one element of the body of postAlerts.
@@ -63,7 +64,11 @@ func (n *Notifier) Notify(ctx context.Context, alerts []alert.Alert) error {
 	if err != nil {
 		return &alert.Error{Err: fmt.Errorf("alerts cannot be written as JSON: %w", err)}
 	}
-	return n.client.Post(ctx, alert.JSON(), data)
+	if err := n.silences.update(ctx, alerts, time.Now()); err != nil {
+		return err
+	}
+	_, err = n.client.Do(ctx, http.MethodPost, "alerts", alert.JSON(), data)
+	return err
 }
 
 // appendTo appends the alert as it is and, where the routing is part of the identity, its former ones as ended.

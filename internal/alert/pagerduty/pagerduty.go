@@ -121,8 +121,11 @@ func (n *Notifier) body(a *alert.Alert) ([]byte, error) {
 		Group: cut(a.Labels[alert.LabelOperation], maxField), Class: cut(class(a), maxField),
 		CustomDetails: details(a),
 	}
-	if a.Status == alert.StatusResolved {
+	switch {
+	case a.Status == alert.StatusResolved:
 		e.EventAction = "resolve"
+	case a.Acknowledged != "":
+		e.EventAction = "acknowledge"
 	}
 	return marshal(&e)
 }

@@ -26,7 +26,8 @@ const (
 // DefaultTitle and DefaultText are what a message says unless the configuration has templates of its own.
 const (
 	DefaultTitle = `{{if eq .Status "resolved"}}Resolved{{else}}{{upper .Severity}}{{with .Former}} (was {{.}}){{end}}{{end}}: {{.Annotations.summary}}`
-	DefaultText  = `{{with .Annotations.error}}{{truncate 500 .}}{{end}}{{with .Annotations.reopened}}
+	DefaultText  = `{{with .Annotations.acknowledged}}Acknowledged {{.}}
+{{end}}{{with .Annotations.error}}{{truncate 500 .}}{{end}}{{with .Annotations.reopened}}
 Reopened {{.}}{{end}}{{with .Annotations.resolution}}
 Over: {{.}}{{end}}`
 )

@@ -79,19 +79,21 @@ func New(client *http.Client, settings Settings) (*Notifier, error) {
 
 // Data is the data of an event, in JSON.
 type Data struct {
-	IncidentID  string            `json:"incident_id"`
-	Alert       string            `json:"alert"`
-	Status      string            `json:"status"`
-	Severity    string            `json:"severity"`
-	Priority    int               `json:"priority"`
-	Owner       string            `json:"owner,omitempty"`
-	Summary     string            `json:"summary"`
-	StartsAt    time.Time         `json:"starts_at"`
-	EndsAt      *time.Time        `json:"ends_at,omitempty"`
-	URL         string            `json:"url,omitempty"`
-	Revision    int64             `json:"revision"`
-	Labels      map[string]string `json:"labels"`
-	Annotations map[string]string `json:"annotations"`
+	IncidentID string `json:"incident_id"`
+	Alert      string `json:"alert"`
+	Status     string `json:"status"`
+	Severity   string `json:"severity"`
+	Priority   int    `json:"priority"`
+	Owner      string `json:"owner,omitempty"`
+	// Acknowledged is who takes care of it.
+	Acknowledged string            `json:"acknowledged_by,omitempty"`
+	Summary      string            `json:"summary"`
+	StartsAt     time.Time         `json:"starts_at"`
+	EndsAt       *time.Time        `json:"ends_at,omitempty"`
+	URL          string            `json:"url,omitempty"`
+	Revision     int64             `json:"revision"`
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
 }
 
 // Notify implements alert.Notifier. Each alert is an event of its own.
@@ -152,7 +154,7 @@ func (n *Notifier) event(a *alert.Alert) (*event.Event, error) {
 	e.SetExtension("severitynumber", severityNumber(a.Severity))
 	data := Data{
 		IncidentID: a.ID, Alert: a.Name, Status: a.Status.String(), Severity: a.Severity.String(), Priority: a.Priority,
-		Owner: a.Owner, Summary: a.Annotations[alert.AnnotationSummary], StartsAt: a.StartsAt, URL: a.GeneratorURL,
+		Owner: a.Owner, Acknowledged: a.Acknowledged, Summary: a.Annotations[alert.AnnotationSummary], StartsAt: a.StartsAt, URL: a.GeneratorURL,
 		Revision: a.Revision, Labels: a.Labels, Annotations: a.Annotations,
 	}
 	if a.Status == alert.StatusResolved {
