@@ -6,6 +6,7 @@
 package pagerduty
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -132,19 +133,35 @@ func (n *Notifier) body(a *alert.Alert) ([]byte, error) {
 
 // marshal leaves out details, the longest first, until the event is within its bound.
 func marshal(e *event) ([]byte, error) {
-	for {
-		data, err := json.Marshal(e)
-		if err != nil {
-			return nil, fmt.Errorf("the event cannot be written as JSON: %w", err)
-		}
-		if len(data) <= maxEvent || len(e.Payload.CustomDetails) == 0 {
-			return data, nil
-		}
-		longest := slices.MaxFunc(slices.Sorted(maps.Keys(e.Payload.CustomDetails)), func(x, y string) int {
-			return len(e.Payload.CustomDetails[x]) - len(e.Payload.CustomDetails[y])
-		})
-		delete(e.Payload.CustomDetails, longest)
+	all := e.Payload.CustomDetails
+	e.Payload.CustomDetails = nil
+	rest, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("the event cannot be written as JSON: %w", err)
 	}
+	sizes := make(map[string]int, len(all))
+	for name, value := range all {
+		sizes[name] = jsonSize(name) + jsonSize(value) + len(`:,`)
+	}
+	names := slices.SortedFunc(maps.Keys(all), func(x, y string) int {
+		return cmp.Or(cmp.Compare(sizes[x], sizes[y]), cmp.Compare(x, y))
+	})
+	size := len(rest) + len(`,"custom_details":{}`)
+	e.Payload.CustomDetails = make(map[string]string, len(all))
+	for _, name := range names {
+		if size += sizes[name]; size > maxEvent {
+			break
+		}
+		e.Payload.CustomDetails[name] = all[name]
+	}
+	return json.Marshal(e)
+}
+
+// jsonSize is how many bytes a text takes in JSON.
+func jsonSize(s string) int {
+	// A string can always be written.
+	data, _ := json.Marshal(s)
+	return len(data)
 }
 
 // source is where it happens; PagerDuty wants one.
