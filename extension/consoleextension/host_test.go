@@ -79,6 +79,10 @@ func (*fakeOperations) Expectations(context.Context) ([]console.Expectation, err
 	return nil, nil
 }
 
+func (*fakeOperations) Self(context.Context) (console.Self, error) {
+	return console.Self{Version: "1.2.3"}, nil
+}
+
 func (*fakeOperations) Learned(context.Context) (console.Learned, error) {
 	return console.Learned{}, nil
 }

@@ -20,11 +20,16 @@ type clocks struct {
 	estimator *skew.Estimator // nil if switched off
 }
 
+// maxClockPairs bounds the pairs of services whose clocks are compared.
+const maxClockPairs = 10_000
+
 func newClocks(cfg *Config) (clocks, error) {
 	if !cfg.ClockSkew.Enabled {
 		return clocks{}, nil
 	}
-	estimator, err := skew.New(skew.DefaultSettings())
+	s := skew.DefaultSettings()
+	s.MaxPairs = maxClockPairs
+	estimator, err := skew.New(s)
 	return clocks{estimator}, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/event"
 	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
@@ -29,6 +30,9 @@ type Subscription struct {
 	feed *feed
 
 	mu      sync.Mutex
+	name    string        // guarded by mu; who reads, as it named itself
+	taken   uint64        // guarded by mu; changes and events that were handed out
+	dropped uint64        // guarded by mu; those that had to give way
 	queue   []Output      // guarded by mu
 	queued  int           // guarded by mu; changes and events in queue
 	busy    bool          // guarded by mu; an output was handed out and is not done
@@ -52,6 +56,7 @@ func (s *Subscription) Next(ctx context.Context) (Output, error) {
 			s.queue[0] = Output{}
 			s.queue = s.queue[1:]
 			s.queued -= next.size()
+			s.taken += uint64(next.size())
 			s.busy = true
 			s.mu.Unlock()
 			return next, nil
@@ -65,6 +70,20 @@ func (s *Subscription) Next(ctx context.Context) (Output, error) {
 		case <-changed:
 		}
 	}
+}
+
+// Name says who reads from it, for those who look at the collector itself.
+func (s *Subscription) Name(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.name = name
+}
+
+// output is how the subscription stands.
+func (s *Subscription) output() console.Output {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return console.Output{Name: s.name, Queued: s.queued, Limit: maxQueued, Taken: s.taken, Dropped: s.dropped}
 }
 
 // Close ends the subscription; what it still held is dropped and counted.
@@ -102,6 +121,7 @@ func (s *Subscription) put(o Output) (dropped int) {
 		s.queued -= n
 		dropped += n
 	}
+	s.dropped += uint64(dropped)
 	s.wake()
 	return dropped
 }

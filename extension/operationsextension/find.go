@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/evidence"
 	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/measure"
 	"github.com/throughline/throughline/internal/operation"
@@ -25,6 +26,8 @@ type Operations interface {
 	// written, 0 if unknown; all times are nanoseconds since 1970. The name is not retained. It reports whether it is to be
 	// called for each of them instead, with oldest and newest equal, because they may fill a gap.
 	Arrived(service string, signal gap.Signal, oldest, newest, now int64) (each bool)
+	// Read takes note of what was drawn from a batch of telemetry, and of what of it could not be used. The batch is not retained.
+	Read(signal gap.Signal, b *evidence.Batch)
 	// Traces tells which operation with a correlation ID each trace belongs to as a whole, and appends one assignment for
 	// each to out; an empty one says that there is none.
 	Traces(traces []operation.TraceID, out []engine.Assignment) []engine.Assignment

@@ -53,10 +53,14 @@ type operations struct {
 	measuring measuring
 	feed      *feed
 	startedAt time.Time
+	version   string
+	intake    *intake
 	// circumstances are what is known beyond one operation.
 	circumstances operation.Circumstances
 
 	outputsDropped atomic.Uint64
+	pulse          pulse
+	saves          saves
 
 	// storage is set by Start, nil without one.
 	storage storage.Client
@@ -72,7 +76,7 @@ type operations struct {
 func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	o := &operations{
 		id: set.ID, config: cfg, logger: set.Logger, startedAt: time.Now(), ledger: coverage.NewLedger(), board: measure.NewBoard(),
-		seen: activity.New(activity.DefaultMaxDestinations),
+		seen: activity.New(activity.DefaultMaxDestinations), version: set.BuildInfo.Version, intake: newIntake(),
 	}
 	o.feed = newFeed(o.countDropped)
 	var err error
@@ -226,7 +230,9 @@ func (o *operations) sweep(now time.Time) {
 	})
 	o.feed.publish(out)
 	o.guard(stepCover, func() { o.cover(now, judged) })
-	o.telemetry.OperationsSweepDuration.Record(context.Background(), time.Since(began).Seconds())
+	took := time.Since(began)
+	o.pulse.beat(began, took)
+	o.telemetry.OperationsSweepDuration.Record(context.Background(), took.Seconds())
 }
 
 // The steps of a sweep, as the metric of failures names them.
@@ -246,6 +252,7 @@ const (
 func (o *operations) guard(step string, do func()) {
 	defer func() {
 		if r := recover(); r != nil {
+			o.pulse.failures.Add(1)
 			o.telemetry.OperationsFailures.Add(context.Background(), 1, metric.WithAttributes(attribute.String("step", step)))
 			o.logger.Error("A sweep met a defect and goes on", zap.String("step", step), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
 		}

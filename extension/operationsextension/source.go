@@ -59,6 +59,26 @@ func (s source) Health(ctx context.Context, q console.HealthQuery) (console.Heal
 func (s source) Stats(ctx context.Context) (console.Stats, error) {
 	stats := s.o.engine.Stats()
 	c := s.o.config
+	dropped := s.dropped(&stats)
+	return console.Stats{
+		StartedAt:          s.o.startedAt.UnixNano(),
+		Operations:         console.Tally(s.summaries(ctx)),
+		Facts:              stats.Facts,
+		Reasons:            stats.Reasons,
+		WaitingForIdentity: uint64(max(0, stats.Waiting)),
+		Dropped:            dropped,
+		Evicted:            evicted(dropped),
+		Runaways:           uint64(max(0, stats.Runaways)),
+		Limits: map[string]int64{
+			"max_operations": int64(c.MaxOperations), "max_facts": int64(c.MaxFacts),
+			"max_waiting": int64(c.MaxWaiting), "incidents.max": int64(c.Incidents.Max),
+			"learn.max_stages": int64(c.Learn.MaxStages),
+		},
+	}, ctx.Err()
+}
+
+// dropped counts all that was let go, by reason. It adds to what the engine counts.
+func (s source) dropped(stats *engine.Stats) map[string]uint64 {
 	dropped := stats.Drops
 	dropped["outputs"] = s.o.outputsDropped.Load()
 	dropped["evicted_missed"] = s.o.expected.evictions()
@@ -68,24 +88,15 @@ func (s source) Stats(ctx context.Context) (console.Stats, error) {
 	maps.Copy(dropped, s.o.incidentDrops())
 	maps.Copy(dropped, s.o.messageDrops())
 	maps.Copy(dropped, s.o.learning.drops())
-	return console.Stats{
-		StartedAt:          s.o.startedAt.UnixNano(),
-		Operations:         console.Tally(s.summaries(ctx)),
-		Facts:              stats.Facts,
-		Reasons:            stats.Reasons,
-		WaitingForIdentity: uint64(max(0, stats.Waiting)),
-		Dropped:            dropped,
-		Evicted: map[string]uint64{
-			"finished": dropped[engine.DropEvictedFinished.String()], "open": dropped[engine.DropEvictedOpen.String()],
-			"missed": dropped["evicted_missed"],
-		},
-		Runaways: uint64(max(0, stats.Runaways)),
-		Limits: map[string]int64{
-			"max_operations": int64(c.MaxOperations), "max_facts": int64(c.MaxFacts),
-			"max_waiting": int64(c.MaxWaiting), "incidents.max": int64(c.Incidents.Max),
-			"learn.max_stages": int64(c.Learn.MaxStages),
-		},
-	}, ctx.Err()
+	return dropped
+}
+
+// evicted are those of the dropped that gave way to newer ones.
+func evicted(dropped map[string]uint64) map[string]uint64 {
+	return map[string]uint64{
+		"finished": dropped[engine.DropEvictedFinished.String()], "open": dropped[engine.DropEvictedOpen.String()],
+		"missed": dropped["evicted_missed"],
+	}
 }
 
 // summaries stops when the reader is gone.

@@ -94,6 +94,7 @@ func (o *operations) onStorage(ctx context.Context, key, trouble string, do func
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	if err := do(ctx); err != nil {
+		o.saves.failed(key)
 		o.telemetry.OperationsStorageFailures.Add(ctx, 1, metric.WithAttributes(attribute.String("part", key)))
 		o.logger.Warn(trouble, zap.String("part", key), zap.Error(err))
 	}
@@ -123,7 +124,11 @@ func (o *operations) save(ctx context.Context) {
 				if err != nil {
 					return err
 				}
-				return o.storage.Set(ctx, p.key, data)
+				if err := o.storage.Set(ctx, p.key, data); err != nil {
+					return err
+				}
+				o.saves.saved(p.key, now, len(data))
+				return nil
 			})
 		})
 	}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -12,7 +13,9 @@ import (
 type reply struct {
 	status      int
 	contentType string
-	body        []byte
+	// policy is the content security policy, "" for one that lets a browser do nothing.
+	policy string
+	body   []byte
 }
 
 // replyJSON is the reply with a value as JSON.
@@ -29,7 +32,7 @@ func (r reply) write(w http.ResponseWriter) {
 	h.Set("Content-Type", r.contentType)
 	h.Set("Content-Length", strconv.Itoa(len(r.body)))
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", cmp.Or(r.policy, "default-src 'none'; frame-ancestors 'none'"))
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(r.status)

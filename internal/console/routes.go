@@ -40,6 +40,8 @@ func routes() []*route {
 		{"POST", root + "/incidents/{id}/actions", none, "acknowledge or mute an incident, or take that back", (*api).actOnIncident},
 		{"GET", root + "/rules", none, "what operations are judged by, and how many each rule applies to", (*api).rules},
 		{"GET", root + "/stats", none, "counts and limits", (*api).stats},
+		{"GET", root + "/self", none, "how the collector itself is doing", (*api).self},
+		{"GET", "/self", []string{"format"}, "the same as a page for people", (*api).selfPage},
 		{
 			"GET", root + "/coverage", []string{"service", "dry_run", "format"},
 			"how much of each service's telemetry found its operation, and what is missing", (*api).coverage,

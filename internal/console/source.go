@@ -23,6 +23,7 @@ type Source interface {
 	ExpectationSource
 	TelemetrySource
 	LearnedSource
+	SelfSource
 	// Stats returns the counts since the start.
 	Stats(ctx context.Context) (Stats, error)
 }

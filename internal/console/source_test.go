@@ -30,6 +30,7 @@ type memory struct {
 	watched Telemetry
 	awaited []Expectation
 	taught  Learned
+	itself  Self
 	judging Rules
 	// err is returned by every method if it is set, and before is called first by every method.
 	err    error
@@ -45,6 +46,8 @@ func (m *memory) enter(ctx context.Context) error {
 	}
 	return ctx.Err()
 }
+
+func (m *memory) Self(ctx context.Context) (Self, error) { return m.itself, m.enter(ctx) }
 
 func (m *memory) Rules(ctx context.Context) (Rules, error) { return m.judging, m.enter(ctx) }
 

@@ -124,6 +124,19 @@ func (l *Ledger) First(n int) []Service {
 	return b.report().Services
 }
 
+// Totals adds up the records of all services, by kind.
+func (l *Ledger) Totals() [GroupCount]Tally {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var totals [GroupCount]Tally
+	for _, a := range l.book.services {
+		for g := range a.tallies {
+			totals[g].add(&a.tallies[g])
+		}
+	}
+	return totals
+}
+
 func (l *Ledger) copy(n int) book {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -105,6 +105,8 @@ type Batch struct {
 	Refs []Ref
 	// Dropped counts by reason.
 	Dropped [dropCount]int
+	// Partial is how many of the facts were drawn from log records about spans that have not ended.
+	Partial int
 
 	// detached are the log records whose own trace context counts for nothing, in ascending order.
 	detached []Ref
@@ -126,7 +128,7 @@ type Batch struct {
 func (b *Batch) Reset() {
 	clear(b.Facts)
 	b.Facts, b.Refs, b.detached, b.ignored = b.Facts[:0], b.Refs[:0], b.detached[:0], b.ignored[:0]
-	b.Dropped = [dropCount]int{}
+	b.Dropped, b.Partial = [dropCount]int{}, 0
 	b.resource, b.profile, b.scratch = resource{}, nil, attributeValues{}
 	b.scope, b.line, b.answer = "", line{}, Found{}
 	b.children.clear()

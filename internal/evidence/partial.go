@@ -66,7 +66,7 @@ func (x *Extractor) partial(b *Batch, record plog.LogRecord, event string, ref R
 	}
 	h.until = h.at + missedHeartbeats*int64(frequencyOf(record.Attributes()))
 	b.detached = append(b.detached, ref)
-	outer, profile := b.resource, b.profile
+	outer, profile, before := b.resource, b.profile, len(b.Facts)
 	n := 0
 	for _, rs := range td.ResourceSpans().All() {
 		x.readResource(b, rs.Resource().Attributes())
@@ -89,6 +89,7 @@ func (x *Extractor) partial(b *Batch, record plog.LogRecord, event string, ref R
 		}
 	}
 	b.resource, b.profile = outer, profile
+	b.Partial += len(b.Facts) - before
 	return true
 }
 

@@ -114,6 +114,7 @@ func TestHeartbeatsOfBothDialectsInAllEncodings(t *testing.T) {
 			require.Zero(t, b.Dropped)
 			require.Equal(t, tc.want, facts)
 			require.Equal(t, []Ref{{}, {}}, b.Refs)
+			require.Equal(t, len(tc.want), b.Partial)
 			require.True(t, b.Detached(Ref{}))
 			require.False(t, b.Detached(Ref{Index: 1}))
 		})

@@ -18,6 +18,7 @@ import (
 
 	"github.com/throughline/throughline/extension/operationsextension"
 	"github.com/throughline/throughline/internal/evidence"
+	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/processor/correlationprocessor/internal/metadata"
 )
 
@@ -92,7 +93,7 @@ func (c *correlation) traces(ctx context.Context, td ptrace.Traces) (ptrace.Trac
 func (c *correlation) readTraces(ctx context.Context, b *batch, td ptrace.Traces) {
 	c.arrivedTraces(td)
 	c.extractor.Traces(&b.Batch, td)
-	c.apply(ctx, b)
+	c.apply(ctx, b, gap.SignalTraces)
 	if c.config.stamps() {
 		c.stamped(ctx, b.stampTraces(c.operations, td))
 	}
@@ -106,7 +107,7 @@ func (c *correlation) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error)
 func (c *correlation) readLogs(ctx context.Context, b *batch, ld plog.Logs) {
 	c.arrivedLogs(ld)
 	c.extractor.Logs(&b.Batch, ld)
-	c.apply(ctx, b)
+	c.apply(ctx, b, gap.SignalLogs)
 	if c.config.stamps() {
 		c.stamped(ctx, b.stampLogs(c.operations, ld))
 	}
@@ -130,11 +131,14 @@ func (c *correlation) guarded(ctx context.Context, read func(*batch)) {
 }
 
 // apply brings the facts to the engine and counts.
-func (c *correlation) apply(ctx context.Context, b *batch) {
+func (c *correlation) apply(ctx context.Context, b *batch, signal gap.Signal) {
 	for reason, n := range b.Dropped {
 		if n > 0 {
 			c.telemetry.CorrelationIgnored.Add(ctx, int64(n), c.reasons[reason]...)
 		}
+	}
+	if !c.config.DryRun {
+		c.operations.Read(signal, &b.Batch)
 	}
 	if len(b.Facts) == 0 {
 		return

@@ -21,6 +21,7 @@ import (
 
 	"github.com/throughline/throughline/extension/operationsextension"
 	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/evidence"
 	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/measure"
 	"github.com/throughline/throughline/internal/operation"
@@ -39,7 +40,8 @@ type fakeOperations struct {
 	lacking bool
 
 	mu       sync.Mutex
-	arrivals []arrival // guarded by mu
+	arrivals []arrival          // guarded by mu
+	read     map[gap.Signal]int // guarded by mu; facts
 }
 
 func (f *fakeOperations) Apply(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment {
@@ -76,6 +78,15 @@ func (f *fakeOperations) Arrived(service string, signal gap.Signal, oldest, newe
 	defer f.mu.Unlock()
 	f.arrivals = append(f.arrivals, arrival{strings.Clone(service), signal, oldest, newest})
 	return f.lacking && oldest != newest
+}
+
+func (f *fakeOperations) Read(signal gap.Signal, b *evidence.Batch) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.read == nil {
+		f.read = map[gap.Signal]int{}
+	}
+	f.read[signal] += len(b.Facts)
 }
 
 func (f *fakeOperations) Subscribe() *operationsextension.Subscription { return nil }
@@ -238,6 +249,7 @@ func TestTracesAndLogsMeet(t *testing.T) {
 	s, ok := h.fake.engine.Get("", "o-1")
 	require.True(t, ok)
 	require.Equal(t, 3, s.View.Facts)
+	require.Equal(t, map[gap.Signal]int{gap.SignalTraces: 1, gap.SignalLogs: 2}, h.fake.read, "the alien one says nothing")
 }
 
 func TestWhatAnApplicationSetStays(t *testing.T) {

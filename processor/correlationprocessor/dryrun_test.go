@@ -30,5 +30,6 @@ func TestADryRunReadsEverythingAndChangesNothing(t *testing.T) {
 	require.Equal(t, 1, h.fake.trial.Stats().Operations)
 	require.EqualValues(t, 1, h.count(t, "otelcol_correlation_evidence", "signal", "traces"))
 	require.EqualValues(t, 1, h.count(t, "otelcol_correlation_evidence", "signal", "logs"))
+	require.Empty(t, h.fake.read, "nor is it counted as read")
 	require.Zero(t, h.count(t, "otelcol_correlation_stamped", "signal", "traces"))
 }

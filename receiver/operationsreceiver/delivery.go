@@ -29,9 +29,11 @@ type delivery struct {
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
 	signal    metric.MeasurementOption
-	version   string
-	instance  string
-	obs       *receiverhelper.ObsReport
+	// name is that of the receiver and its signal.
+	name     string
+	version  string
+	instance string
+	obs      *receiverhelper.ObsReport
 	// Either deliver is called for every output of the extension, or poll begins to measure and returns the loop, which returns
 	// when its ctx ends.
 	deliver func(ctx context.Context, output operationsextension.Output)
@@ -54,7 +56,7 @@ func newDelivery(set receiver.Settings, cfg *Config, signal string) (*delivery, 
 		return nil, err
 	}
 	d := &delivery{
-		config: cfg, logger: set.Logger, telemetry: telemetry, version: set.BuildInfo.Version, obs: obs,
+		config: cfg, logger: set.Logger, telemetry: telemetry, name: set.ID.String() + " " + signal, version: set.BuildInfo.Version, obs: obs,
 		signal: metric.WithAttributeSet(attribute.NewSet(attribute.String("signal", signal))),
 	}
 	if id, ok := set.Resource.Attributes().Get(keyServiceInstance); ok {
@@ -108,6 +110,7 @@ func (d *delivery) begin(o operationsextension.Operations) (loop func(ctx contex
 		return d.poll(o)
 	}
 	sub := o.Subscribe()
+	sub.Name(d.name)
 	return func(ctx context.Context) { d.outputs(ctx, sub) }, nil
 }
 

@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/throughline/throughline/extension/operationsextension"
+	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -128,7 +129,9 @@ func TestEventsOfTheOperationAndItsIncident(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, h := extension(t)
 		sink := &consumertest.LogsSink{}
-		r, err := NewFactory().CreateLogs(t.Context(), receivertest.NewNopSettings(NewFactory().Type()), createDefaultConfig(), sink)
+		set := receivertest.NewNopSettings(NewFactory().Type())
+		set.ID = component.NewID(NewFactory().Type())
+		r, err := NewFactory().CreateLogs(t.Context(), set, createDefaultConfig(), sink)
 		require.NoError(t, err)
 		begin(t, r, h)
 		deal(o)
@@ -141,6 +144,10 @@ func TestEventsOfTheOperationAndItsIncident(t *testing.T) {
 		require.Equal(t, []string{
 			"async.operation.stuck", "async.incident.opened", "async.operation.recovered", "async.incident.resolved",
 		}, names)
+		self, err := o.(interface{ Console() console.Source }).Console().Self(t.Context())
+		require.NoError(t, err)
+		require.Len(t, self.Outputs, 1)
+		require.Equal(t, "operations logs", self.Outputs[0].Name)
 	})
 }
 
