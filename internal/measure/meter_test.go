@@ -140,13 +140,14 @@ func TestAttributesAreBoundedAndValid(t *testing.T) {
 }
 
 func TestMeterIsSafeForConcurrentUse(t *testing.T) {
-	m := newMeter(t, DefaultMaxSeries)
+	m, deltas := newMeter(t, DefaultMaxSeries), meterWith(t, withDelta)
 	var all sync.WaitGroup
 	const workers, each = 4, 50
 	for worker := range workers {
 		all.Go(func() {
 			for i := range each {
 				m.Observe(first(retried(), operation.StateCompleted, 0))
+				deltas.Observe(first(retried(), operation.StateCompleted, 0))
 				if i%10 == worker {
 					g := m.NewGauges()
 					g.Add("order.fulfil", retried(), inProgress)
@@ -156,8 +157,19 @@ func TestMeterIsSafeForConcurrentUse(t *testing.T) {
 			}
 		})
 	}
+	told := map[string]amount{}
+	all.Go(func() {
+		// One reader, as the receiver is: what was handed out before the next collection is what arrives.
+		for i := range each {
+			amounts(t, deltas.Collect(at(float64(30+i)), nil), told)
+			deltas.Delivered()
+		}
+	})
 	all.Wait()
-	require.Equal(t, int64(workers*each), totals(t, m.Collect(at(30), nil))["async.operation.outcomes"].count)
+	amounts(t, deltas.Collect(at(99), nil), told)
+	require.EqualValues(t, workers*each, totals(t, m.Collect(at(30), nil))["async.operation.outcomes"].count)
+	require.EqualValues(t, workers*each, told["async.operation.outcomes"].count, "each once")
+	require.EqualValues(t, workers*each, told["async.operation.duration"].count)
 }
 
 func BenchmarkObserve(b *testing.B) {
@@ -202,5 +214,28 @@ func BenchmarkCollectAtLimit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Collect(at(30), nil)
+	}
+}
+
+// BenchmarkCollect is what one collection of an ordinary system costs: 10 operations, 30 queues with a group each.
+func BenchmarkCollect(b *testing.B) {
+	for _, buckets := range []Buckets{BucketsExplicit, BucketsExponential} {
+		b.Run([]string{"explicit", "exponential"}[buckets], func(b *testing.B) {
+			m := meterWith(b, func(s *Settings) { s.Buckets = buckets })
+			g := m.NewGauges()
+			for i := range 3_000 {
+				v := retried()
+				v.Name, v.Hops[0].Destination = fmt.Sprint("operation ", i%10), fmt.Sprint("queue ", i%30)
+				v.StartedAt += int64(i) * 3_000_000
+				m.Observe(first(v, operation.StateCompleted, operation.FlagRetried))
+				g.Add(v.Name, v, inProgress)
+			}
+			b.ReportAllocs()
+			size := 0
+			for b.Loop() {
+				size = (&pmetric.ProtoMarshaler{}).MetricsSize(m.Collect(at(30), g))
+			}
+			b.ReportMetric(float64(size), "B/collection")
+		})
 	}
 }
