@@ -287,11 +287,17 @@ func (r *RuleConfig) policy() PolicyConfig {
 }
 
 func (c *Config) engineSettings() engine.Settings {
+	rules := c.rules()
+	soonest, settle := rules.Soonest()
+	if c.Learn.Enabled {
+		soonest = min(soonest, c.Learn.Floor)
+	}
 	return engine.Settings{
 		DeadLetter:    operation.Destinations(c.DeadLetterDestinations, operation.DeadLetterName),
 		Retry:         operation.Destinations(c.RetryDestinations, operation.RetryName),
 		MaxOperations: c.MaxOperations, MaxFacts: c.MaxFacts, MaxWaiting: c.MaxWaiting, WaitFor: c.WaitForIdentity,
-		Retention: c.Retention, ArrivalGrace: c.ArrivalGrace, Policy: c.rules().Policy,
+		Retention: c.Retention, ArrivalGrace: c.ArrivalGrace, Policy: rules.Policy,
+		Soonest: soonest, Settle: settle,
 		NamedByPolicy: slices.ContainsFunc(c.Rules, func(r RuleConfig) bool { return r.OperationName != "" }),
 	}
 }

@@ -36,6 +36,9 @@ type Settings struct {
 	// Policy returns the policy for an operation. It is called under a lock, so it must be quick and must not call back, and it must
 	// not keep the view.
 	Policy func(*operation.View) *operation.Policy
+	// Soonest and Settle are the least times of all policies after which an operation can be stuck, or complete: none need be looked
+	// at sooner. Soonest is counted from the first message; 0 if that says nothing.
+	Soonest, Settle time.Duration
 	// NamedByPolicy says that there are policies that name operations, so that no name is known before the policy is.
 	NamedByPolicy bool
 	// Matched is told when an operation is judged by a rule for the first time, or by another one than before; nil: nobody is. It

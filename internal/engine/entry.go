@@ -47,6 +47,8 @@ type entry struct {
 	finished bool
 	// finalRevision counts how often the operation became final, up to the greatest number.
 	finalRevision uint16
+	// lasted is how long after named facts go on, in tenths of a second, rounded up; see introduce.
+	lasted uint16
 	// name and rule are the numbers of the operation's name and of the rule it was judged by, 0 if unknown, without one, or in extra.
 	name, rule, revision uint32
 	// noted is the number under which Settings.Open knows of it, 0 if it does not.
@@ -244,7 +246,7 @@ func (x *identity) merge(a, b *entry) *entry {
 	if b.named != 0 {
 		a.callSince(x.engine.symbols, b.extra.name, b.named)
 	}
-	a.loose = a.loose || b.loose
+	a.loose, a.lasted = a.loose || b.loose, hasty
 	s.touch(a)
 	a.arrived = x.at
 	return a

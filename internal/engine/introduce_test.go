@@ -49,6 +49,58 @@ func TestOneLookIsEnough(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
+// One that may be stuck before it can have completed is looked at by then, and one of which more may come when it is quiet.
+func TestTheLookIsPutOffAsLongAsNothingCanCome(t *testing.T) {
+	policy := operation.DefaultPolicy()
+	policy.Waiting.Limit = 8 * time.Second
+	n := 0
+	change := func(s *Settings) {
+		s.Soonest, s.Settle = operation.NewRules(nil, policy).Soonest()
+		s.Policy = func(*operation.View) *operation.Policy {
+			n++
+			return &policy
+		}
+	}
+	send, process := hop(1, 1, "orders", "message", 0)
+	send, process = withID(send, "order-1"), withID(process, "order-1")
+	failed, open := process, process
+	failed.Outcome, open.End = operation.OutcomeError, 0
+	slow := process
+	slow.End = at(4)
+	given := send
+	given.Destination = "orders.dlq"
+	for name, test := range map[string]struct {
+		facts []operation.Fact
+		look  float64
+	}{
+		"completes":      {[]operation.Fact{send, process}, 8},
+		"soon":           {[]operation.Fact{send}, 8},
+		"failed":         {[]operation.Fact{send, failed}, 6},
+		"has not ended":  {[]operation.Fact{send, open}, 6},
+		"dead-lettered":  {[]operation.Fact{given}, 6},
+		"the other way":  {[]operation.Fact{slow, send}, 8},
+		"without a name": {[]operation.Fact{{Kind: operation.KindLog, Trace: trace(1), At: at(0.5), Service: "worker", Name: "working", ID: "order-1"}, send, process}, 6},
+	} {
+		n = 0
+		e := newEngine(t, change)
+		apply(e, 1, test.facts...)
+		for _, seconds := range []float64{1.5, 5.9, test.look - 0.1} {
+			sweep(e, seconds)
+			require.Zero(t, n, "%s: %v", name, seconds)
+		}
+		sweep(e, test.look)
+		require.Equal(t, 1, n, name)
+	}
+	policy.Waiting.Limit = time.Minute
+	e := newEngine(t, change)
+	apply(e, 1, slow, send)
+	n = 0
+	sweep(e, 13.9)
+	require.Zero(t, n)
+	require.Equal(t, operation.StateCompleted, sweep(e, 14)[0].Verdict.State)
+	require.Equal(t, 1, n)
+}
+
 // What others are judged by, or wait for, is not put off.
 func TestSomeAreLookedAtEarly(t *testing.T) {
 	unnamed, process := hop(1, 1, "orders", "trace", 0)
@@ -98,7 +150,8 @@ func TestEarlyNames(t *testing.T) {
 }
 
 // Putting the first look off changes no verdict and no time: the same is told as where all operations are looked at early.
-// Messages that nothing names are left out: what is known of those depends on when others were looked at.
+// Messages that nothing names are left out, and those that are known to be received alone: what is known of these depends on when
+// others were looked at, or came.
 func TestPuttingOffTheFirstLookChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		settle := time.Duration(rapid.IntRange(0, 12).Draw(t, "settle")) * time.Second
@@ -106,6 +159,10 @@ func TestPuttingOffTheFirstLookChangesNothing(t *testing.T) {
 			policy := operation.DefaultPolicy()
 			policy.Settle = settle
 			policy.Waiting.Limit = time.Duration(rapid.IntRange(1, 20).Draw(t, "waiting")) * time.Second
+			policy.Processing.Limit = time.Duration(rapid.IntRange(1, 20).Draw(t, "processing")) * time.Second
+			if rapid.Bool().Draw(t, "said") {
+				s.Soonest, s.Settle = operation.NewRules(nil, policy).Soonest()
+			}
 			s.Policy = func(*operation.View) *operation.Policy { return &policy }
 		}
 		put := newEngine(t, both)
@@ -118,7 +175,7 @@ func TestPuttingOffTheFirstLookChangesNothing(t *testing.T) {
 			facts = append(facts, drawOperation(t, o)...)
 		}
 		facts = append(facts, rapid.SliceOfN(rapid.Custom(drawFact), 0, 6).Draw(t, "others")...)
-		facts = slices.DeleteFunc(facts, func(f operation.Fact) bool { return mayBeUnpaired(&f) })
+		facts = slices.DeleteFunc(facts, func(f operation.Fact) bool { return mayBeUnpaired(&f) || f.Kind == operation.KindReceive })
 		shuffle(rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)), facts)
 		for now := 0.0; now < 120; now++ {
 			if n := rapid.IntRange(0, 6).Draw(t, "arriving"); n > 3 && len(facts) > 0 {

@@ -120,11 +120,17 @@ func (s *shard) sweepDue(e *Engine, r *operation.Reducer, at int64, changes []op
 // tooSoon reports whether an operation need not be judged yet, and sees to it that it will be: it is in progress, and no other
 // verdict counts before telemetry has stopped arriving.
 func (s *shard) tooSoon(e *Engine, n *entry, at int64) bool {
-	quiet := n.arrived + int64(e.settings.ArrivalGrace)
-	if n.state != operation.StateInProgress || quiet <= at || n.op.Pending() == 0 || (!n.judged && !n.canWait(e)) {
+	due := n.arrived + int64(e.settings.ArrivalGrace)
+	if !n.judged {
+		if !n.canWait(e) {
+			return false
+		}
+		due = max(due, n.soonest(&e.settings))
+	}
+	if n.state != operation.StateInProgress || due <= at || n.op.Pending() == 0 {
 		return false
 	}
-	s.schedule(n, quiet)
+	s.schedule(n, due)
 	return true
 }
 

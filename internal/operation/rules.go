@@ -1,9 +1,11 @@
 package operation
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Rule gives a policy to the operations it matches. A criterion is a list of names of which one must occur in the
@@ -80,6 +82,41 @@ func (r *Rules) Policy(v *View) *Policy {
 		}
 	}
 	return &r.fallback
+}
+
+// Soonest returns the least time from the first message of an operation to when any of the policies can make it stuck, 0 if that
+// says nothing, and the least time after which one completes. What is learned may be stricter.
+func (r *Rules) Soonest() (stuck, settle time.Duration) {
+	stuck, settle = r.fallback.soonest(), r.fallback.Settle
+	for i := range r.rules {
+		p := &r.rules[i].Policy
+		stuck, settle = min(stuck, p.soonest()), min(settle, p.Settle)
+	}
+	return stuck, settle
+}
+
+// soonest is that of one policy. A deadline counts from the first sign of all, and an end at a destination from when it is reached.
+func (p *Policy) soonest() time.Duration {
+	if p.CompletesOn != "" || p.Deadline.Limit > 0 {
+		return 0
+	}
+	least := time.Duration(math.MaxInt64 / 2)
+	take := func(limit time.Duration) {
+		if limit > 0 {
+			least = min(least, limit)
+		}
+	}
+	for _, t := range [...]Threshold{p.Waiting, p.Processing, p.Stalled} {
+		take(t.Limit)
+	}
+	for i := range p.Hops {
+		for _, limit := range [...]*time.Duration{p.Hops[i].Waiting, p.Hops[i].Processing, p.Hops[i].Stalled} {
+			if limit != nil {
+				take(*limit)
+			}
+		}
+	}
+	return least
 }
 
 func (c *compiledRule) matches(v *View) bool {

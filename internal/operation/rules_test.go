@@ -2,6 +2,7 @@ package operation
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -74,4 +75,28 @@ func TestWhatIsCoveredNeverApplies(t *testing.T) {
 			require.NotEqual(t, "second", NewRules([]Rule{first, second}, Policy{}).Policy(v).Rule)
 		}
 	})
+}
+
+func TestSoonest(t *testing.T) {
+	second := func(n int) Threshold { return Threshold{Limit: time.Duration(n) * time.Second} }
+	hop := 5 * time.Second
+	never := time.Duration(0)
+	base := Policy{Waiting: second(60), Processing: second(0), Stalled: second(30), Settle: 10 * time.Second}
+	for _, test := range []struct {
+		change          func(*Policy)
+		soonest, settle time.Duration
+	}{
+		{func(*Policy) {}, 30 * time.Second, 10 * time.Second},
+		{func(p *Policy) { p.Waiting, p.Settle = second(20), 0 }, 20 * time.Second, 0},
+		{func(p *Policy) { p.Hops = []HopPolicy{{Processing: &hop, Stalled: &never}} }, hop, 10 * time.Second},
+		{func(p *Policy) { p.Deadline = second(100) }, 0, 10 * time.Second},
+		{func(p *Policy) { p.CompletesOn = "shipments" }, 0, 10 * time.Second},
+		{func(p *Policy) { p.Waiting, p.Processing, p.Stalled = second(0), second(0), second(0) }, 30 * time.Second, 10 * time.Second},
+	} {
+		p := base
+		test.change(&p)
+		soonest, settle := NewRules([]Rule{{Policy: p}}, base).Soonest()
+		require.Equal(t, test.soonest, soonest)
+		require.Equal(t, test.settle, settle)
+	}
 }
