@@ -1,6 +1,11 @@
 package engine
 
-import "github.com/throughline/throughline/internal/operation"
+import (
+	"encoding/binary"
+	"math/rand/v2"
+
+	"github.com/throughline/throughline/internal/operation"
+)
 
 // window is how many facts are taken at a time, while the engine's lock is held.
 const window = 512
@@ -15,8 +20,8 @@ type batch struct {
 	// next is the fact that comes after each in its group; messages are the keys of their messages.
 	next     [window]int16
 	messages [window]key
-	// slots find the groups by their traces, by open addressing; 0 is none, others are the number of a group plus 1.
-	slots [2 * window]uint16
+	// slots find the groups by their traces, by open addressing, and are twice as many; 0 is none, others are the number of a group plus 1.
+	slots [1 << slotBits]uint16
 	// touched is of no meaning; see touch.
 	touched uint32
 	// kinds and reasons count the facts, until they are added to the engine's counters.
@@ -26,6 +31,7 @@ type batch struct {
 
 // group is a list of facts. Those that follow no trace are in groups of their own, with a zero trace.
 type group struct {
+	id    operation.TraceID
 	trace key
 	// named is the last of the facts with an ID, which are the first ones.
 	first, named, last int16
@@ -51,22 +57,22 @@ func (b *batch) fill(x *index, facts []operation.Fact) {
 		}
 		if f.IsAlone() || f.Trace.IsZero() {
 			before = -1
-			b.begin(key{}, int16(i))
+			b.begin(operation.TraceID{}, key{}, int16(i))
 			continue
 		}
 		if before < 0 || facts[i-1].Trace != f.Trace {
-			before = b.find(x, traceKey(f.Trace))
+			before = b.find(x, f.Trace)
 		}
 		b.put(&b.groups[before], int16(i), f.ID != "")
 	}
 }
 
 // begin makes a group of one fact, or of none as yet.
-func (b *batch) begin(trace key, first int16) {
+func (b *batch) begin(id operation.TraceID, trace key, first int16) {
 	if first != none {
 		b.next[first] = none
 	}
-	b.groups = append(b.groups, group{trace: trace, first: first, named: none, last: first})
+	b.groups = append(b.groups, group{id: id, trace: trace, first: first, named: none, last: first})
 }
 
 // touch brings the place where a key is looked for later into the processor's cache. As nothing waits for what is read, several
@@ -74,19 +80,33 @@ func (b *batch) begin(trace key, first int16) {
 func (b *batch) touch(x *index, k key) { b.touched += x.bucket(k).more }
 
 // find returns the number of the group of a trace, a new one if there is none.
-func (b *batch) find(x *index, trace key) int {
-	for at := trace[0]; ; at++ {
-		slot := &b.slots[at%uint32(len(b.slots))]
+func (b *batch) find(x *index, id operation.TraceID) int {
+	for at := slotOf(id); ; at++ {
+		slot := &b.slots[at%len(b.slots)]
 		if *slot == 0 {
-			b.touch(x, trace)
-			b.begin(trace, none)
+			k := traceKey(id)
+			b.touch(x, k)
+			b.begin(id, k, none)
 			*slot = uint16(len(b.groups))
-		} else if b.groups[*slot-1].trace != trace {
+		} else if b.groups[*slot-1].id != id {
 			continue
 		}
 		return int(*slot - 1)
 	}
 }
+
+// slotOf spreads traces over the slots, by numbers that nobody outside knows. A whole key would cost more.
+func slotOf(id operation.TraceID) int {
+	first, second := binary.LittleEndian.Uint64(id[:8]), binary.LittleEndian.Uint64(id[8:])
+	return int((first*slotSeeds[0] + second*slotSeeds[1]) >> slotShift)
+}
+
+const (
+	slotBits  = 10
+	slotShift = 64 - slotBits
+)
+
+var slotSeeds = [2]uint64{rand.Uint64() | 1, rand.Uint64() | 1}
 
 // put adds a fact to a group.
 func (b *batch) put(g *group, i int16, named bool) {
@@ -130,6 +150,7 @@ func (x *identity) takeGroup(b *batch, g *group, facts []operation.Fact, out []A
 			if i = x.follow(b, g, i, said, facts, out); i == none {
 				return
 			}
+			x.lastTrace, x.lastKey = g.id, g.trace
 		}
 		f := &facts[i]
 		x.standing = standingNew

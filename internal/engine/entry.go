@@ -206,7 +206,8 @@ func (x *identity) newEntry() *entry {
 // yet and so can take this one.
 func (x *identity) entryOf(namespace, id string, candidate *entry) *entry {
 	k := idKey(namespace, id)
-	if n := x.owner(x.index.find(nodeID, k)); n != nil {
+	t := x.index.find(nodeID, k)
+	if n := x.owner(t); n != nil {
 		return n
 	}
 	n := candidate
@@ -214,7 +215,12 @@ func (x *identity) entryOf(namespace, id string, candidate *entry) *entry {
 		n = x.newEntry()
 	}
 	n.explicit = true
-	x.hold(x.node(nodeID, k), n)
+	if t == nil {
+		t, number := x.index.add(nodeID, k)
+		x.holdNew(t, number, n)
+	} else {
+		x.hold(t, n)
+	}
 	return n
 }
 
