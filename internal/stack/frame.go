@@ -65,6 +65,9 @@ func v8Location(s string) (Frame, bool) {
 	return Frame{File: strings.TrimPrefix(file, "file://"), Line: line}, true
 }
 
+// nativeMethod stands in place of a file for code of the runtime itself; PHP's functions are written so too.
+const nativeMethod = "Native Method"
+
 // jvmFrame reads `app//com.acme.Orders.charge(Orders.java:12) ~[orders.jar:1.2]`.
 func jvmFrame(s string, open int) (Frame, bool) {
 	function := s[:open]
@@ -83,7 +86,9 @@ func jvmFrame(s string, open int) (Frame, bool) {
 		}
 	}
 	switch place {
-	case "Native Method", "Unknown Source", "<generated>":
+	case nativeMethod:
+		return f, true
+	case "Unknown Source", "<generated>":
 		f.File = ""
 		return f, true
 	}

@@ -122,7 +122,7 @@ func knownPath(known map[string]struct{}, path string) bool {
 }
 
 func inAppJVM(f *Frame) bool {
-	return f.Function != "" && !knownNamespace(jvmLibraries, f.Function) &&
+	return f.Function != "" && f.File != nativeMethod && !knownNamespace(jvmLibraries, f.Function) &&
 		!strings.HasPrefix(f.Function, "$Proxy") && !strings.Contains(f.Function, "$$FastClass") &&
 		!strings.Contains(f.Function, ".$Proxy")
 }

@@ -235,6 +235,40 @@ created by example.com/shop/worker.Run in goroutine 1
 			want:    []string{"Acme\\OrderFailed|order 42|Acme\\Orders.place", "PDOException|gone away|PDO.query"},
 			culprit: "Acme\\Repo.save",
 		},
+		{
+			name: "go, as OpenTelemetry records an error", language: LanguageGo,
+			text: "goroutine 7 [running]:\ngo.opentelemetry.io/otel/sdk/trace.recordStackTrace()\n\t/home/build/go/pkg/mod/go.opentelemetry.io/otel/sdk@v1.38.0/trace/span.go:624 +0x4a\n" +
+				"go.opentelemetry.io/otel/sdk/trace.(*recordingSpan).RecordError(0xc0001, {0x9d, 0xc1}, {0x0, 0x0, 0x0})\n\t/home/build/go/pkg/mod/go.opentelemetry.io/otel/sdk@v1.38.0/trace/span.go:480 +0x2f\n" +
+				"example.com/shop/orders.(*Worker).handle(0xc0001, {0x9d, 0xc1})\n\t/src/orders/worker.go:33 +0x1d\n",
+			want:    []string{"||go.opentelemetry.io/otel/sdk/trace.recordStackTrace"},
+			culprit: "example.com/shop/orders.(*Worker).handle",
+		},
+		{
+			name: "go, as zap records a stack", language: LanguageGo,
+			text:    "example.com/shop/orders.charge\n\t/src/orders/charge.go:12\nmain.main\n\t/src/main.go:20\nruntime.main\n\t/usr/local/go/src/runtime/proc.go:283",
+			want:    []string{"||example.com/shop/orders.charge"},
+			culprit: "example.com/shop/orders.charge",
+		},
+		{
+			name: "php, as OpenTelemetry records an exception", language: LanguageJVM,
+			text:    "Acme\\Declined: card 42\n\tat Acme.Gateway.charge(Gateway.php:12)\n\tat {main}(index.php:3)\nCaused by: PDOException: gone away\n\tat PDO.query(Native Method)\n\tat Acme.Repo.save(Repo.php:9)\n",
+			want:    []string{"Acme\\Declined|card 42|Acme.Gateway.charge", "PDOException|gone away|PDO.query"},
+			culprit: "Acme.Repo.save",
+		},
+		{
+			name: "scala, futures", language: LanguageJVM,
+			text: "com.acme.Declined: card 42\n\tat com.acme.Gateway$.$anonfun$charge$2(Gateway.scala:14)\n\tat scala.concurrent.Future.$anonfun$map$1(Future.scala:467)\n" +
+				"\tat java.base/java.lang.Thread.run(Thread.java:840)\n",
+			want:    []string{"com.acme.Declined|card 42|com.acme.Gateway.charge"},
+			culprit: "com.acme.Gateway.charge",
+		},
+		{
+			name: "mono", language: LanguageDotNet,
+			text: "System.InvalidOperationException: order 42\n  at Acme.Orders.Place (System.String id, System.Int32 cents) [0x0001a] in <f3c6e7e0d4>:0 \n" +
+				"  at Acme.Program.Main (System.String[] args) [0x00000] in /src/Program.cs:12 \n",
+			want:    []string{"System.InvalidOperationException|order 42|Acme.Orders.Place"},
+			culprit: "Acme.Orders.Place",
+		},
 		{name: "no stack", text: "at first nothing happened (really)\nthen it failed: 12\n", language: LanguageUnknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
