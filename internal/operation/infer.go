@@ -68,8 +68,9 @@ func (h *hopBuild) consumedIn(service string) bool {
 // beginOutside opens an attempt outside any span, which ends with the last words of its service.
 func (r *Reducer) beginOutside(hop int, f *Fact) {
 	r.begin(hop, f)
-	if last := r.lastWords(f.Service, TraceID{}, f.At, math.MaxInt64); last != nil && !r.habits.Processes(f.Service) {
-		r.hops[hop].Consumers[0].Attempts[0].endWith(last)
+	a := &r.hops[hop].Consumers[0].Attempts[0]
+	if last := r.lastWords(a, TraceID{}, math.MaxInt64); last != nil && !r.habits.Processes(f.Service) {
+		a.endWith(last)
 	}
 }
 
@@ -261,7 +262,7 @@ func (r *Reducer) closeOne(a *Attempt, until int64) {
 		a.EndedAt, a.Outcome = a.fetched, OutcomeError
 		return
 	}
-	if last := r.lastWords(a.Service, a.Trace, a.ReceivedAt, until); last != nil {
+	if last := r.lastWords(a, a.Trace, until); last != nil {
 		a.endWith(last)
 	}
 	if a.StartedAt == 0 {
@@ -269,13 +270,18 @@ func (r *Reducer) closeOne(a *Attempt, until int64) {
 	}
 }
 
-// lastWords returns the last log record of a service in a trace (in none, for the zero value) within a time, nil without one.
-func (r *Reducer) lastWords(service string, trace TraceID, from, until int64) *Fact {
+// lastWords returns the last log record of an attempt's service in a trace (in none, for the zero value) until a time, nil
+// without one. What another attempt said under its own span is not among them.
+func (r *Reducer) lastWords(a *Attempt, trace TraceID, until int64) *Fact {
 	for i := len(r.facts) - 1; i >= 0; i-- {
 		f := &r.facts[i]
-		if (f.Kind == KindLog || f.Kind == KindException) && f.Service == service && f.Trace == trace && f.At >= from && f.At < until {
-			return f
+		if (f.Kind != KindLog && f.Kind != KindException) || f.Service != a.Service || f.Trace != trace || f.At < a.ReceivedAt || f.At >= until {
+			continue
 		}
+		if p, known := r.placeOf(f.Record()); known && p.what == placeAttempt && r.attempt(p) != a {
+			continue
+		}
+		return f
 	}
 	return nil
 }

@@ -135,3 +135,23 @@ func TestReceivedAndNothingMore(t *testing.T) {
 	v := build([]Fact{send(1, "orders", 1, 1.1), receive(2, 2, 2.1), line}).View(NoHabits{})
 	require.Equal(t, "line", v.Hops[0].Consumers[0].Attempts[0].Error.Message)
 }
+
+// A service that received two messages says of each under its own span that it is done.
+func TestWhatWasSaidOfAnotherMessageEndsNoAttempt(t *testing.T) {
+	receive := func(id byte, parent byte, message string, from float64) Fact {
+		f := span(KindReceive, "worker", id, parent, from, from+0.1)
+		f.Destination, f.MessageID, f.Remote = "orders", message, true
+		return f
+	}
+	sent := func(id byte, message string, from float64) Fact {
+		f := send(id, "orders", from, from+0.1)
+		f.MessageID = message
+		return f
+	}
+	v := build([]Fact{
+		sent(1, "m1", 1), sent(4, "m2", 1.5), receive(2, 1, "m1", 2), receive(5, 4, "m2", 6), record(KindLog, "worker", 2, 3), record(KindLog, "worker", 5, 7),
+	}).View(NoHabits{})
+	require.Len(t, v.Hops, 2)
+	require.Equal(t, sec(3), v.Hops[0].Consumers[0].Attempts[0].EndedAt)
+	require.Equal(t, sec(7), v.Hops[1].Consumers[0].Attempts[0].EndedAt)
+}

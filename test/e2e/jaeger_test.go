@@ -148,15 +148,20 @@ func (s *stand) jaegerSearch(t *testing.T, service string, tags map[string]strin
 // searchJaeger does so in the Jaeger with that base URL.
 func searchJaeger(t *testing.T, base, service string, tags map[string]string) ([]jaegerTrace, error) {
 	t.Helper()
+	return searchJaegerAt(t, base, service, tags, time.Now())
+}
+
+// searchJaegerAt does so for what happened within an hour of that time.
+func searchJaegerAt(t *testing.T, base, service string, tags map[string]string, at time.Time) ([]jaegerTrace, error) {
+	t.Helper()
 	text, err := json.Marshal(tags)
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
 	query := url.Values{
 		"service": {service}, "tags": {string(text)}, "limit": {"10000"},
-		"start": {strconv.FormatInt(now.Add(-time.Hour).UnixMicro(), 10)},
-		"end":   {strconv.FormatInt(now.Add(time.Hour).UnixMicro(), 10)},
+		"start": {strconv.FormatInt(at.Add(-time.Hour).UnixMicro(), 10)},
+		"end":   {strconv.FormatInt(at.Add(time.Hour).UnixMicro(), 10)},
 	}
 	var answer jaegerAnswer
 	if err := verdict.GetJSON(t.Context(), base+"/api/traces?"+query.Encode(), &answer); err != nil {

@@ -33,8 +33,9 @@ type namedJaeger struct {
 	*stack.Jaeger
 }
 
-// startJaegers starts a collector before three Jaegers: one with each store, and one that adjusts times to clock skew.
-func startJaegers(t *testing.T) *jaegers {
+// startJaegers starts a collector with that configuration before three Jaegers: one with each store, and one that adjusts
+// times to clock skew.
+func startJaegers(t *testing.T, overlay string) *jaegers {
 	t.Helper()
 	dir := t.TempDir()
 	servers, err := stack.New(stack.Settings{BinDir: binDir, WorkDir: filepath.Join(dir, "badger")})
@@ -48,7 +49,7 @@ func startJaegers(t *testing.T) *jaegers {
 	adjusting, err := others.StartJaeger(t.Context(), stack.JaegerSettings{MaxClockSkewAdjust: 30 * time.Second})
 	require.NoError(t, err)
 	traces, logs := filepath.Join(dir, "traces.jsonl"), filepath.Join(dir, "logs.jsonl")
-	s := start(t, setup{overlays: []string{"testdata/scenarios.yaml", "testdata/jaegers.yaml"}, env: []string{
+	s := start(t, setup{overlays: []string{overlay, "testdata/jaegers.yaml"}, env: []string{
 		"E2E_JAEGER_BADGER=" + badger.OTLP, "E2E_JAEGER_ADJUSTING=" + adjusting.OTLP, "E2E_RAW_TRACES=" + traces, "E2E_RAW_LOGS=" + logs,
 	}})
 	return &jaegers{
@@ -62,7 +63,7 @@ func startJaegers(t *testing.T) *jaegers {
 // what the truth and the original spans say it should be: the tree, times, statuses, events and links, over both APIs of
 // Jaeger, with each store, and however much of clock skew Jaeger adjusts.
 func TestDerivedTraces(t *testing.T) {
-	s := startJaegers(t)
+	s := startJaegers(t, "testdata/scenarios.yaml")
 	runs := map[string]func() []truth{}
 	for propagation, seed := range map[string]string{"trace": "71", "link": "72", "none": "73"} {
 		runs[propagation] = s.traffic(t, "--operations", "100", "--rate", "25", "--seed", seed, "--mix", everyScenario,
@@ -177,11 +178,17 @@ type expectation struct {
 // checkDerived compares what each Jaeger has of an operation with what it deserves, and returns what differs.
 func (s *jaegers) checkDerived(t *testing.T, want *expectation, traceID string) []string {
 	t.Helper()
-	var wrong []string
-	var first []shownSpan
+	first, wrong := s.same(t, want.op.ID, traceID)
+	return append(wrong, want.check(first)...)
+}
+
+// same returns a derived trace as the Jaeger has it that keeps all that links say, and what any of the others has otherwise,
+// over either API.
+func (s *jaegers) same(t *testing.T, id, traceID string) (first []shownSpan, wrong []string) {
+	t.Helper()
 	for i, j := range s.all {
 		var fine, rough []shownSpan
-		await(t, traceTimeout, "derived trace of "+want.op.ID, func() (err error) {
+		await(t, traceTimeout, "derived trace of "+id, func() (err error) {
 			if fine, err = spansV3(t, j.URL, traceID); err != nil {
 				return err
 			}
@@ -193,14 +200,13 @@ func (s *jaegers) checkDerived(t *testing.T, want *expectation, traceID string) 
 		}
 		if i == 0 {
 			first = fine
-			wrong = append(wrong, want.check(fine)...)
 			continue
 		}
 		if d := treeDiff(treeText(unreasoned(first), everything), treeText(unreasoned(fine), everything)); d != "" {
 			wrong = append(wrong, j.name+" beside memory:\n"+d)
 		}
 	}
-	return wrong
+	return first, wrong
 }
 
 // check compares a trace with the model.
