@@ -71,7 +71,7 @@ func (o *outage) chart(title, unit string, truth func(time.Time) float64, sample
 	if err != nil {
 		return nil, err
 	}
-	away.Color, away.LineStyle.Width = colourOutage, 0
+	away.Color, away.Width = colourOutage, 0
 	actual, err := plotter.NewLine(line)
 	if err != nil {
 		return nil, err
@@ -82,10 +82,13 @@ func (o *outage) chart(title, unit string, truth func(time.Time) float64, sample
 		return nil, err
 	}
 	seen.GlyphStyle = draw.GlyphStyle{Color: colourSeen, Radius: vg.Points(1.3), Shape: draw.CircleGlyph{}}
-	p.Add(away, plotter.NewGrid(), actual, seen)
+	note, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: to - 22, Y: 0.06 * p.Y.Max}}, Labels: []string{"consumer away"}})
+	if err != nil {
+		return nil, err
+	}
+	p.Add(away, plotter.NewGrid(), actual, seen, note)
 	p.Legend.Add("in truth", actual)
 	p.Legend.Add("in Prometheus", seen)
-	p.Legend.Add("consumer away", away)
 	return p, nil
 }
 

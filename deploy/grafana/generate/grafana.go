@@ -58,15 +58,25 @@ type source struct {
 	UID  string `json:"uid"`
 }
 
+// link is one of a dashboard. Grafana wants all of its fields.
 type link struct {
 	Title       string   `json:"title"`
-	Type        string   `json:"type,omitempty"`
-	URL         string   `json:"url,omitempty"`
-	Tags        []string `json:"tags,omitempty"`
-	AsDropdown  bool     `json:"asDropdown,omitempty"`
-	IncludeVars bool     `json:"includeVars,omitempty"`
-	KeepTime    bool     `json:"keepTime,omitempty"`
-	TargetBlank bool     `json:"targetBlank,omitempty"`
+	Type        string   `json:"type"`
+	Icon        string   `json:"icon"`
+	Tooltip     string   `json:"tooltip"`
+	URL         string   `json:"url"`
+	Tags        []string `json:"tags"`
+	AsDropdown  bool     `json:"asDropdown"`
+	IncludeVars bool     `json:"includeVars"`
+	KeepTime    bool     `json:"keepTime"`
+	TargetBlank bool     `json:"targetBlank"`
+}
+
+// dataLink is one of a value in a table.
+type dataLink struct {
+	Title       string `json:"title"`
+	URL         string `json:"url"`
+	TargetBlank bool   `json:"targetBlank"`
 }
 
 type panel struct {
@@ -81,7 +91,6 @@ type panel struct {
 	FieldConfig     *fieldConfig     `json:"fieldConfig,omitempty"`
 	Options         map[string]any   `json:"options,omitempty"`
 	Transformations []transformation `json:"transformations,omitempty"`
-	Links           []link           `json:"links,omitempty"`
 }
 
 type place struct {
@@ -114,7 +123,6 @@ type defaults struct {
 	Color      map[string]any `json:"color,omitempty"`
 	Custom     map[string]any `json:"custom,omitempty"`
 	Thresholds *thresholds    `json:"thresholds,omitempty"`
-	Links      []link         `json:"links,omitempty"`
 }
 
 type thresholds struct {

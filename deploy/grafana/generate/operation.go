@@ -6,8 +6,8 @@ func operation() *dashboard {
 		"One type of operation: outcomes, durations with single operations to look at, and what is open.",
 		choice("operation", "Operation", "async_operation_active", "async_operation_name", false))
 	d.Links = append(d.Links,
-		link{Title: "These operations (console)", Type: "link", URL: "${console}/api/v1/operations?name=${operation:percentencode}", TargetBlank: true},
-		link{Title: "What is usual (console)", Type: "link", URL: "${console}/api/v1/learned?name=${operation:percentencode}", TargetBlank: true})
+		elsewhere("These operations (console)", "${console}/api/v1/operations?name=${operation:percentencode}"),
+		elsewhere("What is usual (console)", "${console}/api/v1/learned?name=${operation:percentencode}"))
 
 	d.row("Now", 4,
 		number("Open", unitCount, "Operations of this type that began and are not over.",

@@ -15,9 +15,9 @@ func operations() *dashboard {
 			`max(operation:async_operation_oldest_age_seconds:max{async_operation_name=~"$operation"})`, bound{3600, warning}, bound{86400, critical}),
 		number("Ended per second", unitRate, "Operations that came to a verdict, of whatever kind. Zero with operations open means that nothing gets through.",
 			`sum(operation_outcome:async_operation_outcomes:rate5m{async_operation_name=~"$operation"})`),
-		number("Failing", unitShare, "Share of those that ended in the last 5 minutes and failed or were dead-lettered; cancelled ones do not count.",
+		number("Failing", unitShare, "Share of those that ended in the last 5 minutes and failed or were dead-lettered; cancelled and unknown ones do not count.",
 			`sum(operation_outcome:async_operation_outcomes:rate5m{async_operation_name=~"$operation", async_operation_outcome=~"failed|dead_lettered"})
-/ (sum(operation_outcome:async_operation_outcomes:rate5m{async_operation_name=~"$operation", async_operation_outcome!="cancelled"}) > 0) or vector(0)`,
+/ (sum(operation_outcome:async_operation_outcomes:rate5m{async_operation_name=~"$operation", async_operation_outcome!~"cancelled|unknown"}) > 0) or vector(0)`,
 			bound{0.01, warning}, bound{0.05, critical}),
 		number("Telemetry gaps", unitCount, "Services whose telemetry is missing now. What may have ended unseen is unknown, not stuck.",
 			`sum(async_telemetry_gaps) or vector(0)`, bound{1, warning}),
@@ -35,8 +35,8 @@ func operations() *dashboard {
 			{`operation:async_operation_duration_seconds:p50_5m{async_operation_name=~"$operation"}`, "Median", unitSeconds},
 			{`operation:async_operation_duration_seconds:p99_5m{async_operation_name=~"$operation"}`, "99 %", unitSeconds},
 		},
-		link{Title: "Dashboard of this operation", URL: "/d/throughline-operation?${__url_time_range}&var-operation=${__value.raw:percentencode}"},
-		link{Title: "In the console", URL: "${console}/api/v1/operations?name=${__value.raw:percentencode}", TargetBlank: true},
+		dataLink{Title: "Dashboard of this operation", URL: "/d/throughline-operation?${__url_time_range}&var-operation=${__value.raw:percentencode}"},
+		dataLink{Title: "In the console", URL: "${console}/api/v1/operations?name=${__value.raw:percentencode}", TargetBlank: true},
 	))
 
 	d.row("What ends", 8,

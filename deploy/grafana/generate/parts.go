@@ -28,7 +28,7 @@ const (
 
 // palette gives values of labels the colours they always have, wherever they are the legend.
 var palette = []struct{ value, colour string }{
-	{"completed", good}, {"failed", critical}, {"dead_lettered", "dark-red"}, {"cancelled", "text"},
+	{"completed", good}, {"failed", critical}, {"dead_lettered", "dark-red"}, {"cancelled", "text"}, {"unknown", "light-blue"},
 	{"ok", good}, {"error", critical}, {"unfinished", warning},
 	{"waiting", warning}, {"processing", "yellow"}, {"stalled", "purple"}, {"overdue", critical}, {"missed", "dark-red"},
 }
@@ -42,10 +42,10 @@ func newDashboard(uid, title, description string, variables ...variable) *dashbo
 		SchemaVersion: 39, Editable: true, GraphTooltip: 1, Refresh: "30s",
 		Time: timeRange{From: "now-1h", To: "now"},
 		Links: []link{
-			{Title: "Throughline", Type: "dashboards", Tags: []string{tag}, AsDropdown: true, KeepTime: true},
-			{Title: "Stuck operations (console)", Type: "link", URL: "${console}/api/v1/operations?state=stuck", TargetBlank: true},
-			{Title: "Incidents (console)", Type: "link", URL: "${console}/api/v1/incidents?state=open", TargetBlank: true},
-			{Title: "Jaeger", Type: "link", URL: "${jaeger}/search", TargetBlank: true},
+			{Title: "Throughline", Type: "dashboards", Icon: "apps", Tags: []string{tag}, AsDropdown: true, KeepTime: true},
+			elsewhere("Stuck operations (console)", "${console}/api/v1/operations?state=stuck"),
+			elsewhere("Incidents (console)", "${console}/api/v1/incidents?state=open"),
+			elsewhere("Jaeger", "${jaeger}/search"),
 		},
 	}
 	d.Templating.List = append([]variable{{Name: "datasource", Type: "datasource", Label: "Data source", Query: prometheus}}, variables...)
@@ -53,6 +53,11 @@ func newDashboard(uid, title, description string, variables ...variable) *dashbo
 		address("console", "Console", "http://localhost:8321", "Where Throughline's console is reached, without a final slash."),
 		address("jaeger", "Jaeger", "http://localhost:16686", "Where Jaeger is reached, without a final slash."))
 	return d
+}
+
+// elsewhere is a link to what is not Grafana.
+func elsewhere(title, url string) link {
+	return link{Title: title, Type: "link", Icon: "external link", URL: url, Tags: []string{}, TargetBlank: true}
 }
 
 // address is a variable that each installation sets to where something is.
@@ -213,7 +218,7 @@ func heatmap(title, description, expr string) *panel {
 type column struct{ expr, title, unit string }
 
 // table has a row for each value of the labels and a column for each query. Links lead on from the value of the first label.
-func table(title, description string, labels []named, columns []column, links ...link) *panel {
+func table(title, description string, labels []named, columns []column, links ...dataLink) *panel {
 	p := newPanel("table", title, unitCount, description, nil)
 	names, renamed, order := map[string]bool{"Time": true}, map[string]string{}, map[string]int{}
 	for i, l := range labels {

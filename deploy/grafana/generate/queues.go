@@ -25,7 +25,7 @@ func queues() *dashboard {
 			{`queue:async_queue_wait_seconds:p50_5m{` + ofQueue + `}`, "Wait, median", unitSeconds},
 			{`queue:async_queue_wait_seconds:p99_5m{` + ofQueue + `}`, "Wait, 99 %", unitSeconds},
 		},
-		link{Title: "Operations that pass it (console)", URL: "${console}/api/v1/operations?destination=${__value.raw:percentencode}", TargetBlank: true},
+		dataLink{Title: "Operations that pass it (console)", URL: "${console}/api/v1/operations?destination=${__value.raw:percentencode}", TargetBlank: true},
 	))
 	d.row("What waits", 9,
 		lines("Depth", unitCount, "Messages of open operations that were sent and not yet seen to be consumed. Those of nobody's operation are not in it.",
