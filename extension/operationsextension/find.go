@@ -13,6 +13,7 @@ import (
 	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/measure"
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/originals"
 )
 
 // Operations is what other components see of the extension.
@@ -33,6 +34,8 @@ type Operations interface {
 	Traces(traces []operation.TraceID, out []engine.Assignment) []engine.Assignment
 	// Subscribe begins a subscription to what follows from the facts. It must be closed.
 	Subscribe() *Subscription
+	// Originals returns what keeps originals for those who show more of them than facts tell. It keeps nothing unless asked to.
+	Originals() *originals.Store
 	// Measure begins to count what follows from the facts. It must be closed.
 	Measure(settings measure.Settings) (Measurement, error)
 }

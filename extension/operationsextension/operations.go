@@ -24,6 +24,7 @@ import (
 	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/measure"
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/originals"
 )
 
 var (
@@ -52,6 +53,7 @@ type operations struct {
 	board     *measure.Board
 	measuring measuring
 	feed      *feed
+	originals *originals.Store
 	startedAt time.Time
 	version   string
 	intake    *intake
@@ -76,7 +78,7 @@ type operations struct {
 func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	o := &operations{
 		id: set.ID, config: cfg, logger: set.Logger, startedAt: time.Now(), ledger: coverage.NewLedger(), board: measure.NewBoard(),
-		seen: activity.New(activity.DefaultMaxDestinations), version: set.BuildInfo.Version, intake: newIntake(),
+		seen: activity.New(activity.DefaultMaxDestinations), version: set.BuildInfo.Version, intake: newIntake(), originals: originals.New(),
 	}
 	o.feed = newFeed(o.countDropped)
 	var err error
@@ -278,6 +280,9 @@ func (o *operations) Apply(now time.Time, facts []operation.Fact, out []engine.A
 func (o *operations) Traces(traces []operation.TraceID, out []engine.Assignment) []engine.Assignment {
 	return o.engine.Traces(traces, out)
 }
+
+// Originals implements [Operations].
+func (o *operations) Originals() *originals.Store { return o.originals }
 
 // Subscribe implements [Operations].
 func (o *operations) Subscribe() *Subscription { return o.feed.subscribe() }

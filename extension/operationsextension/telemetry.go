@@ -6,6 +6,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/throughline/throughline/internal/originals"
 )
 
 // observe registers the callbacks of the extension's own metrics.
@@ -32,6 +34,9 @@ func (o *operations) observe() error {
 		t.RegisterOperationsLearnedDroppedCallback(countsOf("reason", o.learning.drops)),
 		t.RegisterOperationsLearnedOperationsCallback(gaugeOf(func() int { return int(o.learning.stats().Learned) })),
 		t.RegisterOperationsLearnedStagesCallback(gaugeOf(func() int { return o.learning.stats().Stages })),
+		t.RegisterOperationsOriginalsBytesCallback(gaugeOf(func() int { return o.originals.Stats().Bytes })),
+		t.RegisterOperationsOriginalsDroppedCallback(countsOf("reason", o.originalsDropped)),
+		t.RegisterOperationsOriginalsSpansCallback(gaugeOf(func() int { return o.originals.Stats().Spans })),
 		t.RegisterOperationsSeriesOverflowedCallback(countsOf("metric", o.measuring.overflows)),
 	)
 }
@@ -46,6 +51,15 @@ func (o *operations) incidentDrops() map[string]uint64 {
 func (o *operations) messageDrops() map[string]uint64 {
 	s := o.incidents.Stats()
 	return map[string]uint64{"message_overflow": uint64(s.MessageOverflow), "message_evicted": uint64(s.TemplatesEvicted)}
+}
+
+// originalsDropped counts the originals that were not kept for derived traces, by reason.
+func (o *operations) originalsDropped() map[string]uint64 {
+	counts := make(map[string]uint64, originals.DropCount)
+	for reason, n := range o.originals.Stats().Dropped {
+		counts[originals.Drop(reason).String()] = n
+	}
+	return counts
 }
 
 // countDropped counts the changes and events that a subscriber did not take.

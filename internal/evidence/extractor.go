@@ -248,13 +248,7 @@ func (x *Extractor) readResource(b *Batch, attributes pcommon.Map) {
 	x.read(b, attributes, &a)
 	b.resource.service = a.text[fieldService]
 	b.resource.ids = a.ids
-	b.resource.instance = a.text[fieldInstance]
-	if b.resource.instance == "" {
-		b.resource.instance = a.text[fieldHost]
-		if pid := a.text[fieldPID]; pid != "" {
-			b.resource.instance += "/" + pid
-		}
-	}
+	b.resource.instance = instanceOf(a.text[fieldInstance], a.text[fieldHost], a.text[fieldPID])
 }
 
 func derived(scope pcommon.InstrumentationScope) bool {

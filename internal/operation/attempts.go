@@ -184,14 +184,14 @@ func (a *Attempt) amend(f *Fact) {
 	case KindReceive:
 		a.ReceivedAt, a.fetched = f.At, max(f.At, f.End)
 		if a.StartedAt == 0 {
-			a.Origin = origin(f)
+			a.Origin, a.Batch = origin(f), f.Batch
 		}
 		if f.Outcome == OutcomeError && a.Error == nil {
 			a.Error = failure(f)
 		}
 	case KindProcess, KindTask:
 		if a.StartedAt == 0 || a.Span == f.Span {
-			a.Origin = origin(f)
+			a.Origin, a.Batch = origin(f), f.Batch
 			a.StartedAt = f.At
 		}
 		a.EndedAt = max(a.EndedAt, f.End)

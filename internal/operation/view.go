@@ -166,8 +166,10 @@ type Attempt struct {
 	Destination string
 	// Inferred says that no record of this attempt exists, but what it did later does.
 	Inferred bool
-	Error    *Error
-	Notes    []Note
+	// Batch says that its record is about several messages, of which this is one.
+	Batch bool
+	Error *Error
+	Notes []Note
 	// fetched is when the receive span ended.
 	fetched int64
 	// vague says that StartedAt is that of some log line, and the attempt began before.

@@ -127,6 +127,9 @@ func (b *builder) putAttempt(m pcommon.Map, d *draft) {
 	if d.unfinished {
 		m.PutBool("async.attempt.unfinished", true)
 	}
+	if a.Batch {
+		m.PutBool("async.attempt.batch", true)
+	}
 	if a.Inferred {
 		m.PutBool("async.attempt.inferred", true)
 	}

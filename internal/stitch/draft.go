@@ -7,6 +7,7 @@ import (
 
 	"github.com/throughline/throughline/internal/deadletter"
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/originals"
 )
 
 // draftKind says what a derived span stands for. It is part of span IDs, so the values must not change.
@@ -20,6 +21,7 @@ const (
 	draftAttempt  draftKind = 4
 	draftAwait    draftKind = 5
 	draftSchedule draftKind = 6
+	draftInner    draftKind = 7
 )
 
 // draft is a span below the root before it is known whether there is room for it.
@@ -34,6 +36,8 @@ type draft struct {
 	attempt *operation.Attempt
 	err     *operation.Error
 	outcome operation.Outcome
+	// inner is the original that is copied.
+	inner *originals.Span
 	// awaited is the destination that should have followed.
 	awaited string
 	notes   []operation.Note
@@ -72,7 +76,7 @@ func (b *builder) drafts() []draft {
 			all = b.attempts(all, i, k, h)
 		}
 	}
-	return b.stall(all)
+	return b.inner(b.stall(all))
 }
 
 // lasts sets the times.

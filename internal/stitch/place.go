@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -17,20 +19,35 @@ func arrange(all []draft) {
 	})
 }
 
-// choose keeps as many drafts as the bounds allow, those that the verdict rests on first, and returns how many it cut.
+// choose keeps as many drafts as the bounds allow, those that the verdict rests on first and copies of originals last, and
+// returns how many it cut.
 func (b *builder) choose(all []draft) int {
-	kept := 0
-	for _, deciding := range [...]bool{true, false} {
+	kept, inner := 0, 0
+	for pass := range 3 {
 		for i := range all {
 			d := &all[i]
-			if d.deciding != deciding || kept >= b.settings.MaxSpans-1 || !b.afford(b.cost(d)) {
+			if d.pass() != pass || kept >= b.settings.MaxSpans-1 || (pass == 2 && inner >= b.settings.MaxInner) || !b.afford(b.cost(d)) {
 				continue
 			}
 			d.kept = true
 			kept++
+			if pass == 2 {
+				inner++
+			}
 		}
 	}
 	return len(all) - kept
+}
+
+// pass is when the draft is looked at.
+func (d *draft) pass() int {
+	switch {
+	case d.deciding:
+		return 0
+	case d.kind == draftInner:
+		return 2
+	}
+	return 1
 }
 
 // spanCost is what a span takes beside its strings, in bytes.
@@ -52,6 +69,9 @@ func (b *builder) cost(d *draft) int {
 	if d.attempt != nil {
 		size += b.bounded(d.attempt.Destination)
 	}
+	if d.inner != nil {
+		size += (&ptrace.ProtoMarshaler{}).SpanSize(d.inner.Span)
+	}
 	if d.err != nil {
 		size += b.bounded(d.err.Type) + 2*maxLine
 	}
@@ -69,30 +89,38 @@ func (b *builder) afford(size int) bool {
 	return true
 }
 
-// nest puts work and sends below the work that the original parent names and that encloses them. Everything else, and
+// nest puts work, sends and copies of originals below what the original parent names and that encloses them. Everything else, and
 // whatever would stick out of its parent, stays directly below the root: a backend that corrects clock skew moves
-// children that lie outside their parents.
+// children that lie outside their parents. Nothing but the copies lies below a send.
 func (b *builder) nest(all []draft) {
-	byRecord := b.byRecord
 	for i := range all {
 		d := &all[i]
 		d.parent = -1
 		if !d.kept {
 			continue
 		}
-		if d.kind == draftSend || d.kind == draftWork {
-			if p, ok := byRecord[operation.Record{Trace: d.origin.Trace, Span: d.origin.Parent}]; ok {
-				if parent := &all[p]; parent.start <= d.start && d.end <= parent.end && parent.depth < maxDepth {
-					d.parent, d.depth = p, parent.depth+1
-				}
-			}
+		p, ok := -1, false
+		switch d.kind {
+		case draftInner:
+			p, ok = b.enclosing(d, all)
+		case draftSend, draftWork:
+			p, ok = b.byRecord[operation.Record{Trace: d.origin.Trace, Span: d.origin.Parent}]
+			ok = ok && all[p].encloses(d) && all[p].kind != draftSend && all[p].kind != draftInner
 		}
-		if (d.kind != draftWork && d.kind != draftAttempt) || d.origin.Span.IsZero() {
+		if ok {
+			d.parent, d.depth = p, all[p].depth+1
+		}
+		if d.origin == nil || d.origin.Span.IsZero() || (d.kind == draftSend && b.parents == nil) || d.kind == draftAwait {
 			continue
 		}
 		record := operation.Record{Trace: d.origin.Trace, Span: d.origin.Span}
-		if _, taken := byRecord[record]; !taken {
-			byRecord[record] = i
+		if _, taken := b.byRecord[record]; !taken {
+			b.byRecord[record] = i
 		}
 	}
+}
+
+// encloses reports whether another draft can lie in it.
+func (d *draft) encloses(other *draft) bool {
+	return d.start <= other.start && other.end <= d.end && d.depth < maxDepth
 }

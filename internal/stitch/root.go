@@ -100,15 +100,26 @@ func (b *builder) putRoot(m pcommon.Map, errorType string) {
 	m.PutDouble("async.operation.duration", b.duration().Seconds())
 	b.putRevision(m)
 	b.putThreshold(m)
-	if hop, group := b.decidingHop(); hop != nil && b.verdict.State != operation.StateCompleted {
-		b.putText(m, "messaging.system", hop.System)
-		b.putText(m, "messaging.destination.name", hop.Destination)
-		b.putGroup(m, group)
-		b.putText(m, "messaging.consumer.group.name", b.verdict.Group)
-	}
+	b.putWhere(m)
 	b.putText(m, "async.hop.dead_letter_destination", b.parked)
 	b.putText(m, "error.type", errorType)
 	b.putCuts(m)
+}
+
+// putWhere says where the verdict rests; where that is nowhere, because all went well or took too long as a whole, where the first
+// message went.
+func (b *builder) putWhere(m pcommon.Map) {
+	hop, group := b.decidingHop()
+	if hop == nil || b.verdict.State == operation.StateCompleted {
+		if len(b.view.Hops) == 0 {
+			return
+		}
+		hop, group = &b.view.Hops[0], nil
+	}
+	b.putText(m, "messaging.system", hop.System)
+	b.putText(m, "messaging.destination.name", hop.Destination)
+	b.putGroup(m, group)
+	b.putText(m, "messaging.consumer.group.name", b.verdict.Group)
 }
 
 // putThreshold says what made the verdict, by the names that events have too.
@@ -179,6 +190,9 @@ func (b *builder) finalTrace() operation.TraceID {
 
 func (b *builder) putCuts(m pcommon.Map) {
 	r := &b.report
+	if r.Missing > 0 {
+		m.PutBool("async.operation.incomplete", true)
+	}
 	if r.CutSpans == 0 && r.CutEvents == 0 && r.CutLinks == 0 {
 		return
 	}

@@ -1,6 +1,9 @@
 package stitch
 
-import "github.com/throughline/throughline/internal/operation"
+import (
+	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/originals"
+)
 
 // Settings bound a derived trace. The root span is emitted whatever the bounds.
 type Settings struct {
@@ -17,6 +20,10 @@ type Settings struct {
 	MaxValue, MaxStack int
 	// Snapshots says that snapshots of stuck operations are emitted, too, so that there is something to link to.
 	Snapshots bool
+	// Originals tell more of services than facts do, and have the spans inside of attempts, of which MaxInner are copied at most;
+	// nil: there is nothing of the kind.
+	Originals *originals.Store
+	MaxInner  int
 }
 
 // DefaultSettings are bounds that common backends accept.
@@ -37,4 +44,6 @@ type Report struct {
 	Spans, Events, Links int
 	// CutSpans, CutEvents and CutLinks were left out because of a bound.
 	CutSpans, CutEvents, CutLinks int
+	// Inner are those of Spans that are copies of originals, Missing the originals of which it is known that they were not kept.
+	Inner, Missing int
 }

@@ -105,6 +105,8 @@ type builder struct {
 	left int
 	// events are the indices of the operation's own notes that are kept.
 	events []int
+	// parents are those of the copied originals, nil if none are copied.
+	parents map[operation.Record]operation.SpanID
 	*room
 }
 

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/originals"
 )
 
 // unknownService is the semantic conventions' name for a service that does not name itself.
@@ -27,11 +28,22 @@ func (b *builder) spans(traces ptrace.Traces, service, instance string) ptrace.S
 	}
 	rs := traces.ResourceSpans().AppendEmpty()
 	attributes := rs.Resource().Attributes()
-	if instance != "" {
+	var known *originals.Resource
+	if b.settings.Originals != nil {
+		known = b.settings.Originals.ResourceOf(service, instance)
+	}
+	if known != nil {
+		attributes.EnsureCapacity(2 + len(known.Attributes))
+	} else if instance != "" {
 		attributes.EnsureCapacity(2)
 	}
 	attributes.PutStr("service.name", clip(service, b.settings.MaxValue))
 	b.putText(attributes, "service.instance.id", instance)
+	if known != nil {
+		for _, a := range known.Attributes {
+			attributes.PutStr(a.Key, a.Value)
+		}
+	}
 	ss := rs.ScopeSpans().AppendEmpty()
 	ss.Scope().SetName(Scope)
 	b.groups = append(b.groups, resource{service, instance, ss.Spans()})
@@ -77,9 +89,13 @@ func (b *builder) writeDraft(traces ptrace.Traces, d *draft, parent operation.Sp
 	span.SetKind(d.spanKind())
 	span.SetStartTimestamp(pcommon.Timestamp(d.start))
 	span.SetEndTimestamp(pcommon.Timestamp(d.end))
-	b.putDraft(span.Attributes(), d)
-	b.writeStatus(span.Status(), d)
-	if d.origin != nil {
+	if d.inner != nil {
+		b.writeInner(span, d)
+	} else {
+		b.putDraft(span.Attributes(), d)
+		b.writeStatus(span.Status(), d)
+	}
+	if d.origin != nil && d.inner == nil {
 		b.writeEvents(span, d.origin.Service, d.notes, d.events)
 	}
 	if d.link() {

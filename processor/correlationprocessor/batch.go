@@ -25,9 +25,14 @@ type batch struct {
 	// latest is the trace of the record before, whose stamp is current: most follow one of the same trace.
 	latest  operation.TraceID
 	current *stamp
+	// shown are the spans that are facts of their own, and claimed is the trace that was claimed last; see noteShown.
+	shown   map[evidence.Ref]struct{}
+	claimed operation.TraceID
 }
 
-func newBatch() *batch { return &batch{index: make(map[operation.TraceID]int)} }
+func newBatch() *batch {
+	return &batch{index: make(map[operation.TraceID]int), shown: make(map[evidence.Ref]struct{})}
+}
 
 // noStamp is that of records of which nothing is known.
 var noStamp stamp
@@ -44,10 +49,11 @@ func (b *batch) clear() bool {
 	clear(b.assigned)
 	b.assigned = b.assigned[:0]
 	clear(b.index)
+	clear(b.shown)
 	clear(b.owners)
 	clear(b.stamps)
 	b.traces, b.owners, b.stamps = b.traces[:0], b.owners[:0], b.stamps[:0]
-	b.latest, b.current = operation.TraceID{}, &noStamp
+	b.latest, b.current, b.claimed = operation.TraceID{}, &noStamp, operation.TraceID{}
 	return true
 }
 

@@ -94,6 +94,7 @@ func (c *correlation) readTraces(ctx context.Context, b *batch, td ptrace.Traces
 	c.arrivedTraces(td)
 	c.extractor.Traces(&b.Batch, td)
 	c.apply(ctx, b, gap.SignalTraces)
+	c.keepTraces(b, td)
 	if c.config.stamps() {
 		c.stamped(ctx, b.stampTraces(c.operations, td))
 	}
@@ -108,6 +109,7 @@ func (c *correlation) readLogs(ctx context.Context, b *batch, ld plog.Logs) {
 	c.arrivedLogs(ld)
 	c.extractor.Logs(&b.Batch, ld)
 	c.apply(ctx, b, gap.SignalLogs)
+	c.keepLogs(ld)
 	if c.config.stamps() {
 		c.stamped(ctx, b.stampLogs(c.operations, ld))
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/measure"
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/originals"
 	"github.com/throughline/throughline/internal/stitch"
 )
 
@@ -38,6 +39,8 @@ type fakeOperations struct {
 	listens bool
 	// lacking says that each record is wanted.
 	lacking bool
+
+	originals *originals.Store
 
 	mu       sync.Mutex
 	arrivals []arrival          // guarded by mu
@@ -89,6 +92,8 @@ func (f *fakeOperations) Read(signal gap.Signal, b *evidence.Batch) {
 	f.read[signal] += len(b.Facts)
 }
 
+func (f *fakeOperations) Originals() *originals.Store { return f.originals }
+
 func (f *fakeOperations) Subscribe() *operationsextension.Subscription { return nil }
 func (f *fakeOperations) Measure(measure.Settings) (operationsextension.Measurement, error) {
 	return nil, errors.New("nothing is measured")
@@ -105,7 +110,7 @@ func newFake(tb testing.TB) *fakeOperations {
 	require.NoError(tb, err)
 	trial, err := engine.New(engine.DefaultSettings())
 	require.NoError(tb, err)
-	return &fakeOperations{engine: e, trial: trial}
+	return &fakeOperations{engine: e, trial: trial, originals: originals.New()}
 }
 
 func hostOf(f *fakeOperations) host {

@@ -26,8 +26,53 @@ type TracesConfig struct {
 	// MaxSpans bounds the spans of one trace, MaxEvents the events on one span; the root span says what was cut.
 	MaxSpans  int `mapstructure:"max_spans"`
 	MaxEvents int `mapstructure:"max_events"`
+	// Detail says whether the spans inside of attempts are copied.
+	Detail Detail `mapstructure:"detail"`
+	// MaxInnerSpans bounds these copies in one trace, and MaxKeptBytes what is kept of such spans until their operations are final.
+	MaxInnerSpans int `mapstructure:"max_inner_spans"`
+	MaxKeptBytes  int `mapstructure:"max_kept_bytes"`
 	// Completed bounds what is drawn of operations that simply completed.
 	Completed CompletedConfig `mapstructure:"completed"`
+}
+
+// Detail is how much of an operation is drawn.
+type Detail string
+
+// The details.
+const (
+	// DetailHops: its hops, and the work that begins it.
+	DetailHops Detail = "hops"
+	// DetailSpans: also copies of the original spans inside of these.
+	DetailSpans Detail = "spans"
+)
+
+// The least bounds that make sense, and the default of max_kept_bytes.
+const (
+	minKeptBytes     = 1 << 20
+	defaultKeptBytes = 64 << 20
+)
+
+func (c *TracesConfig) validate() error {
+	var errs []error
+	if c.MaxSpans < 10 {
+		errs = append(errs, fmt.Errorf("`traces::max_spans` is %d: must be at least 10", c.MaxSpans))
+	}
+	if c.MaxEvents < 0 {
+		errs = append(errs, fmt.Errorf("`traces::max_events` is %d: must not be negative", c.MaxEvents))
+	}
+	if c.Detail != DetailHops && c.Detail != DetailSpans {
+		errs = append(errs, fmt.Errorf("`traces::detail` is %q: must be hops or spans", c.Detail))
+	}
+	if c.MaxInnerSpans < 1 {
+		errs = append(errs, fmt.Errorf("`traces::max_inner_spans` is %d: must be at least 1; `traces::detail: hops` copies none", c.MaxInnerSpans))
+	}
+	if c.MaxKeptBytes < minKeptBytes {
+		errs = append(errs, fmt.Errorf("`traces::max_kept_bytes` is %d: must be at least %d", c.MaxKeptBytes, minKeptBytes))
+	}
+	if p := c.Completed.SamplingPercentage; !(p >= 0 && p <= 100) {
+		errs = append(errs, fmt.Errorf("`traces::completed::sampling_percentage` is %v: must be between 0 and 100", p))
+	}
+	return errors.Join(errs...)
 }
 
 // CompletedConfig says which operations are drawn that completed and have no flag, were not stuck and not corrected. All others are.
@@ -78,7 +123,10 @@ const defaultExpiration = 26 * time.Hour
 func createDefaultConfig() component.Config {
 	return &Config{
 		Operations: operationsextension.DefaultID,
-		Traces:     TracesConfig{Snapshots: true, MaxSpans: 1000, MaxEvents: 128, Completed: CompletedConfig{SamplingPercentage: 100}},
+		Traces: TracesConfig{
+			Snapshots: true, MaxSpans: 1000, MaxEvents: 128, Completed: CompletedConfig{SamplingPercentage: 100},
+			Detail: DetailHops, MaxInnerSpans: 500, MaxKeptBytes: defaultKeptBytes,
+		},
 		Metrics: MetricsConfig{
 			Interval: 10 * time.Second, Temporality: TemporalityCumulative, Histograms: HistogramsExplicit, Exemplars: true,
 			MaxSeries: measure.DefaultMaxSeries, Expiration: defaultExpiration,
@@ -89,14 +137,8 @@ func createDefaultConfig() component.Config {
 // Validate implements component.ConfigValidator.
 func (c *Config) Validate() error {
 	var errs []error
-	if c.Traces.MaxSpans < 10 {
-		errs = append(errs, fmt.Errorf("`traces::max_spans` is %d: must be at least 10", c.Traces.MaxSpans))
-	}
-	if c.Traces.MaxEvents < 0 {
-		errs = append(errs, fmt.Errorf("`traces::max_events` is %d: must not be negative", c.Traces.MaxEvents))
-	}
-	if p := c.Traces.Completed.SamplingPercentage; !(p >= 0 && p <= 100) {
-		errs = append(errs, fmt.Errorf("`traces::completed::sampling_percentage` is %v: must be between 0 and 100", p))
+	if err := c.Traces.validate(); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errors.Join(errs...), c.Metrics.validate())
 }

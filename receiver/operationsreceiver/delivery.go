@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/throughline/throughline/extension/operationsextension"
+	"github.com/throughline/throughline/internal/originals"
 	"github.com/throughline/throughline/receiver/operationsreceiver/internal/metadata"
 )
 
@@ -38,6 +39,10 @@ type delivery struct {
 	// when its ctx ends.
 	deliver func(ctx context.Context, output operationsextension.Output)
 	poll    func(o operationsextension.Operations) (loop func(ctx context.Context), err error)
+	// ask says what else is wanted of the extension, until release is called; nil if that is nothing.
+	ask func(o operationsextension.Operations) (release func())
+	// originals is what keeps originals, nil until ask sets it.
+	originals *originals.Store
 
 	mu     sync.Mutex
 	cancel context.CancelFunc // guarded by mu; nil unless started
@@ -109,9 +114,16 @@ func (d *delivery) begin(o operationsextension.Operations) (loop func(ctx contex
 	if d.poll != nil {
 		return d.poll(o)
 	}
+	release := func() {}
+	if d.ask != nil {
+		release = d.ask(o)
+	}
 	sub := o.Subscribe()
 	sub.Name(d.name)
-	return func(ctx context.Context) { d.outputs(ctx, sub) }, nil
+	return func(ctx context.Context) {
+		defer release()
+		d.outputs(ctx, sub)
+	}, nil
 }
 
 // Shutdown implements component.Component. What the extension published was delivered before, when it flushed. It fails

@@ -43,14 +43,15 @@ func TestConfiguration(t *testing.T) {
 	all := load(t, "operations/all")
 	require.NoError(t, xconfmap.Validate(all))
 	require.Equal(t, &Config{
-		Operations: component.MustNewIDWithName("operations", "payments"), Traces: TracesConfig{MaxSpans: 50, Completed: CompletedConfig{SamplingPercentage: 12.5}},
+		Operations: component.MustNewIDWithName("operations", "payments"), Traces: TracesConfig{MaxSpans: 50, Detail: DetailSpans, MaxInnerSpans: 20, MaxKeptBytes: 2_000_000, Completed: CompletedConfig{SamplingPercentage: 12.5}},
 		Metrics: MetricsConfig{
 			Interval: time.Minute, Temporality: TemporalityDelta, Histograms: HistogramsExponential, MaxSeries: 500, ServiceGraph: true,
 		},
 	}, all)
 	err := xconfmap.Validate(load(t, "operations/bad"))
 	for _, want := range []string{
-		"`traces::max_spans` is 1", "`traces::max_events` is -1", "`traces::completed::sampling_percentage` is 101", "`metrics::interval` is 1ms",
+		"`traces::max_spans` is 1", "`traces::max_events` is -1", "`traces::completed::sampling_percentage` is 101", "`traces::detail` is \"all\"", "`traces::max_inner_spans` is 0",
+		"`traces::max_kept_bytes` is 1", "`metrics::interval` is 1ms",
 		"`metrics::temporality` is \"both\"", "`metrics::histograms` is \"none\"", "`metrics::max_series` is 1", "`metrics::expiration` is 500µs",
 	} {
 		require.ErrorContains(t, err, want)

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/otel/attribute"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/throughline/throughline/extension/operationsextension"
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/originals"
 	"github.com/throughline/throughline/internal/stitch"
 )
 
@@ -30,7 +32,14 @@ func createTraces(_ context.Context, set receiver.Settings, cfg component.Config
 		return nil, err
 	}
 	d.deliver = func(ctx context.Context, output operationsextension.Output) { d.traces(ctx, output, next) }
+	d.ask = d.askOriginals
 	return d, nil
+}
+
+// askOriginals asks for what is shown of the originals.
+func (d *delivery) askOriginals(o operationsextension.Operations) (release func()) {
+	d.originals = o.Originals()
+	return d.originals.Ask(originals.Demand{Spans: d.config.Traces.Detail == DetailSpans, MaxBytes: d.config.Traces.MaxKeptBytes})
 }
 
 // traces emits the operations that became final, and those that got stuck, each trace in one piece.
@@ -38,6 +47,7 @@ func (d *delivery) traces(ctx context.Context, output operationsextension.Output
 	td, size := ptrace.NewTraces(), 0
 	for i := range output.Changes {
 		one := d.trace(ctx, &output.Changes[i])
+		d.releaseOriginals(&output.Changes[i])
 		n := (&ptrace.ProtoMarshaler{}).TracesSize(one)
 		if size > 0 && size+n > maxBatch {
 			d.sendTraces(ctx, td, next)
@@ -63,12 +73,16 @@ func (d *delivery) trace(ctx context.Context, c *operation.Change) ptrace.Traces
 	}
 	settings := stitch.DefaultSettings()
 	settings.MaxSpans, settings.MaxEvents = d.config.Traces.MaxSpans, d.config.Traces.MaxEvents
-	settings.Snapshots = d.config.Traces.Snapshots
+	settings.Snapshots, settings.Originals = d.config.Traces.Snapshots, d.originals
+	if d.config.Traces.Detail == DetailSpans {
+		settings.MaxInner = d.config.Traces.MaxInnerSpans
+	}
 	d.guard(ctx, func() {
 		one, report := stitch.Trace(c, settings)
 		d.countCut(ctx, "spans", report.CutSpans)
 		d.countCut(ctx, "events", report.CutEvents)
 		d.countCut(ctx, "links", report.CutLinks)
+		d.countCut(ctx, "originals", report.Missing)
 		td = one
 	})
 	return td
@@ -78,6 +92,16 @@ func (d *delivery) trace(ctx context.Context, c *operation.Change) ptrace.Traces
 func (d *delivery) sampled(c *operation.Change) bool {
 	percentage := d.config.Traces.Completed.SamplingPercentage
 	return percentage >= 100 || !stitch.Simple(c) || stitch.Sampled(stitch.TraceID(c.View.ID, c.View.Namespace, c.FinalRevision), percentage)
+}
+
+// releaseOriginals lets go of the spans of an operation that needs them no more.
+func (d *delivery) releaseOriginals(c *operation.Change) {
+	if d.originals == nil || !d.originals.WantsSpans() || (!c.Gone && !c.Verdict.State.Final()) {
+		return
+	}
+	for _, trace := range c.View.Traces {
+		d.originals.Release(pcommon.TraceID(trace), c.At)
+	}
 }
 
 func (d *delivery) countCut(ctx context.Context, part string, n int) {

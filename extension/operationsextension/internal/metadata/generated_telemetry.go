@@ -46,6 +46,9 @@ type TelemetryBuilder struct {
 	OperationsLearnedDropped           metric.Int64ObservableCounter
 	OperationsLearnedOperations        metric.Int64ObservableCounter
 	OperationsLearnedStages            metric.Int64ObservableGauge
+	OperationsOriginalsBytes           metric.Int64ObservableGauge
+	OperationsOriginalsDropped         metric.Int64ObservableCounter
+	OperationsOriginalsSpans           metric.Int64ObservableGauge
 	OperationsOutputsDropped           metric.Int64Counter
 	OperationsSeriesOverflowed         metric.Int64ObservableCounter
 	OperationsStorageFailures          metric.Int64Counter
@@ -321,6 +324,51 @@ func (builder *TelemetryBuilder) RegisterOperationsLearnedStagesCallback(cb metr
 	return nil
 }
 
+// RegisterOperationsOriginalsBytesCallback sets callback for observable OperationsOriginalsBytes metric.
+func (builder *TelemetryBuilder) RegisterOperationsOriginalsBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsOriginalsBytes, obs: o})
+		return nil
+	}, builder.OperationsOriginalsBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsOriginalsDroppedCallback sets callback for observable OperationsOriginalsDropped metric.
+func (builder *TelemetryBuilder) RegisterOperationsOriginalsDroppedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsOriginalsDropped, obs: o})
+		return nil
+	}, builder.OperationsOriginalsDropped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsOriginalsSpansCallback sets callback for observable OperationsOriginalsSpans metric.
+func (builder *TelemetryBuilder) RegisterOperationsOriginalsSpansCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsOriginalsSpans, obs: o})
+		return nil
+	}, builder.OperationsOriginalsSpans)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterOperationsSeriesOverflowedCallback sets callback for observable OperationsSeriesOverflowed metric.
 func (builder *TelemetryBuilder) RegisterOperationsSeriesOverflowedCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -515,6 +563,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_operations_learned_stages",
 		metric.WithDescription("Stages of operations whose usual length is known or being learned. [Alpha]"),
 		metric.WithUnit("{stage}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsOriginalsBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_operations_originals_bytes",
+		metric.WithDescription("What the inner spans take that are kept for derived traces, of `traces::max_kept_bytes` of the operations receiver. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsOriginalsDropped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_operations_originals_dropped",
+		metric.WithDescription("Inner spans that were not kept for derived traces, or not long enough, and service instances whose attributes are not kept, by reason. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsOriginalsSpans, err = builder.meter.Int64ObservableGauge(
+		"otelcol_operations_originals_spans",
+		metric.WithDescription("Inner spans that are kept for derived traces. [Alpha]"),
+		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OperationsOutputsDropped, err = builder.meter.Int64Counter(
