@@ -37,7 +37,7 @@ type entry struct {
 	ended operation.State
 	// loose says that it is judged early; see introduce.
 	loose bool
-	// learned says that the habits know of it, unpaired that Engine.unpaired has it.
+	// learned says that the clocks were learned from it, unpaired that Engine.unpaired has it.
 	learned, unpaired bool
 	// state, reason, flags and endedAt are the verdict, if there is no more to it; see setVerdict.
 	state  operation.State
@@ -49,6 +49,9 @@ type entry struct {
 	finalRevision uint16
 	// lasted is how long after named facts go on, in tenths of a second, rounded up; see introduce.
 	lasted uint16
+	// counted tells in which flows the habits counted it, several in which of them as having several messages: a bit for each,
+	// see multiplicity.
+	counted, several uint32
 	// name and rule are the numbers of the operation's name and of the rule it was judged by, 0 if unknown, without one, or in extra.
 	name, rule, revision uint32
 	// noted is the number under which Settings.Open knows of it, 0 if it does not.
