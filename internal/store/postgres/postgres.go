@@ -1,0 +1,117 @@
+// Package postgres keeps the store in a PostgreSQL database, which several collectors may share.
+//
+// Statements, contract and schema are those of the store in a file; locks are on rows, and who asks for what is due skips what others are
+// about to take. Backups are made by PostgreSQL's own means (pg_dump).
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/throughline/throughline/internal/store"
+	"github.com/throughline/throughline/internal/store/sqlstore"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrations returns the steps that make the schema.
+func Migrations() fs.FS {
+	folder, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // It is part of the program.
+	}
+	return folder
+}
+
+// Settings say where the database is.
+type Settings struct {
+	// DSN is a connection string or URL, as libpq has them. It may contain a password and is never part of an error.
+	DSN string
+	// MaxConnections bounds the connections of this collector, at least 2.
+	MaxConnections int
+}
+
+const (
+	// statementTimeout ends statements that a database that hangs would never end, idleTimeout connections that are not needed.
+	statementTimeout = 30 * time.Second
+	connectTimeout   = 5 * time.Second
+	idleTimeout      = 5 * time.Minute
+	minConnections   = 2
+)
+
+// Open connects and brings the schema up to date; of several collectors that do so at once, one does it. The error wraps
+// [store.ErrNewer] if a later version of this program made the schema, and [store.ErrUnavailable] if the database does not answer.
+func Open(ctx context.Context, s Settings) (*sqlstore.Store, error) {
+	if s.MaxConnections < minConnections {
+		return nil, fmt.Errorf("the greatest number of connections is %d: must be at least %d", s.MaxConnections, minConnections)
+	}
+	config, err := pgx.ParseConfig(s.DSN)
+	if err != nil {
+		// The text of the error may repeat the string, and with it a password.
+		return nil, fmt.Errorf("%w: the connection string cannot be read: it is no PostgreSQL URL and no list of keywords and values", store.ErrInvalid)
+	}
+	what := fmt.Sprintf("opening the database %q at %s", config.Database, net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))))
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	if _, set := config.RuntimeParams["statement_timeout"]; !set {
+		config.RuntimeParams["statement_timeout"] = strconv.FormatInt(statementTimeout.Milliseconds(), 10)
+	}
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(s.MaxConnections)
+	db.SetConnMaxIdleTime(idleTimeout)
+	locker, err := lock.NewPostgresSessionLocker()
+	if err == nil {
+		err = sqlstore.Migrate(ctx, goose.DialectPostgres, db, Migrations(), goose.WithSessionLocker(locker))
+	}
+	if err != nil {
+		return nil, sqlstore.Failed(kindOf, what, errors.Join(err, db.Close()))
+	}
+	dialect := sqlstore.Dialect{Numbered: true, Lock: " FOR UPDATE", SkipLocked: " FOR UPDATE SKIP LOCKED", Kind: kindOf}
+	return sqlstore.New(dialect, db, db), nil
+}
+
+// kindOf returns which of the errors of package store it is. Classes are those of PostgreSQL's appendix on error codes.
+func kindOf(err error) error {
+	var e *pgconn.PgError
+	if errors.As(err, &e) && len(e.Code) == codeLength {
+		switch e.Code {
+		case "53100": // disk_full
+			return store.ErrFull
+		case "25006": // read_only_sql_transaction, as of a replica
+			return store.ErrReadOnly
+		case "XX001", "XX002": // data_corrupted, index_corrupted
+			return store.ErrCorrupt
+		}
+		switch e.Code[:2] {
+		case "08", "40", "53", "55", "57", "58": // connection, rollback, resources, locks, operator, system
+			return store.ErrUnavailable
+		}
+		return nil
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	if errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
+		errors.Is(err, sql.ErrConnDone) || errors.Is(err, net.ErrClosed) {
+		return store.ErrUnavailable
+	}
+	return nil
+}
+
+// codeLength is the number of characters of an error code.
+const codeLength = 5

@@ -1,0 +1,170 @@
+// Package sqlite keeps the store in one file, with SQLite.
+//
+// The file has a write-ahead log beside it, one connection that writes and some that read, so that readers and the writer never wait for each
+// other. One process owns it; several collectors share a PostgreSQL instead. [Store.Backup] copies it while it is in use; a copy is
+// restored by putting it in the file's place while no collector runs.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"strconv"
+	"syscall"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/throughline/throughline/internal/store"
+	"github.com/throughline/throughline/internal/store/sqlstore"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrations returns the steps that make the schema.
+func Migrations() fs.FS {
+	folder, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // It is part of the program.
+	}
+	return folder
+}
+
+// Settings say where the file is and how large it may become.
+type Settings struct {
+	// Path is that of the file. Its folder must be there, the file is made if it is not.
+	Path string
+	// MaxBytes is the greatest size of the file, at least 1 MiB; 0 is none. A write beyond it fails with [store.ErrFull].
+	MaxBytes int64
+}
+
+const (
+	// pageBytes is the size of a page of the file, readers the number of connections that read, busy how many milliseconds to wait for
+	// another process that has the file.
+	pageBytes = 4096
+	readers   = 4
+	busy      = 5000
+	// reclaimPages is how many pages are given back to the file system at a time.
+	reclaimPages = 2000
+	minBytes     = 1 << 20
+)
+
+// Store is a [store.Store] in a file.
+type Store struct {
+	*sqlstore.Store
+	path string
+}
+
+// Open opens the file, or makes it, and brings its schema up to date. The error wraps [store.ErrNewer] if a later version of this program wrote
+// it, [store.ErrCorrupt] if it is no such file, and [store.ErrReadOnly] if it cannot be written; the file is then as it was.
+func Open(ctx context.Context, s Settings) (*Store, error) {
+	if s.MaxBytes != 0 && s.MaxBytes < minBytes {
+		return nil, fmt.Errorf("the greatest size of %q is %d bytes: must be at least %d, or 0", s.Path, s.MaxBytes, minBytes)
+	}
+	what := fmt.Sprintf("opening the store %q", s.Path)
+	// Only its owner reads what telemetry says.
+	file, err := os.OpenFile(s.Path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, sqlstore.Failed(kindOf, what, err)
+	}
+	if err := file.Close(); err != nil {
+		return nil, sqlstore.Failed(kindOf, what, err)
+	}
+	options := url.Values{"_txlock": {"immediate"}, "_pragma": pragmas("auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)")}
+	if s.MaxBytes > 0 {
+		options.Add("_pragma", "max_page_count("+strconv.FormatInt(s.MaxBytes/pageBytes, 10)+")")
+	}
+	write, err := connect(s.Path, options)
+	if err != nil {
+		return nil, sqlstore.Failed(kindOf, what, err)
+	}
+	write.SetMaxOpenConns(1)
+	if err := sqlstore.Migrate(ctx, goose.DialectSQLite3, write, Migrations()); err != nil {
+		return nil, sqlstore.Failed(kindOf, what, errors.Join(err, write.Close()))
+	}
+	read, err := connect(s.Path, url.Values{"_pragma": pragmas("query_only(1)")})
+	if err != nil {
+		return nil, sqlstore.Failed(kindOf, what, errors.Join(err, write.Close()))
+	}
+	read.SetMaxOpenConns(readers)
+	dialect := sqlstore.Dialect{Kind: kindOf, Reclaim: reclaim}
+	return &Store{sqlstore.New(dialect, write, read), s.Path}, nil
+}
+
+func pragmas(more ...string) []string {
+	return append([]string{"busy_timeout(" + strconv.Itoa(busy) + ")"}, more...)
+}
+
+func connect(path string, options url.Values) (*sql.DB, error) {
+	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: options.Encode()}
+	return sql.Open("sqlite", dsn.String())
+}
+
+// reclaim makes the file shorter by what is free at its end.
+func reclaim(ctx context.Context, db *sql.DB) error {
+	rows, err := db.QueryContext(ctx, "PRAGMA incremental_vacuum("+strconv.Itoa(reclaimPages)+")")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	// Each row is a page that was given back.
+	for rows.Next() {
+		continue
+	}
+	return rows.Err()
+}
+
+// Backup writes a copy of the store as it is now to a file that must not be there yet. Writers do not wait for it. What it has begun it
+// removes if it fails.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	what := fmt.Sprintf("copying the store to %q", path)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return sqlstore.Failed(kindOf, what, err)
+	}
+	if err := file.Close(); err != nil {
+		return sqlstore.Failed(kindOf, what, err)
+	}
+	db, err := connect(s.path, url.Values{"_pragma": pragmas()})
+	if err == nil {
+		_, err = db.ExecContext(ctx, "VACUUM INTO ?", path)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		return sqlstore.Failed(kindOf, what, errors.Join(err, os.Remove(path)))
+	}
+	return nil
+}
+
+// kindOf returns which of the errors of package store it is.
+func kindOf(err error) error {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & primaryCode {
+		case sqlite3.SQLITE_FULL:
+			return store.ErrFull
+		case sqlite3.SQLITE_READONLY:
+			return store.ErrReadOnly
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			return store.ErrCorrupt
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_INTERRUPT:
+			return store.ErrUnavailable
+		}
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return store.ErrFull
+	case errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission):
+		return store.ErrReadOnly
+	}
+	return nil
+}
+
+// primaryCode is the part of a result code that names the kind of error; the rest says more.
+const primaryCode = 0xff

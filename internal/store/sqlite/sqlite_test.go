@@ -1,0 +1,187 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+
+	"github.com/pressly/goose/v3"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/store"
+	"github.com/throughline/throughline/internal/store/sqlite"
+	"github.com/throughline/throughline/internal/store/sqlstore"
+	"github.com/throughline/throughline/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(tb testing.TB, s sqlite.Settings) *sqlite.Store {
+	tb.Helper()
+	if s.Path == "" {
+		s.Path = filepath.Join(tb.TempDir(), "a store?#%20.db")
+	}
+	opened, err := sqlite.Open(tb.Context(), s)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, opened.Close()) })
+	return opened
+}
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(tb testing.TB) store.Store { return open(tb, sqlite.Settings{}) })
+}
+
+func batch(id string) *store.Batch {
+	r := store.Record{ID: id, Revision: 1, UpdatedAt: 7, State: operation.StateFailed, Facts: []byte{1}}
+	return &store.Batch{Records: []store.Record{r}, Parts: []store.Part{{PartID: store.PartID{Key: r.Key(), Collector: "one"}, Facts: []byte{2}}}}
+}
+
+func requireRecord(tb testing.TB, s store.Store, id string) {
+	tb.Helper()
+	r, err := s.Record(tb.Context(), "", id)
+	require.NoError(tb, err)
+	require.Equal(tb, batch(id).Records[0], r)
+}
+
+func TestWhatWasWrittenOutlivesTheProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+	require.NoError(t, err)
+	_, err = s.Write(t.Context(), batch("order-1"))
+	require.NoError(t, err)
+	// A process that is killed closes nothing: what is in the files now is all that is left.
+	killed := filepath.Join(t.TempDir(), "store.db")
+	for _, suffix := range []string{"", "-wal"} {
+		data, err := os.ReadFile(path + suffix)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(killed+suffix, data, 0o600))
+	}
+	require.NoError(t, s.Close())
+	requireRecord(t, open(t, sqlite.Settings{Path: killed}), "order-1")
+	requireRecord(t, open(t, sqlite.Settings{Path: path}), "order-1")
+}
+
+func TestOnlyItsOwnerReadsTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, sqlite.Settings{Path: path})
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	require.NoError(t, s.Backup(t.Context(), copied))
+	for _, p := range []string{path, path + "-wal", copied} {
+		info, err := os.Stat(p)
+		require.NoError(t, err)
+		require.Equal(t, fs.FileMode(0o600), info.Mode().Perm(), p)
+	}
+}
+
+func TestABackupIsTakenWhileTheStoreIsInUseAndCanBeOpened(t *testing.T) {
+	s := open(t, sqlite.Settings{})
+	_, err := s.Write(t.Context(), batch("order-1"))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "it's a copy.db")
+	require.NoError(t, s.Backup(t.Context(), path))
+	_, err = s.Write(t.Context(), batch("order-2"))
+	require.NoError(t, err)
+	require.ErrorIs(t, s.Backup(t.Context(), path), fs.ErrExist, "nothing is overwritten")
+	restored := open(t, sqlite.Settings{Path: path})
+	requireRecord(t, restored, "order-1")
+	_, err = restored.Record(t.Context(), "", "order-2")
+	require.ErrorIs(t, err, store.ErrNotFound)
+	_, err = restored.Write(t.Context(), batch("order-3"))
+	require.NoError(t, err)
+}
+
+// older makes a file of the first version of the schema.
+func older(tb testing.TB) (string, *sql.DB) {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "store.db")
+	db, err := sql.Open("sqlite", path)
+	require.NoError(tb, err)
+	first, err := fs.ReadFile(sqlite.Migrations(), "00001_operations.sql")
+	require.NoError(tb, err)
+	require.NoError(tb, sqlstore.Migrate(tb.Context(), goose.DialectSQLite3, db, fstest.MapFS{"00001_operations.sql": {Data: first}}))
+	return path, db
+}
+
+func TestAnUpgradeKeepsWhatIsStored(t *testing.T) {
+	path, db := older(t)
+	_, err := db.ExecContext(t.Context(), "INSERT INTO blobs (name, data) VALUES (?, ?)", []byte("learned"), []byte("much"))
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	s := open(t, sqlite.Settings{Path: path})
+	data, err := s.Blob(t.Context(), "learned")
+	require.NoError(t, err)
+	require.Equal(t, "much", string(data))
+	_, err = s.Claim(t.Context(), store.Claim{Collector: "one", Now: 1, LeaseUntil: 2, Limit: 1})
+	require.NoError(t, err)
+}
+
+func TestASchemaOfALaterVersionIsRefusedAndLeftAsItIs(t *testing.T) {
+	path, db := older(t)
+	_, err := db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	_, err = sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+	require.ErrorIs(t, err, store.ErrNewer)
+	require.ErrorContains(t, err, "version 99")
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Len(t, after, len(before))
+}
+
+func TestAFullStoreSaysSoAndGoesOn(t *testing.T) {
+	s := open(t, sqlite.Settings{MaxBytes: 1 << 20})
+	large := batch("order-2")
+	large.Records[0].Facts = make([]byte, 2<<20)
+	_, err := s.Write(t.Context(), batch("order-1"))
+	require.NoError(t, err)
+	_, err = s.Write(t.Context(), large)
+	require.ErrorIs(t, err, store.ErrFull)
+	requireRecord(t, s, "order-1")
+	_, err = s.Write(t.Context(), batch("order-3"))
+	require.NoError(t, err)
+	_, err = s.Record(t.Context(), "", "order-2")
+	require.ErrorIs(t, err, store.ErrNotFound)
+}
+
+func TestRoomIsGivenBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, sqlite.Settings{Path: path})
+	large := batch("order-1")
+	large.Records[0].Facts = make([]byte, 4<<20)
+	_, err := s.Write(t.Context(), large)
+	require.NoError(t, err)
+	_, err = s.Trim(t.Context(), store.Limits{Before: 8})
+	require.NoError(t, err)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	require.NoError(t, s.Backup(t.Context(), copied))
+	require.NoError(t, s.Close())
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Less(t, info.Size(), int64(1<<20))
+}
+
+func TestWhatIsNoStoreIsRefusedAndLeftAsItIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	require.NoError(t, os.WriteFile(path, []byte("This is a letter to my grandmother, and no database whatsoever."), 0o600))
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	_, err = sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+	require.ErrorIs(t, err, store.ErrCorrupt)
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+}
+
+func TestWhereNothingCanBeMade(t *testing.T) {
+	_, err := sqlite.Open(t.Context(), sqlite.Settings{Path: filepath.Join(t.TempDir(), "no", "such", "folder.db")})
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = sqlite.Open(t.Context(), sqlite.Settings{Path: filepath.Join(t.TempDir(), "s.db"), MaxBytes: 5})
+	require.ErrorContains(t, err, "5 bytes")
+}

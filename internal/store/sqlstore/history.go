@@ -1,0 +1,137 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/throughline/throughline/internal/store"
+)
+
+// Incidents implements [store.History].
+func (s *Store) Incidents(ctx context.Context, limit int) ([]store.Incident, error) {
+	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT * FROM (SELECT id, resolved, revision, updated_at, data FROM incidents WHERE resolved = 0) AS o"+
+		" UNION ALL SELECT * FROM (SELECT id, resolved, revision, updated_at, data FROM incidents WHERE resolved = 1 ORDER BY updated_at DESC, id LIMIT ?) AS r"+
+		" ORDER BY 4 DESC, 1"), limit)
+	if err != nil {
+		return nil, s.failed("reading incidents", err)
+	}
+	var incidents []store.Incident
+	err = scan(found, func(row *sql.Rows) error {
+		var i store.Incident
+		var id []byte
+		var resolved int64
+		if err := row.Scan(&id, &resolved, &i.Revision, &i.UpdatedAt, &i.Data); err != nil {
+			return err
+		}
+		i.ID, i.Open = string(id), resolved == 0
+		incidents = append(incidents, i)
+		return nil
+	})
+	return incidents, s.failed("reading incidents", err)
+}
+
+// Journal implements [store.History].
+func (s *Store) Journal(ctx context.Context, subject string, before int64, limit int) ([]store.Entry, error) {
+	if before == 0 {
+		before = never
+	}
+	query, args := "SELECT id, at, subject, data FROM journal WHERE at < ?", []any{before}
+	if subject != "" {
+		query, args = query+" AND subject = ?", append(args, []byte(subject))
+	}
+	found, err := s.read.QueryContext(ctx, s.dialect.bind(query+" ORDER BY at DESC, id LIMIT ?"), append(args, limit)...)
+	if err != nil {
+		return nil, s.failed("reading the journal", err)
+	}
+	var entries []store.Entry
+	err = scan(found, func(row *sql.Rows) error {
+		var e store.Entry
+		var id, about []byte
+		if err := row.Scan(&id, &e.At, &about, &e.Data); err != nil {
+			return err
+		}
+		e.ID, e.Subject = string(id), string(about)
+		entries = append(entries, e)
+		return nil
+	})
+	return entries, s.failed("reading the journal", err)
+}
+
+const (
+	// trimAtOnce is the number of rows that one transaction removes, trimSteps how many of them a call makes.
+	trimAtOnce = 128
+	trimSteps  = 8
+)
+
+// Trim implements [store.Writer].
+func (s *Store) Trim(ctx context.Context, l store.Limits) (store.Trimmed, error) {
+	var trimmed store.Trimmed
+	over := int64(0)
+	if l.MaxBytes > 0 {
+		var bytes int64
+		if err := s.read.QueryRowContext(ctx, "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM records").Scan(&bytes); err != nil {
+			return trimmed, s.failed("measuring the records", err)
+		}
+		over = bytes - l.MaxBytes
+	}
+	for range trimSteps {
+		more := false
+		err := s.in(ctx, "removing what is old", func(t *tx) error {
+			step, err := trimStep(ctx, t, l.Before, over-trimmed.Bytes)
+			if err == nil {
+				trimmed.Records, trimmed.Bytes, more = trimmed.Records+step.Records, trimmed.Bytes+step.Bytes, step.More
+				trimmed.Incidents, trimmed.Entries = trimmed.Incidents+step.Incidents, trimmed.Entries+step.Entries
+			}
+			return err
+		})
+		if err != nil {
+			return trimmed, err
+		}
+		if trimmed.More = more; !more {
+			break
+		}
+	}
+	if s.dialect.Reclaim != nil {
+		return trimmed, s.failed("giving room back", s.dialect.Reclaim(ctx, s.write))
+	}
+	return trimmed, nil
+}
+
+// trimStep removes some of what is older than before, and of the oldest records until they have so many bytes less.
+func trimStep(ctx context.Context, t *tx, before, over int64) (store.Trimmed, error) {
+	var trimmed store.Trimmed
+	found, err := t.query(ctx, "SELECT record, revision, updated_at, terms, bytes FROM records ORDER BY updated_at, record LIMIT ?"+t.dialect.SkipLocked, trimAtOnce)
+	if err != nil {
+		return trimmed, err
+	}
+	var old []stored
+	err = scan(found, func(row *sql.Rows) error {
+		var r stored
+		var terms []byte
+		var bytes int64
+		if err := row.Scan(&r.record, &r.revision, &r.updatedAt, &terms, &bytes); err != nil {
+			return err
+		}
+		if r.updatedAt < before || trimmed.Bytes < over {
+			r.terms = readTerms(terms)
+			old = append(old, r)
+			trimmed.Bytes += bytes
+		}
+		return nil
+	})
+	if err != nil {
+		return trimmed, err
+	}
+	for _, r := range old {
+		if err := removeRecord(ctx, t, r); err != nil {
+			return trimmed, err
+		}
+	}
+	trimmed.Records = int64(len(old))
+	if trimmed.Incidents, err = t.exec(ctx, "DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE resolved = 1 AND updated_at < ? LIMIT ?)", before, trimAtOnce); err != nil {
+		return trimmed, err
+	}
+	trimmed.Entries, err = t.exec(ctx, "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < ? LIMIT ?)", before, trimAtOnce)
+	trimmed.More = max(trimmed.Records, trimmed.Incidents, trimmed.Entries) == trimAtOnce
+	return trimmed, err
+}

@@ -1,0 +1,161 @@
+// Package sqlstore keeps a [store.Store] in tables, by statements that SQLite and PostgreSQL both understand.
+//
+// What differs between them is in a [Dialect]; the packages sqlite and postgres open the database, bring its schema up to date and
+// make the Store. Every statement is constant but for the number of its parameters, and every value is a parameter.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/throughline/throughline/internal/store"
+)
+
+// Dialect is what differs between databases.
+type Dialect struct {
+	// Numbered says that parameters are $1, $2 and not question marks.
+	Numbered bool
+	// Lock is put after a SELECT whose rows are about to be changed, SkipLocked where rows that others have locked are to be left out.
+	Lock, SkipLocked string
+	// Kind returns which of the errors of package store it is, nil for none.
+	Kind func(error) error
+	// Reclaim gives room that is free within the database back to the system, a bounded amount; nil: it does so by itself.
+	Reclaim func(ctx context.Context, db *sql.DB) error
+}
+
+// Store implements [store.Store] on tables.
+type Store struct {
+	dialect     Dialect
+	write, read *sql.DB
+}
+
+var _ store.Store = (*Store)(nil)
+
+// New returns the store in a database whose schema is up to date. The two may be the same; Close closes both.
+func New(dialect Dialect, write, read *sql.DB) *Store {
+	return &Store{dialect: dialect, write: write, read: read}
+}
+
+// Close implements [store.Store].
+func (s *Store) Close() error {
+	err := s.read.Close()
+	if s.write != s.read {
+		err = errors.Join(err, s.write.Close())
+	}
+	return err
+}
+
+// failed says what could not be done, and which kind of error it was.
+func (s *Store) failed(what string, err error) error { return Failed(s.dialect.Kind, what, err) }
+
+// Failed wraps an error of a database, if it is one, in the error of package store that it is.
+func Failed(kind func(error) error, what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("%s: %w", what, store.ErrNotFound)
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w: %w", what, store.ErrUnavailable, err)
+	}
+	if known := kind(err); known != nil {
+		return fmt.Errorf("%s: %w: %w", what, known, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// in does something within a transaction.
+func (s *Store) in(ctx context.Context, what string, do func(*tx) error) error {
+	t, err := s.write.BeginTx(ctx, nil)
+	if err == nil {
+		if err = do(&tx{t, s.dialect}); err == nil {
+			err = t.Commit()
+		} else {
+			// The error that led here is the one that tells.
+			_ = t.Rollback()
+		}
+	}
+	return s.failed(what, err)
+}
+
+// tx is a transaction.
+type tx struct {
+	*sql.Tx
+	dialect Dialect
+}
+
+func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	result, err := t.ExecContext(ctx, t.dialect.bind(query), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (t *tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.QueryContext(ctx, t.dialect.bind(query), args...)
+}
+
+// bind writes parameters as the database wants them. There are no question marks in the statements but these.
+func (d Dialect) bind(query string) string {
+	if !d.Numbered {
+		return query
+	}
+	var b strings.Builder
+	b.Grow(len(query) + 64)
+	n := 0
+	for i := range len(query) {
+		if query[i] != '?' {
+			b.WriteByte(query[i])
+			continue
+		}
+		n++
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(n))
+	}
+	return b.String()
+}
+
+// rowsAtOnce is the number of rows of one statement.
+const rowsAtOnce = 64
+
+// rows is a list of rows of which each statement takes some.
+type rows struct {
+	head, tail string
+	columns    int
+	args       []any
+}
+
+func (r *rows) add(values ...any) { r.args = append(r.args, values...) }
+
+// insert writes all rows.
+func (r *rows) insert(ctx context.Context, t *tx) error {
+	for len(r.args) > 0 {
+		n := min(len(r.args)/r.columns, rowsAtOnce)
+		row := "(" + list(r.columns) + ")"
+		query := r.head + " VALUES " + strings.TrimSuffix(strings.Repeat(row+",", n), ",") + r.tail
+		if _, err := t.exec(ctx, query, r.args[:n*r.columns]...); err != nil {
+			return err
+		}
+		r.args = r.args[n*r.columns:]
+	}
+	return nil
+}
+
+// list returns so many parameters.
+func list(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+
+// scan calls read for each row.
+func scan(found *sql.Rows, read func(*sql.Rows) error) error {
+	defer found.Close()
+	for found.Next() {
+		if err := read(found); err != nil {
+			return err
+		}
+	}
+	return found.Err()
+}
