@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/throughline/throughline/internal/store"
 )
@@ -54,46 +56,67 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 	if err != nil {
 		return store.Page{}, err
 	}
-	term, some, err := s.rarest(ctx, q.Terms())
-	if err != nil {
-		return store.Page{}, s.failed("reading a list", err)
-	}
-	var found *sql.Rows
-	if some {
-		found, err = s.read.QueryContext(ctx, s.dialect.bind("SELECT "+qualified+", r.record FROM terms t JOIN records r ON r.record = t.record"+
-			" WHERE t.term = ? AND (t.updated_at, t.record) < (?, ?) AND t.updated_at >= ? ORDER BY t.updated_at DESC, t.record DESC LIMIT ?"),
-			int64(term), from.updatedAt, from.record, q.Since, visits)
-	} else {
-		found, err = s.read.QueryContext(ctx, s.dialect.bind("SELECT "+qualified+", r.record FROM records r"+
-			" WHERE (r.updated_at, r.record) < (?, ?) AND r.updated_at >= ? ORDER BY r.updated_at DESC, r.record DESC LIMIT ?"),
-			from.updatedAt, from.record, q.Since, visits)
-	}
-	if err != nil {
-		return store.Page{}, s.failed("reading a list", err)
-	}
-	page, err := readPage(found, &q)
+	page, err := s.page(ctx, &q, from)
 	return page, s.failed("reading a list", err)
+}
+
+// page walks from a position through the records that have the rarest term, or through all without one, the latest first, until it has
+// visited enough of them. Of those it reads the ones that have the other terms too.
+func (s *Store) page(ctx context.Context, q *store.Query, from position) (store.Page, error) {
+	terms, err := s.byFrequency(ctx, q.Terms())
+	if err != nil {
+		return store.Page{}, err
+	}
+	of, args := "FROM records w WHERE", []any{}
+	if len(terms) > 0 {
+		of, args = "FROM terms w WHERE w.term = ? AND", append(args, int64(terms[0]))
+		terms = terms[1:]
+	}
+	walk := of + " (w.updated_at, w.record) < (?, ?) AND w.updated_at >= ?"
+	args = append(args, from.updatedAt, from.record, q.Since)
+	var end position
+	err = s.read.QueryRowContext(ctx, s.dialect.bind("SELECT w.updated_at, w.record "+walk+" ORDER BY w.updated_at DESC, w.record DESC LIMIT 1 OFFSET ?"),
+		append(slices.Clone(args), visits-1)...).Scan(&end.updatedAt, &end.record)
+	more := err == nil
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return store.Page{}, err
+	}
+	if more {
+		walk, args = walk+" AND (w.updated_at, w.record) >= (?, ?)", append(args, end.updatedAt, end.record)
+	}
+	for _, term := range terms {
+		walk += " AND EXISTS (SELECT 1 FROM terms o WHERE o.term = ? AND o.updated_at = w.updated_at AND o.record = w.record)"
+		args = append(args, int64(term))
+	}
+	walk = "SELECT w.updated_at, w.record " + walk + " ORDER BY w.updated_at DESC, w.record DESC LIMIT ?"
+	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT "+qualified+", r.record FROM ("+walk+") AS v JOIN records r ON r.record = v.record"+
+		" ORDER BY v.updated_at DESC, v.record DESC"), append(args, visits)...)
+	if err != nil {
+		return store.Page{}, err
+	}
+	page, err := readPage(found, q)
+	if more && page.Cursor == "" {
+		page.Cursor = end.cursor()
+	}
+	return page, err
 }
 
 const qualified = "r.namespace, r.id, r.aliases, r.name, r.state, r.reason, r.flags, r.services, r.destinations, r.texts, r.started_at, r.ended_at," +
 	" r.updated_at, r.revision, r.told"
 
-// readPage reads until the page is full, or the database has no more within the bound.
+// readPage reads until the page is full; the rest is for the next one.
 func readPage(found *sql.Rows, q *store.Query) (store.Page, error) {
 	var page store.Page
-	seen := 0
 	err := scan(found, func(row *sql.Rows) error {
 		var r store.Record
 		var at position
 		if err := scanRecord(row, &r, &at.record); err != nil {
 			return err
 		}
-		at.updatedAt = r.UpdatedAt
-		seen++
-		if q.Matches(&r) {
+		if at.updatedAt = r.UpdatedAt; q.Matches(&r) {
 			page.Records = append(page.Records, r)
 		}
-		if len(page.Records) == q.Limit || seen == visits {
+		if len(page.Records) == q.Limit {
 			page.Cursor = at.cursor()
 			return errFull
 		}
@@ -108,22 +131,22 @@ func readPage(found *sql.Rows, q *store.Query) (store.Page, error) {
 // errFull ends the reading of a page.
 var errFull = errors.New("the page is full")
 
-// rarest returns the term that the fewest records have; false without one.
-func (s *Store) rarest(ctx context.Context, terms []store.Term) (term store.Term, some bool, err error) {
-	least := int64(rare + 1)
-	for _, candidate := range terms {
-		var n int64
-		if len(terms) > 1 {
-			if err := s.read.QueryRowContext(ctx, s.dialect.bind("SELECT count(*) FROM (SELECT 1 FROM terms WHERE term = ? LIMIT ?) AS a_few"),
-				int64(candidate), rare).Scan(&n); err != nil {
-				return 0, false, err
-			}
-		}
-		if n < least {
-			term, some, least = candidate, true, n
-		}
+// byFrequency returns the terms with the rarest first.
+func (s *Store) byFrequency(ctx context.Context, terms []store.Term) ([]store.Term, error) {
+	if len(terms) < 2 {
+		return terms, nil
 	}
-	return term, some, nil
+	counts := make(map[store.Term]int64, len(terms))
+	for _, term := range terms {
+		var n int64
+		if err := s.read.QueryRowContext(ctx, s.dialect.bind("SELECT count(*) FROM (SELECT 1 FROM terms WHERE term = ? LIMIT ?) AS a_few"),
+			int64(term), rare).Scan(&n); err != nil {
+			return nil, err
+		}
+		counts[term] = n
+	}
+	slices.SortStableFunc(terms, func(a, b store.Term) int { return cmp.Compare(counts[a], counts[b]) })
+	return terms, nil
 }
 
 // Record implements [store.History].

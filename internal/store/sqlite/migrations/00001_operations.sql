@@ -5,7 +5,7 @@ CREATE TABLE parts (
     version INTEGER NOT NULL,
     facts BLOB NOT NULL,
     PRIMARY KEY (operation, collector)
-);
+) WITHOUT ROWID;
 CREATE TABLE records (
     record INTEGER PRIMARY KEY AUTOINCREMENT,
     operation BLOB NOT NULL UNIQUE,
