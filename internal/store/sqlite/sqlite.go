@@ -87,6 +87,9 @@ func Open(ctx context.Context, s Settings) (*Store, error) {
 	}
 	write.SetMaxOpenConns(1)
 	if err := sqlstore.Migrate(ctx, goose.DialectSQLite3, write, Migrations()); err != nil {
+		if kindOf(err) == nil && damaged(ctx, write) {
+			err = errors.Join(err, store.ErrCorrupt)
+		}
 		return nil, sqlstore.Failed(kindOf, what, errors.Join(err, write.Close()))
 	}
 	read, err := connect(s.Path, url.Values{"_pragma": pragmas("query_only(1)")})
@@ -94,8 +97,15 @@ func Open(ctx context.Context, s Settings) (*Store, error) {
 		return nil, sqlstore.Failed(kindOf, what, errors.Join(err, write.Close()))
 	}
 	read.SetMaxOpenConns(readers)
-	dialect := sqlstore.Dialect{Kind: kindOf, Reclaim: reclaim}
+	dialect := sqlstore.Dialect{Prepare: true, Kind: kindOf, Reclaim: reclaim}
 	return &Store{sqlstore.New(dialect, write, read), s.Path}, nil
+}
+
+// damaged reports whether the file is known not to be whole: to who reads it, that may look like anything.
+func damaged(ctx context.Context, db *sql.DB) bool {
+	var first string
+	err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&first)
+	return (err == nil && first != "ok") || errors.Is(kindOf(err), store.ErrCorrupt)
 }
 
 func pragmas(more ...string) []string {

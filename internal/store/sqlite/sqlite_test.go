@@ -1,7 +1,10 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"database/sql"
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -184,4 +187,52 @@ func TestWhereNothingCanBeMade(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = sqlite.Open(t.Context(), sqlite.Settings{Path: filepath.Join(t.TempDir(), "s.db"), MaxBytes: 5})
 	require.ErrorContains(t, err, "5 bytes")
+}
+
+// Whatever is damaged, the error says so, nothing panics, and nothing is made up.
+func TestADamagedFileSaysSo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+	require.NoError(t, err)
+	for i := range 300 {
+		_, err = s.Write(t.Context(), batch(fmt.Sprintf("order-%d", i)))
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Close())
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	damaged := 0
+	for from := 4096; from < len(whole); from += 4096 {
+		data := bytes.Clone(whole)
+		for i := range data[from : from+4096] {
+			data[from+i] = 0xa5
+		}
+		if damage(t, data) {
+			damaged++
+		}
+	}
+	require.Positive(t, damaged)
+}
+
+// damage opens a store of such bytes and uses it; it reports whether that met an error.
+func damage(t *testing.T, data []byte) bool {
+	path := filepath.Join(t.TempDir(), "store.db")
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+	if err != nil {
+		require.ErrorIs(t, err, store.ErrCorrupt)
+		return true
+	}
+	_, err = s.List(t.Context(), store.Query{Limit: 1000})
+	for _, partErr := range s.Parts(t.Context(), "") {
+		err = errors.Join(err, partErr)
+	}
+	_, writeErr := s.Write(t.Context(), batch("order-7000"))
+	_, trimErr := s.Trim(t.Context(), store.Limits{Before: 100})
+	err = errors.Join(err, writeErr, trimErr)
+	require.NoError(t, s.Close())
+	if err != nil {
+		require.ErrorIs(t, err, store.ErrCorrupt)
+	}
+	return err != nil
 }

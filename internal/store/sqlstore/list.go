@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/throughline/throughline/internal/store"
 )
@@ -85,10 +86,9 @@ func (s *Store) page(ctx context.Context, q *store.Query, from position) (store.
 		walk, args = walk+" AND (w.updated_at, w.record) >= (?, ?)", append(args, end.updatedAt, end.record)
 	}
 	for _, term := range terms {
-		walk += " AND EXISTS (SELECT 1 FROM terms o WHERE o.term = ? AND o.updated_at = w.updated_at AND o.record = w.record)"
 		args = append(args, int64(term))
 	}
-	walk = "SELECT w.updated_at, w.record " + walk + " ORDER BY w.updated_at DESC, w.record DESC LIMIT ?"
+	walk = "SELECT w.updated_at, w.record " + walk + strings.Repeat(hasTerm, len(terms)) + " ORDER BY w.updated_at DESC, w.record DESC LIMIT ?"
 	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT "+qualified+", r.record FROM ("+walk+") AS v JOIN records r ON r.record = v.record"+
 		" ORDER BY v.updated_at DESC, v.record DESC"), append(args, visits)...)
 	if err != nil {
@@ -103,6 +103,9 @@ func (s *Store) page(ctx context.Context, q *store.Query, from position) (store.
 
 const qualified = "r.namespace, r.id, r.aliases, r.name, r.state, r.reason, r.flags, r.services, r.destinations, r.texts, r.started_at, r.ended_at," +
 	" r.updated_at, r.revision, r.told"
+
+// hasTerm is that a record has one more term.
+const hasTerm = " AND EXISTS (SELECT 1 FROM terms o WHERE o.term = ? AND o.updated_at = w.updated_at AND o.record = w.record)"
 
 // readPage reads until the page is full; the rest is for the next one.
 func readPage(found *sql.Rows, q *store.Query) (store.Page, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -118,13 +117,8 @@ func writeRecord(ctx context.Context, t *tx, key store.Key, r *store.Record, bef
 		_, err := t.exec(ctx, updateRecord, append(values, before.record)...)
 		return before.record, err
 	}
-	var record int64
-	err := t.QueryRowContext(ctx, t.dialect.bind(insertRecord), append([]any{key[:]}, values...)...).Scan(&record)
-	if errors.Is(err, sql.ErrNoRows) {
-		// Somebody else wrote the record at the same time.
-		return 0, nil
-	}
-	return record, err
+	// There is no number if somebody else wrote the record at the same time.
+	return t.number(ctx, insertRecord, append([]any{key[:]}, values...)...)
 }
 
 // removeTerms removes what a record is found by.

@@ -21,6 +21,8 @@ type Dialect struct {
 	Numbered bool
 	// Lock is put after a SELECT whose rows are about to be changed, SkipLocked where rows that others have locked are to be left out.
 	Lock, SkipLocked string
+	// Prepare says that a statement that a transaction makes several times is to be prepared; the driver does not do so by itself.
+	Prepare bool
 	// Kind returns which of the errors of package store it is, nil for none.
 	Kind func(error) error
 	// Reclaim gives room that is free within the database back to the system, a bounded amount; nil: it does so by itself.
@@ -72,7 +74,7 @@ func Failed(kind func(error) error, what string, err error) error {
 func (s *Store) in(ctx context.Context, what string, do func(*tx) error) error {
 	t, err := s.write.BeginTx(ctx, nil)
 	if err == nil {
-		if err = do(&tx{t, s.dialect}); err == nil {
+		if err = do(&tx{Tx: t, dialect: s.dialect}); err == nil {
 			err = t.Commit()
 		} else {
 			// The error that led here is the one that tells.
@@ -86,14 +88,61 @@ func (s *Store) in(ctx context.Context, what string, do func(*tx) error) error {
 type tx struct {
 	*sql.Tx
 	dialect Dialect
+	// prepared are closed with the transaction.
+	prepared map[string]*sql.Stmt
 }
 
 func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	result, err := t.ExecContext(ctx, t.dialect.bind(query), args...)
+	var result sql.Result
+	stmt, err := t.prepare(ctx, query)
+	switch {
+	case err != nil:
+		return 0, err
+	case stmt != nil:
+		result, err = stmt.ExecContext(ctx, args...)
+	default:
+		result, err = t.ExecContext(ctx, t.dialect.bind(query), args...)
+	}
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// prepare returns the prepared statement, nil if the driver sees to that.
+func (t *tx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if !t.dialect.Prepare {
+		return nil, nil
+	}
+	if stmt := t.prepared[query]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := t.PrepareContext(ctx, t.dialect.bind(query))
+	if err != nil {
+		return nil, err
+	}
+	if t.prepared == nil {
+		t.prepared = make(map[string]*sql.Stmt)
+	}
+	t.prepared[query] = stmt
+	return stmt, nil
+}
+
+// number makes a statement that returns a number, if it returns anything.
+func (t *tx) number(ctx context.Context, query string, args ...any) (n int64, err error) {
+	stmt, err := t.prepare(ctx, query)
+	switch {
+	case err != nil:
+		return 0, err
+	case stmt != nil:
+		err = stmt.QueryRowContext(ctx, args...).Scan(&n)
+	default:
+		err = t.QueryRowContext(ctx, t.dialect.bind(query), args...).Scan(&n)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return n, err
 }
 
 func (t *tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
