@@ -39,6 +39,10 @@ test: ## Run every test that needs Go alone, with the race detector
 e2e: build $(BIN)/jaeger $(BIN)/alertmanager $(BIN)/prometheus ## Run the built binary against a real Jaeger, Alertmanager and Prometheus
 	$(GO) test -tags e2e -count=1 -p 1 -v -timeout 30m ./test/e2e/... ./cmd/asyncgen/internal/judged
 
+.PHONY: store
+store: ## Hold the store in PostgreSQL to its contract, against a real server (initdb and postgres must be there)
+	$(GO) test -tags e2e -count=1 -race -timeout 10m ./internal/store/postgres
+
 .PHONY: conformance
 conformance: ## Replay recorded telemetry of real applications and show verdicts, hops and alarms beside the truth
 	$(GO) test -count=1 -v -run 'TestOrders|TestTrueTime|TestHops|TestDamage' ./test/conformance | grep -vE '^(=== | *--- PASS)'
