@@ -194,7 +194,7 @@ func TestADamagedFileSaysSo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
 	require.NoError(t, err)
-	for i := range 300 {
+	for i := range 60 {
 		_, err = s.Write(t.Context(), batch(fmt.Sprintf("order-%d", i)))
 		require.NoError(t, err)
 	}

@@ -105,7 +105,7 @@ func donePartsLeave(t *testing.T, s store.Store) {
 
 func allParts(t *testing.T, s store.Store) {
 	var all []store.Part
-	for i := range 2500 {
+	for i := range 1200 {
 		all = append(all, part(fmt.Sprintf("order-%d", i/2), fmt.Sprintf("collector-%d", i%2), 1, 0))
 	}
 	write(t, s, store.Batch{Parts: all})
