@@ -20,6 +20,8 @@ const (
 	visits = 2000
 	// rare is the number of records from which on terms are equally frequent.
 	rare = 2000
+	// readMore is how many times the records of a page are read: some may have all terms and not match.
+	readMore = 4
 )
 
 // position is between two records, in the order of lists.
@@ -88,13 +90,14 @@ func (s *Store) page(ctx context.Context, q *store.Query, from position) (store.
 	for _, term := range terms {
 		args = append(args, int64(term))
 	}
+	reads := min(visits, readMore*min(q.Limit, visits))
 	walk = "SELECT w.updated_at, w.record " + walk + strings.Repeat(hasTerm, len(terms)) + " ORDER BY w.updated_at DESC, w.record DESC LIMIT ?"
 	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT "+qualified+", r.record FROM ("+walk+") AS v JOIN records r ON r.record = v.record"+
-		" ORDER BY v.updated_at DESC, v.record DESC"), append(args, visits)...)
+		" ORDER BY v.updated_at DESC, v.record DESC"), append(args, reads)...)
 	if err != nil {
 		return store.Page{}, err
 	}
-	page, err := readPage(found, q)
+	page, err := readPage(found, q, reads)
 	if more && page.Cursor == "" {
 		page.Cursor = end.cursor()
 	}
@@ -107,9 +110,10 @@ const qualified = "r.namespace, r.id, r.aliases, r.name, r.state, r.reason, r.fl
 // hasTerm is that a record has one more term.
 const hasTerm = " AND EXISTS (SELECT 1 FROM terms o WHERE o.term = ? AND o.updated_at = w.updated_at AND o.record = w.record)"
 
-// readPage reads until the page is full; the rest is for the next one.
-func readPage(found *sql.Rows, q *store.Query) (store.Page, error) {
+// readPage reads until the page is full, or there were so many rows; the rest is for the next one.
+func readPage(found *sql.Rows, q *store.Query, rows int) (store.Page, error) {
 	var page store.Page
+	seen := 0
 	err := scan(found, func(row *sql.Rows) error {
 		var r store.Record
 		var at position
@@ -119,7 +123,7 @@ func readPage(found *sql.Rows, q *store.Query) (store.Page, error) {
 		if at.updatedAt = r.UpdatedAt; q.Matches(&r) {
 			page.Records = append(page.Records, r)
 		}
-		if len(page.Records) == q.Limit {
+		if seen++; len(page.Records) == q.Limit || seen == rows {
 			page.Cursor = at.cursor()
 			return errFull
 		}
