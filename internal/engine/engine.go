@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,10 +150,14 @@ type Assignment struct {
 // Apply attaches the facts to their operations. It returns, appended to out, one assignment for each fact.
 func (e *Engine) Apply(now time.Time, facts []operation.Fact, out []Assignment) []Assignment {
 	at := now.UnixNano()
-	for some := range slices.Chunk(facts, window) {
-		out = e.applySome(at, some, out)
+	for len(facts) > window {
+		out = e.applySome(at, facts[:window], out)
+		facts = facts[window:]
 	}
-	return out
+	if len(facts) == 0 {
+		return out
+	}
+	return e.applySome(at, facts, out)
 }
 
 func (e *Engine) applySome(at int64, facts []operation.Fact, out []Assignment) []Assignment {
