@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -164,7 +165,8 @@ func (e *Engine) applySome(at int64, facts []operation.Fact, out []Assignment) [
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	from := len(out)
-	out = append(out, make([]Assignment, len(facts))...)
+	out = slices.Grow(out, len(facts))[:from+len(facts)]
+	clear(out[from:])
 	for i := range facts {
 		e.habits.learn(&facts[i])
 	}
