@@ -212,9 +212,26 @@ type multiplicity struct {
 	one, more uint32
 	// bit stands for the flow in entries: one of few, of which flows that are met one after the other, as those of one kind of
 	// operation are, have different ones.
-	bit uint32
+	bit taught
 	// doubtful had more before it was known what is usual.
 	doubtful []*entry
+}
+
+// taught tells in which flows an operation was counted, by the bits of the lower half, and in which of these as having several
+// messages, by those of the upper half.
+type taught uint16
+
+// taughtFlows is how many flows of an operation can be told apart. Where two of them have the same bit, what it is counted as when
+// it is learned from for the first time is right, and is not put right later.
+const taughtFlows = 8
+
+// with is what is taught with one flow more, or with another count in it.
+func (t taught) with(bit taught, several bool) taught {
+	t = (t | bit) &^ (bit << taughtFlows)
+	if several {
+		t |= bit << taughtFlows
+	}
+	return t
 }
 
 // once reports whether one message is usual.
@@ -251,6 +268,12 @@ func (h *habits) learnOperation(n *entry, v *operation.View) []*entry {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var again []*entry
+	fresh, counted := !n.learned, taught(0)
+	if n.learned {
+		counted = taught(n.lasted)
+	}
+	now := counted
+	defer func() { n.learned, n.lasted = true, uint16(now) }()
 	for i := range min(len(v.Hops), maxLearned) {
 		f := flow{v.Hops[i].Destination, v.Hops[i].Type}
 		count, earliest := 0, false
@@ -268,10 +291,10 @@ func (h *habits) learnOperation(n *entry, v *operation.View) []*entry {
 			if len(h.counts) >= maxHabits {
 				continue
 			}
-			m = &multiplicity{bit: 1 << (len(h.counts) % 32)}
+			m = &multiplicity{bit: 1 << (len(h.counts) % taughtFlows)}
 			h.counts[f] = m
 		}
-		first, before := n.counted&m.bit == 0, n.several&m.bit != 0
+		first, before := fresh || counted&m.bit == 0, counted&(m.bit<<taughtFlows) != 0
 		if !first && !before && count < 2 {
 			continue
 		}
@@ -280,11 +303,7 @@ func (h *habits) learnOperation(n *entry, v *operation.View) []*entry {
 		} else {
 			m.recount(before, count > 1)
 		}
-		n.counted |= m.bit
-		n.several &^= m.bit
-		if count > 1 {
-			n.several |= m.bit
-		}
+		now = now.with(m.bit, count > 1)
 		again = append(again, m.settle(n, count)...)
 		if first && count > 1 {
 			// Its own count may be the one that made the habit.

@@ -172,7 +172,6 @@ func (s *shard) judge(e *Engine, r *operation.Reducer, n *entry, at int64, chang
 	if verdict.State == operation.StateCompleted {
 		if !n.learned {
 			e.habits.learnClocks(view)
-			n.learned = true
 		}
 		e.unpaired.addAgain(e.habits.learnOperation(n, view))
 	}
