@@ -61,6 +61,13 @@ const (
 	// AnnotationAcknowledged and AnnotationMuted say who did, until when and why.
 	AnnotationAcknowledged = "acknowledged"
 	AnnotationMuted        = "muted"
+	// AnnotationCause says what the operations have in common and healthy ones have not.
+	AnnotationCause = "likely_cause"
+	// AnnotationDeployment, AnnotationSilent and AnnotationConsumer say what was deployed shortly before, whose telemetry is lacking
+	// and who consumed last.
+	AnnotationDeployment = "deployment"
+	AnnotationSilent     = "telemetry_silent"
+	AnnotationConsumer   = "last_consumer"
 	// AnnotationResolution says why it is over.
 	AnnotationResolution = "resolution"
 )
@@ -94,7 +101,7 @@ func (f Framing) Of(e *incident.Event) Alert {
 		Routing:     Routing{Severity: i.Severity, Priority: i.Priority, Owner: i.Owner},
 		Labels:      f.labels(i),
 		Annotations: annotations(i),
-		News:        e.Cause != incident.CauseCount && e.Cause != incident.CauseRefresh,
+		News:        e.Cause != incident.CauseCount && e.Cause != incident.CauseRefresh && e.Cause != incident.CauseHint,
 		StartsAt:    moment(i.OpenedAt, e.At),
 	}
 	switch i.Kind {
@@ -186,6 +193,7 @@ func annotations(i *incident.Incident) map[string]string {
 	if i.Error != nil {
 		put(a, AnnotationError, strings.Trim(i.Error.Type+": "+i.Error.Message, ": "))
 	}
+	hints(a, &i.Hints)
 	if i.Rate > 0 {
 		a["operations_per_minute"] = strconv.FormatFloat(i.Rate, 'f', 1, 64)
 	}

@@ -42,6 +42,7 @@ type incidentJSON struct {
 	Quiet       *float64          `json:"quiet_seconds"`
 	Acked       *markJSON         `json:"acknowledged"`
 	Muted       *markJSON         `json:"muted"`
+	Hints       hintsJSON         `json:"hints"`
 	Hop         *incidentHopJSON  `json:"hop"`
 	Operations  []incidentOneJSON `json:"operations"`
 	Error       *errorJSON        `json:"error"`
@@ -93,7 +94,7 @@ func (b *builder) incident(i *incident.Incident) incidentJSON {
 		Active: i.Active, Total: i.Total, Lost: i.Lost, Rate: i.Rate, Acked: markOf(i.Acknowledged), Muted: markOf(i.Muted),
 		FirstSeen: timestamp(i.FirstSeen), LastSeen: timestamp(i.LastSeen),
 		OpenedAt: timestamp(i.OpenedAt), UpdatedAt: timestamp(i.UpdatedAt), ResolvedAt: timestamp(i.ResolvedAt),
-		Reopened: i.Reopened, Error: b.error(i.Error), Version: i.Version, Revision: i.Revision,
+		Reopened: i.Reopened, Hints: hintsOf(&i.Hints), Error: b.error(i.Error), Version: i.Version, Revision: i.Revision,
 	}
 	if i.Reopened > 0 {
 		j.Quiet = seconds(i.QuietNanos)

@@ -44,6 +44,7 @@ func DecodeIncident(record plog.LogRecord) (incident.Event, error) {
 	r.extent(i)
 	r.times(i)
 	i.Acknowledged, i.Muted = r.mark(ackAttributes), r.mark(mutedAttributes)
+	i.Hints = r.hints()
 	i.Hop = r.hop()
 	i.Error = r.exception()
 	if r.err == nil && (kind == incident.EventResolved) != (i.State == incident.StateResolved) {

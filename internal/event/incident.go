@@ -30,6 +30,7 @@ func AppendIncident(records plog.LogRecordSlice, e *incident.Event) {
 	w.times(i)
 	w.mark(i.Acknowledged, ackAttributes)
 	w.mark(i.Muted, mutedAttributes)
+	w.hints(&i.Hints)
 	w.hop(i.Hop)
 	w.exception(i.Error)
 	if i.Error != nil {

@@ -51,6 +51,8 @@ type Incident struct {
 	Rate float64
 	// Acknowledged says that somebody takes care of it, Muted that nobody wants to be told of it; nil: not so.
 	Acknowledged, Muted *Mark
+	// Hints are what may have caused it.
+	Hints Hints
 	// Hop is the first failing hop of the first operation of this opening; its dead-letter destination is that of the first
 	// operation of which it is known.
 	Hop Hop
@@ -132,10 +134,12 @@ const (
 	CauseLost
 	// CauseMarked: somebody acknowledged or muted it, or took that back, or the time for which it was so is over.
 	CauseMarked
+	// CauseHint: it became known what the operations have in common, or something else is now the most striking.
+	CauseHint
 )
 
 var causeNames = [...]string{
-	"new", "reopened", "escalated", "reduced", "count", "refresh", "recovered", "quiet", "lost", "marked",
+	"new", "reopened", "escalated", "reduced", "count", "refresh", "recovered", "quiet", "lost", "marked", "hint",
 }
 
 // String returns the name used in events.

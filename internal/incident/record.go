@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/throughline/throughline/internal/incident/cause"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -36,6 +37,11 @@ type record struct {
 	escalated [severityCount]uint64
 	// joins is what Rate is computed from.
 	joins rate
+	// suspects are what the operations of this opening are compared by; undiscussed says that some joined since the hints were drawn.
+	suspects    cause.Sample
+	undiscussed bool
+	// toldTrait is the strongest hint that was told.
+	toldTrait cause.Trait
 	// marked says that somebody acknowledged or muted it since the last event, or that this ended.
 	marked bool
 	// touched says that the batch in hand changed it.
@@ -59,14 +65,16 @@ func (r *record) open(c *operation.Change, now int64) {
 	r.State, r.OpenedAt, r.told = StateOpen, now, false
 	r.Lost, r.sample, r.policies = 0, nil, [severityCount]*operation.Policy{}
 	r.escalated, r.joins = [severityCount]uint64{}, rate{}
+	r.Hints, r.suspects, r.undiscussed = Hints{}, cause.Sample{}, false
 	r.Hop, r.Error = HopOf(c), ErrorOf(c)
 }
 
 // join makes an operation a member.
-func (r *record) join(key memberKey, c *operation.Change, now int64, sampleSize int) {
+// It returns since when it is affected.
+func (r *record) join(key memberKey, c *operation.Change, now int64, sampleSize int) (since int64) {
 	r.Total++
 	r.members[key] = r.grade(c)
-	since := c.Verdict.Since
+	since = c.Verdict.Since
 	if since <= 0 || since > now {
 		since = now
 	}
@@ -84,6 +92,7 @@ func (r *record) join(key memberKey, c *operation.Change, now int64, sampleSize 
 		// Few operations leave a record of where their messages went; one that does tells it for all of the same group.
 		r.Hop.DeadLetter = HopOf(c).DeadLetter
 	}
+	return since
 }
 
 // grade counts one more member of the severity that the change's policy gives, and returns it.
@@ -152,7 +161,7 @@ func (r *record) refresh(now int64) {
 func (r *record) event(kind EventKind, cause Cause, revision, now int64) Event {
 	r.Revision = revision
 	r.told, r.toldAt, r.toldActive, r.toldSeverity, r.toldPriority = true, now, r.Active, r.Severity, r.Priority
-	r.marked = false
+	r.marked, r.toldTrait = false, r.Hints.first()
 	return Event{Kind: kind, Cause: cause, At: now, Incident: r.snapshot()}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/throughline/throughline/internal/incident/cause"
 	"github.com/throughline/throughline/internal/stack"
 )
 
@@ -20,6 +21,13 @@ type Settings struct {
 	MaxMessages int
 	// InApp tells the application's own calls in stack traces from those of libraries.
 	InApp stack.Rules
+	// Causes are the bounds of what is known of healthy operations, and what is taken for evidence.
+	Causes cause.Settings
+	// Resources tells what is known of an instance of a service; nil: nothing is.
+	Resources cause.Resources
+	// SilentSince tells since when the telemetry of a service is lacking at the time now, both in nanoseconds since 1970; 0 if it is
+	// not. nil: it never is.
+	SilentSince func(service string, now int64) int64
 	// SampleSize is the number of operations that an incident names.
 	SampleSize int
 	// ResolveAfter is how long nothing may fail in the same way before an incident of failures is resolved: what failed
@@ -38,6 +46,7 @@ func DefaultSettings() Settings {
 		MaxMembers:      200_000,
 		MaxMessages:     64,
 		SampleSize:      10,
+		Causes:          cause.DefaultSettings(),
 		ResolveAfter:    5 * time.Minute,
 		UpdateInterval:  15 * time.Second,
 		RefreshInterval: 5 * time.Minute,
@@ -68,6 +77,9 @@ func (s Settings) Validate() error {
 	}
 	if err := s.InApp.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("InApp: %w", err))
+	}
+	if err := s.Causes.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("settings in Causes: %w", err))
 	}
 	return errors.Join(errs...)
 }

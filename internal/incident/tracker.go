@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/throughline/throughline/internal/incident/cause"
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/template"
 )
@@ -28,6 +29,8 @@ type Tracker struct {
 	resolved *list.List
 	// templates finds what the messages of failures have in common.
 	templates *template.Miner
+	// causes knows what healthy operations look like.
+	causes *cause.Table
 	// touched are the incidents that the batch in hand changed, in the order of the first change.
 	touched []*record
 	// revision is that of the last event of any incident.
@@ -47,8 +50,13 @@ func New(settings Settings) (*Tracker, error) {
 	if err != nil {
 		return nil, err
 	}
+	causes, err := cause.NewTable(settings.Causes, settings.Resources)
+	if err != nil {
+		return nil, err
+	}
 	return &Tracker{
 		templates: templates,
+		causes:    causes,
 		settings:  settings,
 		seed:      maphash.MakeSeed(),
 		incidents: make(map[string]*record),
@@ -68,6 +76,7 @@ func (t *Tracker) Observe(now time.Time, changes []operation.Change) []Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := now.UnixNano()
+	t.learn(changes, at)
 	// Who is gone goes first: when two operations turned out to be one, the one that is left may bear the other's name.
 	for _, gone := range [...]bool{true, false} {
 		for i := range changes {
@@ -84,6 +93,7 @@ func (t *Tracker) tellTouched(at int64) []Event {
 	for i, r := range t.touched {
 		t.touched[i], r.touched = nil, false
 		r.refresh(at)
+		t.conclude(r, at)
 		events = t.tell(r, at, events)
 	}
 	t.touched = t.touched[:0]
@@ -165,7 +175,7 @@ func (t *Tracker) join(key memberKey, id string, group Key, c *operation.Change,
 		t.unlist(r)
 		r.open(c, now)
 	}
-	r.join(key, c, now, t.settings.SampleSize)
+	t.investigate(r, c, r.join(key, c, now, t.settings.SampleSize))
 	t.members[key] = r
 	t.touch(r)
 }
@@ -290,6 +300,9 @@ func (t *Tracker) news(r *record, now int64) (Cause, bool) {
 		return CauseRefresh, true
 	case since < int64(t.settings.UpdateInterval):
 		return 0, false
+	}
+	if trait := r.Hints.first(); trait != r.toldTrait && trait != (cause.Trait{}) {
+		return CauseHint, true
 	}
 	if r.Active == r.toldActive {
 		return 0, false

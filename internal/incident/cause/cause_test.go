@@ -3,6 +3,7 @@ package cause
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -141,7 +142,7 @@ func TestSeveralMessagesAreOneOperation(t *testing.T) {
 	require.NoError(t, err)
 	var hops []operation.Hop
 	for i := range 4 {
-		hops = append(hops, operation.Hop{Destination: "orders", Partition: operation.ParsePartition(fmt.Sprint(i % 2))})
+		hops = append(hops, operation.Hop{Destination: "orders", Partition: operation.ParsePartition(strconv.Itoa(i % 2))})
 	}
 	table.Learn(&Subject{View: &operation.View{Hops: hops}, Name: "fulfil", Hop: -1, Consumer: -1}, 0)
 	at := table.heard.Front().Value.(*station)
@@ -188,7 +189,7 @@ func TestDeployment(t *testing.T) {
 	require.Len(t, v.services, 2)
 	require.Equal(t, int64(1), v.evicted)
 	for i := range 20 {
-		v.saw("c", fmt.Sprint(i), int64(i))
+		v.saw("c", strconv.Itoa(i), int64(i))
 	}
 	d, ok = v.deployment("c", 19, 19)
 	require.True(t, ok)

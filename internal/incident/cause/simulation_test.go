@@ -3,6 +3,7 @@ package cause
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -74,7 +75,7 @@ func (w *world) operation(i int, t *trip, failed bool) *Subject {
 	v := &operation.View{
 		ID: fmt.Sprint("op-", i), Name: "fulfil",
 		Hops: []operation.Hop{{
-			Destination: "orders", Partition: operation.ParsePartition(fmt.Sprint(t.partition)),
+			Destination: "orders", Partition: operation.ParsePartition(strconv.Itoa(t.partition)),
 			Sends:     []operation.Send{{Origin: operation.Origin{Service: "shop", Instance: instance("shop", t.shop)}, StartedAt: int64(at)}},
 			Consumers: []operation.Consumer{{Group: "workers", Service: "worker"}},
 		}},
