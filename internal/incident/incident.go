@@ -38,6 +38,11 @@ type Incident struct {
 	// was made, so that it grows across a restart too.
 	Revision int64
 
+	// ParentID is the ID of the incident that stands for this one and others of its destination, "" while it stands for itself.
+	// Children is the number of incidents that this one stands for.
+	ParentID string
+	Children int64
+
 	// Severity is the highest among the affected operations; the others come from the same rule.
 	Severity       operation.Severity
 	Priority       int
@@ -136,10 +141,14 @@ const (
 	CauseMarked
 	// CauseHint: it became known what the operations have in common, or something else is now the most striking.
 	CauseHint
+	// CauseJoined: it became part of an incident that stands for many; CauseParted: it stands for itself again, or the one that
+	// stood for many is over because only few are left.
+	CauseJoined
+	CauseParted
 )
 
 var causeNames = [...]string{
-	"new", "reopened", "escalated", "reduced", "count", "refresh", "recovered", "quiet", "lost", "marked", "hint",
+	"new", "reopened", "escalated", "reduced", "count", "refresh", "recovered", "quiet", "lost", "marked", "hint", "joined", "parted",
 }
 
 // String returns the name used in events.

@@ -42,6 +42,10 @@ type record struct {
 	undiscussed bool
 	// toldTrait is the strongest hint that was told.
 	toldTrait cause.Trait
+	// at are the open incidents of its destination, storm those that it stands for; nil without.
+	at, storm *storm
+	// moved is CauseJoined or CauseParted if that happened since the last event, else 0.
+	moved Cause
 	// marked says that somebody acknowledged or muted it since the last event, or that this ended.
 	marked bool
 	// touched says that the batch in hand changed it.
@@ -67,6 +71,7 @@ func (r *record) open(c *operation.Change, now int64) {
 	r.escalated, r.joins = [severityCount]uint64{}, rate{}
 	r.Hints, r.suspects, r.undiscussed = Hints{}, cause.Sample{}, false
 	r.Hop, r.Error = HopOf(c), ErrorOf(c)
+	r.ParentID, r.moved = "", 0
 }
 
 // join makes an operation a member.
@@ -151,17 +156,21 @@ func (r *record) exemplify(key memberKey, c *operation.Change, size int) {
 
 // refresh brings the parts that follow from the members up to date.
 func (r *record) refresh(now int64) {
-	r.Active = int64(len(r.members))
 	r.UpdatedAt = max(r.UpdatedAt+1, now)
-	r.Rate = r.joins.perMinute(now)
+	if r.storm != nil {
+		r.sum(now)
+	} else {
+		r.Active, r.Rate, r.Children = int64(len(r.members)), r.joins.perMinute(now), 0
+	}
 	r.weigh(now)
+	r.inherit()
 }
 
 // event makes an event of the incident as it is.
 func (r *record) event(kind EventKind, cause Cause, revision, now int64) Event {
 	r.Revision = revision
 	r.told, r.toldAt, r.toldActive, r.toldSeverity, r.toldPriority = true, now, r.Active, r.Severity, r.Priority
-	r.marked, r.toldTrait = false, r.Hints.first()
+	r.marked, r.moved, r.toldTrait = false, 0, r.Hints.first()
 	return Event{Kind: kind, Cause: cause, At: now, Incident: r.snapshot()}
 }
 

@@ -28,6 +28,8 @@ type Settings struct {
 	// SilentSince tells since when the telemetry of a service is lacking at the time now, both in nanoseconds since 1970; 0 if it is
 	// not. nil: it never is.
 	SilentSince func(service string, now int64) int64
+	// Storm is the number of open incidents of one destination from which one more stands for them all; 0: none does.
+	Storm int
 	// SampleSize is the number of operations that an incident names.
 	SampleSize int
 	// ResolveAfter is how long nothing may fail in the same way before an incident of failures is resolved: what failed
@@ -45,6 +47,7 @@ func DefaultSettings() Settings {
 		MaxIncidents:    10_000,
 		MaxMembers:      200_000,
 		MaxMessages:     64,
+		Storm:           5,
 		SampleSize:      10,
 		Causes:          cause.DefaultSettings(),
 		ResolveAfter:    5 * time.Minute,
@@ -65,6 +68,9 @@ func (s Settings) Validate() error {
 		if v.value < 1 {
 			errs = append(errs, fmt.Errorf("%s is %d: must be at least 1", v.name, v.value))
 		}
+	}
+	if s.Storm < 0 || s.Storm == 1 {
+		errs = append(errs, fmt.Errorf("%s is %d: must be 0 or at least 2", "Storm", s.Storm))
 	}
 	if s.ResolveAfter <= 0 {
 		errs = append(errs, fmt.Errorf("ResolveAfter is %s: must be positive", s.ResolveAfter))
