@@ -113,6 +113,7 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	}
 	settings := incident.DefaultSettings()
 	settings.MaxIncidents, settings.ResolveAfter = cfg.Incidents.Max, cfg.Incidents.ResolveFailedAfter
+	settings.Storm = cfg.Incidents.Storm
 	settings.MaxMembers, settings.InApp = cfg.MaxOperations, cfg.Incidents.InApp.rules()
 	settings.Resources, settings.SilentSince = o.resource, o.gaps.silentSince
 	if o.incidents, err = incident.New(settings); err != nil {

@@ -16,6 +16,8 @@ type incidentJSON struct {
 	ID          string            `json:"id"`
 	State       string            `json:"state"`
 	Kind        string            `json:"kind"`
+	ParentID    *string           `json:"parent_id"`
+	Children    int64             `json:"children"`
 	Reason      *string           `json:"reason"`
 	Severity    string            `json:"severity"`
 	Priority    int               `json:"priority"`
@@ -86,7 +88,7 @@ type incidentOneJSON struct {
 // incident shows an incident in about as many bytes as are left.
 func (b *builder) incident(i *incident.Incident) incidentJSON {
 	j := incidentJSON{
-		ID: i.ID, State: i.State.String(), Kind: i.Kind.String(), Reason: optional(i.Reason.String()),
+		ID: i.ID, State: i.State.String(), Kind: i.KindName(), ParentID: optional(i.ParentID), Children: i.Children, Reason: optional(i.Reason.String()),
 		Severity: i.Severity.String(), Priority: i.Priority, Owner: optional(i.Owner), Runbook: optional(i.Runbook),
 		Namespace: i.Namespace, Operation: i.OperationName,
 		Destination: optional(i.Destination), Group: optional(i.Group), ErrorType: optional(i.ErrorType), Service: optional(i.Service),

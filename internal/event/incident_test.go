@@ -63,6 +63,13 @@ func drawEvent(t *rapid.T) incident.Event {
 		s.Trace[rapid.IntRange(0, 15).Draw(t, "byte")] = rapid.Byte().Draw(t, "trace")
 		i.Operations = append(i.Operations, s)
 	}
+	switch rapid.IntRange(0, 2).Draw(t, "part") {
+	case 0:
+		i.ParentID = text.Draw(t, "parent")
+	case 1:
+		i.Key = incident.StormKey(text.Draw(t, "storm namespace"), text.Draw(t, "storm destination"))
+		i.Children = rapid.Int64Range(0, 1<<40).Draw(t, "children")
+	}
 	if rapid.Bool().Draw(t, "hints") {
 		count := rapid.Int64Range(0, 1<<40)
 		for range rapid.IntRange(1, cause.MaxHints).Draw(t, "traits") {
@@ -81,7 +88,7 @@ func drawEvent(t *rapid.T) incident.Event {
 		}
 	}
 	return incident.Event{
-		Kind: kind, Cause: incident.Cause(rapid.IntRange(0, 10).Draw(t, "cause")), At: at.Draw(t, "at"), Incident: i,
+		Kind: kind, Cause: incident.Cause(rapid.IntRange(0, 12).Draw(t, "cause")), At: at.Draw(t, "at"), Incident: i,
 	}
 }
 
@@ -152,11 +159,12 @@ func TestDecodeRefusesWhatIsNone(t *testing.T) {
 		"type":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.revision", "7") }, `"async.incident.revision" is a Str: must be a Int`},
 		"negative":         {func(r plog.LogRecord) { r.Attributes().PutInt("async.incident.operations.active", -1) }, "is -1: must not be negative"},
 		"state":            {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.state", "resolved") }, `is "resolved" in an event named "async.incident.opened"`},
-		"kind":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.kind", "completed") }, `must be "stuck", "failed", "dead_lettered" or "unknown"`},
+		"kind":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.kind", "completed") }, `must be "stuck", "failed", "dead_lettered", "unknown" or "storm"`},
 		"unknown cause":    {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.cause", "boredom") }, "not a value this version knows"},
 		"missing severity": {func(r plog.LogRecord) { r.Attributes().Remove("async.incident.severity") }, `"async.incident.severity" is ""`},
 		"time":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.opened_at", "noon") }, `"async.incident.opened_at" is "noon"`},
 		"far time":         {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.opened_at", "9999-01-01T00:00:00Z") }, "between the years"},
+		"long parent": {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.parent_id", string(make([]byte, 129))) }, "129 bytes long"},
 		"hint that is none": {func(r plog.LogRecord) {
 			r.Attributes().PutEmptySlice("async.incident.hints").AppendEmpty().SetStr("worker-3")
 		}, `"async.incident.hints" holds a Str: must hold maps`},

@@ -72,6 +72,8 @@ const (
 	attrIncidentPriority     = "async.incident.priority"
 	attrIncidentOwner        = "async.incident.owner"
 	attrIncidentRunbook      = "async.incident.runbook"
+	attrIncidentParent       = "async.incident.parent_id"
+	attrIncidentChildren     = "async.incident.children"
 	attrIncidentActive       = "async.incident.operations.active"
 	attrIncidentTotal        = "async.incident.operations.total"
 	attrIncidentLost         = "async.incident.operations.lost"
