@@ -164,7 +164,7 @@ func TestDecodeRefusesWhatIsNone(t *testing.T) {
 		"missing severity": {func(r plog.LogRecord) { r.Attributes().Remove("async.incident.severity") }, `"async.incident.severity" is ""`},
 		"time":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.opened_at", "noon") }, `"async.incident.opened_at" is "noon"`},
 		"far time":         {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.opened_at", "9999-01-01T00:00:00Z") }, "between the years"},
-		"long parent": {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.parent_id", string(make([]byte, 129))) }, "129 bytes long"},
+		"long parent":      {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.parent_id", string(make([]byte, 129))) }, "129 bytes long"},
 		"hint that is none": {func(r plog.LogRecord) {
 			r.Attributes().PutEmptySlice("async.incident.hints").AppendEmpty().SetStr("worker-3")
 		}, `"async.incident.hints" holds a Str: must hold maps`},

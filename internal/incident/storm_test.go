@@ -3,6 +3,7 @@ package incident
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -146,7 +147,7 @@ func TestWhatIsLeftOfAStormStandsForItself(t *testing.T) {
 func TestWithoutAThresholdThereAreNoStorms(t *testing.T) {
 	tracker := storming(t, 0)
 	for i := range 20 {
-		parents, others := ofStorm(tracker.Observe(start, []operation.Change{ofType(fmt.Sprint(i), "orders", fmt.Sprint("E", i))}))
+		parents, others := ofStorm(tracker.Observe(start, []operation.Change{ofType(strconv.Itoa(i), "orders", fmt.Sprint("E", i))}))
 		require.Empty(t, parents)
 		require.Len(t, others, 1)
 	}

@@ -34,7 +34,7 @@ const (
 	zones      = 2
 )
 
-func instance(service string, i int) string { return fmt.Sprintf("%s-%d", service, i) }
+func instance(service string, i int) string { return service + "-" + strconv.Itoa(i) }
 
 func versionOf(worker int) string {
 	if worker < newWorkers {
@@ -44,17 +44,16 @@ func versionOf(worker int) string {
 }
 
 // resources knows the version and the zone of each instance by its number.
-func resources(_, name string) Resource {
-	var service string
-	var i int
-	if _, err := fmt.Sscanf(name, "worker-%d", &i); err == nil {
-		service = versionOf(i)
-	} else if _, err := fmt.Sscanf(name, "shop-%d", &i); err == nil {
-		service = "5.1"
-	} else if _, err := fmt.Sscanf(name, "shipper-%d", &i); err == nil {
-		service = "0.3"
+func resources(service, name string) Resource {
+	i, err := strconv.Atoi(name[len(service)+1:])
+	if err != nil {
+		return Resource{}
 	}
-	return Resource{Version: service, Region: "eu-central-1", Zone: fmt.Sprint("eu-central-1", string(rune('a'+i%zones)))}
+	r := Resource{Version: "5.1", Region: "eu-central-1", Zone: "eu-central-1" + string(rune('a'+i%zones))}
+	if service == "worker" {
+		r.Version = versionOf(i)
+	}
+	return r
 }
 
 func (w *world) trip() *trip {
@@ -73,7 +72,7 @@ func (w *world) operation(i int, t *trip, failed bool) *Subject {
 		StartedAt: int64(at) + 1, EndedAt: int64(at) + 2,
 	}
 	v := &operation.View{
-		ID: fmt.Sprint("op-", i), Name: "fulfil",
+		ID: "op-" + strconv.Itoa(i), Name: "fulfil",
 		Hops: []operation.Hop{{
 			Destination: "orders", Partition: operation.ParsePartition(strconv.Itoa(t.partition)),
 			Sends:     []operation.Send{{Origin: operation.Origin{Service: "shop", Instance: instance("shop", t.shop)}, StartedAt: int64(at)}},
@@ -141,6 +140,7 @@ func TestTheRightAttributeIsNamedFirst(t *testing.T) {
 		"instance":                {Trait{AttributeInstance, "worker-3"}, func(t *trip) bool { return t.worker == 3 }, 0.01},
 		"instance of new version": {Trait{AttributeInstance, "worker-1"}, func(t *trip) bool { return t.worker == 1 }, 0.01},
 		"version":                 {Trait{AttributeVersion, "2.0.0"}, func(t *trip) bool { return t.version == "2.0.0" }, 0.01},
+		"instance of the sender":  {Trait{AttributeInstance, "shop-1"}, func(t *trip) bool { return t.shop == 1 }, 0.01},
 		"partition":               {Trait{AttributePartition, "4"}, func(t *trip) bool { return t.partition == 4 }, 0.01},
 		"zone":                    {Trait{AttributeZone, "eu-central-1b"}, func(t *trip) bool { return t.worker%zones == 1 }, 0.01},
 		"much else fails":         {Trait{AttributeInstance, "worker-3"}, func(t *trip) bool { return t.worker == 3 }, 0.05},
