@@ -151,17 +151,22 @@ type Assignment struct {
 // Apply attaches the facts to their operations. It returns, appended to out, one assignment for each fact.
 func (e *Engine) Apply(now time.Time, facts []operation.Fact, out []Assignment) []Assignment {
 	at := now.UnixNano()
-	for some := range slices.Chunk(facts, window) {
-		out = e.applySome(at, some, out)
+	for len(facts) > window {
+		out = e.applySome(at, facts[:window], out)
+		facts = facts[window:]
 	}
-	return out
+	if len(facts) == 0 {
+		return out
+	}
+	return e.applySome(at, facts, out)
 }
 
 func (e *Engine) applySome(at int64, facts []operation.Fact, out []Assignment) []Assignment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	from := len(out)
-	out = append(out, make([]Assignment, len(facts))...)
+	out = slices.Grow(out, len(facts))[:from+len(facts)]
+	clear(out[from:])
 	for i := range facts {
 		e.habits.learn(&facts[i])
 	}

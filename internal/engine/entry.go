@@ -37,7 +37,7 @@ type entry struct {
 	ended operation.State
 	// loose says that it is judged early; see introduce.
 	loose bool
-	// learned says that the habits know of it, unpaired that Engine.unpaired has it.
+	// learned says that habits were learned from it, unpaired that Engine.unpaired has it.
 	learned, unpaired bool
 	// state, reason, flags and endedAt are the verdict, if there is no more to it; see setVerdict.
 	state  operation.State
@@ -47,7 +47,8 @@ type entry struct {
 	finished bool
 	// finalRevision counts how often the operation became final, up to the greatest number.
 	finalRevision uint16
-	// lasted is how long after named facts go on, in tenths of a second, rounded up; see introduce.
+	// lasted is how long after named facts go on, in tenths of a second, rounded up; see introduce. Once it is learned, it is what
+	// the habits counted it as instead; see taught.
 	lasted uint16
 	// name and rule are the numbers of the operation's name and of the rule it was judged by, 0 if unknown, without one, or in extra.
 	name, rule, revision uint32
@@ -252,7 +253,10 @@ func (x *identity) merge(a, b *entry) *entry {
 	if b.named != 0 {
 		a.callSince(x.engine.symbols, b.extra.name, b.named)
 	}
-	a.loose, a.lasted = a.loose || b.loose, hasty
+	a.loose = a.loose || b.loose
+	if !a.learned {
+		a.lasted = hasty
+	}
 	s.touch(a)
 	a.arrived = x.at
 	return a

@@ -210,9 +210,20 @@ type flow struct{ destination, messageType string }
 // multiplicity counts the completed operations that had exactly one message of a flow, and those that had more.
 type multiplicity struct {
 	one, more uint32
+	// bit stands for the flow in entries: one of few, of which flows that are met one after the other, as those of one kind of
+	// operation are, have different ones.
+	bit taught
 	// doubtful had more before it was known what is usual.
 	doubtful []*entry
 }
+
+// taught tells in which flows an operation was counted, by the bits of the lower half, and in which of these as having several
+// messages, by those of the upper half.
+type taught uint16
+
+// taughtFlows is how many flows of an operation can be told apart. Where two of them have the same bit, what it is counted as when
+// it is learned from for the first time is right, and is not put right later.
+const taughtFlows = 8
 
 // once reports whether one message is usual.
 func (m *multiplicity) once() bool {
@@ -241,14 +252,19 @@ const maxLearned = 64
 // maxDoubtful bounds the operations that are judged again once it is known what is usual.
 const maxDoubtful = 100
 
-// learnOperation learns from an operation that is over, which counts the first time only. It returns the operations on
-// which the verdict may be another one now.
+// learnOperation learns from an operation that is over. It counts once in each flow, and what it counts as is put right when more
+// of it is known: what came first may have been but a part of it. It returns the operations on which the verdict may be
+// another one now.
 func (h *habits) learnOperation(n *entry, v *operation.View) []*entry {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var again []*entry
-	first := !n.learned
-	n.learned = true
+	fresh, counted := !n.learned, taught(0)
+	if n.learned {
+		counted = taught(n.lasted)
+	}
+	now := counted
+	defer func() { n.learned, n.lasted = true, uint16(now) }()
 	for i := range min(len(v.Hops), maxLearned) {
 		f := flow{v.Hops[i].Destination, v.Hops[i].Type}
 		count, earliest := 0, false
@@ -258,7 +274,7 @@ func (h *habits) learnOperation(n *entry, v *operation.View) []*entry {
 				count++
 			}
 		}
-		if !earliest || (!first && count < 2) {
+		if !earliest {
 			continue
 		}
 		m := h.counts[f]
@@ -266,11 +282,22 @@ func (h *habits) learnOperation(n *entry, v *operation.View) []*entry {
 			if len(h.counts) >= maxHabits {
 				continue
 			}
-			m = &multiplicity{}
+			m = &multiplicity{bit: 1 << (len(h.counts) % taughtFlows)}
 			h.counts[f] = m
+		}
+		first, before := fresh || counted&m.bit == 0, counted&(m.bit<<taughtFlows) != 0
+		if !first && !before && count < 2 {
+			continue
 		}
 		if first {
 			m.count(count)
+		} else {
+			m.recount(before, count > 1)
+		}
+		now |= m.bit
+		now &^= m.bit << taughtFlows
+		if count > 1 {
+			now |= m.bit << taughtFlows
 		}
 		again = append(again, m.settle(n, count)...)
 		if first && count > 1 {
@@ -290,6 +317,18 @@ func (m *multiplicity) count(messages int) {
 	}
 	if m.one >= maxCount {
 		m.one, m.more = m.one/2, m.more/2
+	}
+}
+
+// recount puts right what an operation was counted as.
+func (m *multiplicity) recount(before, now bool) {
+	switch {
+	case before && !now && m.more > 0:
+		m.more--
+		m.one++
+	case now && !before && m.one > 0:
+		m.one--
+		m.more++
 	}
 }
 

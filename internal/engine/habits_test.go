@@ -63,6 +63,25 @@ func TestAnOperationIsLearnedOnce(t *testing.T) {
 	require.EqualValues(t, 1, h.counts[flow{"mails", "receipt"}].one)
 }
 
+// TestWhatAnOperationCountsAsIsPutRight: it may have completed when but a part of it was known.
+func TestWhatAnOperationCountsAsIsPutRight(t *testing.T) {
+	h, n := newHabits(), &entry{}
+	counts := func() [2]uint32 {
+		m := h.counts[flow{"mails", "receipt"}]
+		return [2]uint32{m.one, m.more}
+	}
+	h.learnOperation(n, mailed(0))
+	h.learnOperation(n, mailed(1))
+	require.Equal(t, [2]uint32{1, 0}, counts(), "its mail was not known at first")
+	h.learnOperation(n, mailed(2))
+	require.Equal(t, [2]uint32{0, 1}, counts())
+	h.learnOperation(n, mailed(3))
+	require.Equal(t, [2]uint32{0, 1}, counts())
+	h.learnOperation(n, mailed(1))
+	require.Equal(t, [2]uint32{1, 0}, counts(), "two were one after all")
+	require.EqualValues(t, 1, h.counts[flow{"orders", ""}].one)
+}
+
 func TestWhoeverWasInDoubtIsJudgedAgain(t *testing.T) {
 	h := newHabits()
 	odd, late := &entry{}, &entry{}

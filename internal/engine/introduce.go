@@ -14,7 +14,7 @@ import (
 // introduce takes from a fact what is needed before the operation is judged: a name for stamps, and whether it has to be judged
 // early for the sake of others. Called with the shard's lock held.
 func (n *entry) introduce(e *Engine, f *operation.Fact) {
-	if n.judged {
+	if n.judged || n.learned {
 		return
 	}
 	n.loose = n.loose || mayBeUnpaired(f)
@@ -77,7 +77,7 @@ func (n *entry) lasts(before, until int64) {
 
 // soonest returns the time before which no verdict but in_progress can come of it, once it is quiet; 0 if that is not known.
 func (n *entry) soonest(s *Settings) int64 {
-	if s.Soonest <= 0 || n.lasted == hasty {
+	if s.Soonest <= 0 || n.lasted == hasty || n.learned {
 		return 0
 	}
 	return n.named + min(int64(s.Soonest), int64(n.lasted)*tenth+int64(s.Settle))

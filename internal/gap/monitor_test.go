@@ -434,6 +434,22 @@ func TestTwoOfManyAreTwoGaps(t *testing.T) {
 	require.Equal(t, Stats{Services: 10, Silent: 2, Gaps: 2}, w.Stats())
 }
 
+// TestTheBusiestAreNotEverybody: those who may be silent for longer are heard of, so not all telemetry is lacking.
+func TestTheBusiestAreNotEverybody(t *testing.T) {
+	w := newWorld(t)
+	busy := []*sender{w.add("batch", 2*second), w.add("batch worker", 2*second)}
+	for i := range 8 {
+		w.add(fmt.Sprint("service", i), 30*second)
+	}
+	w.run(20 * minute)
+	for _, s := range busy {
+		s.dead = true
+	}
+	w.run(10 * minute)
+	w.requireTold(t, "batch traces silent 1198... 0.0", "batch worker traces silent 1198... 0.0")
+	require.False(t, w.covers("never heard of", 20*minute, 30*minute))
+}
+
 func TestSignalsHaveHabitsOfTheirOwn(t *testing.T) {
 	w := newWorld(t)
 	w.add("other", 5*second)

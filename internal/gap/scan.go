@@ -144,12 +144,12 @@ func (m *Monitor) tell(waiting []*service, now int64) {
 	}
 	if e := m.everybody; e != nil {
 		e.patience = max(e.patience, patience)
-		if m.together(e.patience) {
+		if m.together(e.patience, now) {
 			return
 		}
 		m.endOfAll(now)
 	}
-	if len(ripe) > 1 && m.together(patience) {
+	if len(ripe) > 1 && m.together(patience, now) {
 		m.beginOfAll(ripe, patience, now)
 		return
 	}
@@ -164,12 +164,12 @@ func (m *Monitor) tell(waiting []*service, now int64) {
 	}
 }
 
-// together reports whether nine of ten services that must not be silent for longer than that are silent, and at least two.
-// Those whose gap was told before are not counted.
-func (m *Monitor) together(patience int64) bool {
+// together reports whether nine of ten services that must not be silent for longer than that are silent, and at least two. Those whose
+// gap was told before are not counted; one that may be silent for longer is, if it was heard of lately all the same.
+func (m *Monitor) together(patience, now int64) bool {
 	all, silent := 0, 0
 	for _, v := range m.services {
-		if p := v.patience(); p == 0 || p > patience || (v.open != nil && v.open.told) {
+		if p := v.patience(); p == 0 || (p > patience && now-v.arrived() > patience) || (v.open != nil && v.open.told) {
 			continue
 		}
 		all++

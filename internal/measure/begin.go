@@ -13,6 +13,35 @@ import (
 // not all of its telemetry is there.
 const nameable = 10 * time.Second
 
+// holdBack leaves out operations under names of which nothing was told before and which may not be theirs for long.
+func (m *Meter) holdBack(g *Gauges, now int64) {
+	told := m.memories[operationActive.name]
+	for name, e := range g.active.byKey {
+		age := now - e.state.oldest
+		young := e.state.oldest > 0 && age >= 0 && age < int64(nameable)
+		if !young || name.overflow || m.hasEnded(name) {
+			continue
+		}
+		if told != nil {
+			if _, ok := told.lastSeen[name]; ok {
+				continue
+			}
+		}
+		delete(g.active.byKey, name)
+	}
+}
+
+// hasEnded reports whether an outcome was counted under the name.
+func (m *Meter) hasEnded(name key) bool {
+	for state := range operation.StateUnknown + 1 {
+		name.values[outcomeValue] = state.String()
+		if _, ok := m.outcomes.series.byKey[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 // beginOpen does so for all that is open.
 func (m *Meter) beginOpen(g *Gauges, now int64) {
 	for _, name := range sorted(g.active.byKey) {

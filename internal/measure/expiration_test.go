@@ -165,12 +165,16 @@ func TestCountersBeginWhileOperationsAreOpen(t *testing.T) {
 	}
 }
 
-// An operation that has just been seen may turn out to be another one.
-func TestCountersWaitForTheNameOfAnOperation(t *testing.T) {
+// An operation that has just been seen may turn out to have another name.
+func TestNamesThatMayNotLastAreHeldBack(t *testing.T) {
 	m := newMeter(t, DefaultMaxSeries)
-	g := m.NewGauges()
-	g.Add("orders", view("a"), inProgress)
-	require.NotContains(t, strings.Join(lines(m.Collect(at(9), g)), "\n"), "async.operation.outcomes")
+	open := func(name string, seconds float64) []string { return lines(m.Collect(at(seconds), names(m, name))) }
+	require.Empty(t, open("orders", 9))
+	require.Contains(t, open("order", 10), "async.operation.active{operation=order} 1")
+	m.Observe(observed("report", 5))
+	require.Contains(t, open("report", 5), "async.operation.active{operation=report} 1", "its name is known")
+	require.Contains(t, open("order", 5), "async.operation.active{operation=order} 1", "it was told before")
+	require.NotContains(t, strings.Join(open("order", 11), "\n"), "operation=orders", "nothing of it is left")
 }
 
 // What only might happen must not take the room of what did.

@@ -129,13 +129,13 @@ func active(metrics pmetric.Metrics) map[string]int64 {
 func TestGaugeSeriesDoNotChangePlaces(t *testing.T) {
 	m := newMeter(t, 3)
 	want := map[string]int64{"{operation=b}": 1, "{operation=c}": 1, "{overflow=true}": 2}
-	require.Equal(t, map[string]int64{"{operation=b}": 1, "{operation=c}": 1}, active(m.Collect(at(1), names(m, "c", "b"))))
-	require.Equal(t, want, active(m.Collect(at(2), names(m, "a", "b", "c", "d"))))
-	require.Equal(t, want, active(m.Collect(at(3), names(m, "d", "c", "b", "a"))))
+	require.Equal(t, map[string]int64{"{operation=b}": 1, "{operation=c}": 1}, active(m.Collect(at(101), names(m, "c", "b"))))
+	require.Equal(t, want, active(m.Collect(at(102), names(m, "a", "b", "c", "d"))))
+	require.Equal(t, want, active(m.Collect(at(103), names(m, "d", "c", "b", "a"))))
 	require.Equal(t, uint64(4), m.Overflowed()["async.operation.active"])
-	require.Equal(t, map[string]int64{"{operation=b}": 1, "{operation=a}": 1, "{overflow=true}": 0}, active(m.Collect(at(4), names(m, "b", "a"))),
+	require.Equal(t, map[string]int64{"{operation=b}": 1, "{operation=a}": 1, "{overflow=true}": 0}, active(m.Collect(at(104), names(m, "b", "a"))),
 		"a series that is zero gives way to one that is not")
-	require.Equal(t, map[string]int64{"{operation=b}": 0, "{operation=a}": 0, "{overflow=true}": 0}, active(m.Collect(at(5), names(m))))
+	require.Equal(t, map[string]int64{"{operation=b}": 0, "{operation=a}": 0, "{overflow=true}": 0}, active(m.Collect(at(105), names(m))))
 }
 
 func TestGaugesAreBoundedWhileTheyAreFilled(t *testing.T) {
@@ -145,7 +145,7 @@ func TestGaugesAreBoundedWhileTheyAreFilled(t *testing.T) {
 		g.Add(fmt.Sprint("name ", i), view("order"), inProgress)
 	}
 	require.Len(t, g.active.byKey, gaugeRoom*3)
-	values := active(m.Collect(at(1), g))
+	values := active(m.Collect(at(101), g))
 	require.Len(t, values, 3)
 	require.Equal(t, int64(998), values["{overflow=true}"])
 }

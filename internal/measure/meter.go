@@ -87,6 +87,7 @@ func (m *Meter) Collect(now time.Time, gauges *Gauges) pmetric.Metrics {
 		delivered: m.deliveredAt, start: m.settings.Start.UnixNano(),
 	}
 	if gauges != nil {
+		m.holdBack(gauges, now.UnixNano())
 		m.beginOpen(gauges, now.UnixNano())
 		m.graph.drop(gauges.dropped, now.UnixNano())
 	}

@@ -259,3 +259,19 @@ func TestMessagesAreInOrderOfCause(t *testing.T) {
 		slices.Reverse(facts)
 	}
 }
+
+// TestAStuckVerdictIsLookedAtAgain, because a service that sends seldom shows only later that it is silent.
+func TestAStuckVerdictIsLookedAtAgain(t *testing.T) {
+	p := testPolicy()
+	known := &Circumstances{Telemetry: silence{}}
+	processing := append(slices.Clone(sent), unended(process(2, 1, "orders", "worker", 2, 0)))
+	due := decide(processing, &p, known, 10_000).since + p.Processing.Limit.Seconds()
+	for at, next := range map[float64]float64{0: 60, 59: 60, 60: 120, 119: 120, 120: 240, 1000: 1920, 1919: 1920, 1920: 0} {
+		d := decide(processing, &p, known, due+at)
+		require.Equal(t, StateStuck, d.state)
+		if next != 0 {
+			next += due
+		}
+		require.InDelta(t, next, d.next, 0.001, at)
+	}
+}

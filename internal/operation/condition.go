@@ -9,8 +9,9 @@ const (
 	// unknownAgain is how often it is looked whether telemetry that was lacking has come after all.
 	unknownAgain = 15 * time.Second
 	// stuckAgain is how long after its threshold a stuck verdict is looked at once more: that a service is silent shows only
-	// after a while.
+	// after a while. The longer its usual pause, the later: after twice as long it is looked at again, until stuckLast.
 	stuckAgain = time.Minute
+	stuckLast  = time.Hour
 )
 
 // condition is something that makes a verdict if it lasts longer than a threshold.
@@ -98,8 +99,11 @@ func (j *judge) lacking(at condition, limit Threshold, services ...string) {
 		}
 	}
 	j.after(at, limit)
-	if again := due + int64(stuckAgain); again > j.now {
-		j.wake(again)
+	for again := int64(stuckAgain); again <= int64(stuckLast); again *= 2 {
+		if due+again > j.now {
+			j.wake(due + again)
+			return
+		}
 	}
 }
 

@@ -106,15 +106,11 @@ func (b *builder) putRoot(m pcommon.Map, errorType string) {
 	b.putCuts(m)
 }
 
-// putWhere says where the verdict rests; where that is nowhere, because all went well or took too long as a whole, where the first
-// message went.
+// putWhere says where the verdict rests.
 func (b *builder) putWhere(m pcommon.Map) {
 	hop, group := b.decidingHop()
 	if hop == nil || b.verdict.State == operation.StateCompleted {
-		if len(b.view.Hops) == 0 {
-			return
-		}
-		hop, group = &b.view.Hops[0], nil
+		return
 	}
 	b.putText(m, "messaging.system", hop.System)
 	b.putText(m, "messaging.destination.name", hop.Destination)

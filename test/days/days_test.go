@@ -1,6 +1,7 @@
 package days
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,8 +13,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // config is what nobody can find out by watching: when the report is expected. Sweeps are as far apart as a verdict may be late.
-const config = `
-sweep_interval: 1s
+var config = fmt.Sprintf("sweep_interval: %ds\n", sweepSeconds) + `
 storage: disk
 rules:
   - name: nightly-report
@@ -22,7 +22,7 @@ rules:
 `
 
 const (
-	sweep = second
+	sweep = sweepSeconds * second
 	// floor is the least threshold that is learned.
 	floor = 30 * second
 	// missedNight is the one in which the report does not run.

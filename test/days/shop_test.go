@@ -191,7 +191,7 @@ func within(all []window, at int64) bool {
 
 // orders pass three queues. Payments take longer from day to day, and one in thirty is tried again.
 func (s *shop) orders() {
-	s.customers(250, s.office, func(n int, at int64) {
+	s.customers(250*traffic, s.office, func(n int, at int64) {
 		m := s.begin("order-fulfilment", fmt.Sprintf("order-%d", n), "checkout", "orders", at, 0)
 		span, end := s.handle(m, "order-service", s.around(second))
 		m = s.next(m, span, "order-service", "payments", end)
@@ -209,7 +209,7 @@ func (s *shop) orders() {
 
 // refunds pass two queues. Nothing but refunds is heard of ledger-service.
 func (s *shop) refunds() {
-	s.customers(80, s.office, func(n int, at int64) {
+	s.customers(80*traffic, s.office, func(n int, at int64) {
 		m := s.begin("refund", fmt.Sprintf("refund-%d", n), "desk", "refunds", at, 0)
 		span, end := s.handle(m, "refund-service", s.around(2*second))
 		s.handle(s.next(m, span, "refund-service", "ledger", end), "ledger-service", s.around(second))
@@ -230,7 +230,7 @@ func (s *shop) reminders() {
 
 // prices are consumed by two groups, one of which goes by another name from a time on; while it is deployed, by both.
 func (s *shop) prices(renamed window) {
-	s.customers(25, always, func(n int, at int64) {
+	s.customers(25*traffic, always, func(n int, at int64) {
 		m := s.begin("price-change", fmt.Sprintf("price-%d", n), "pricing", "price-changes", at, 0)
 		s.process(m, "cache-service", "cache", s.consumed(m, "cache-service", at), s.around(second), false)
 		at = s.consumed(m, "search-service", at)

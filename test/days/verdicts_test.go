@@ -66,7 +66,7 @@ func (w *week) requireEveryOutage(t *testing.T, said []saying) {
 		}
 	}
 	t.Logf("%d waited for too long", found)
-	require.Greater(t, found, 50)
+	require.Greater(t, found, int(50*traffic))
 }
 
 // requireEnds checks that everything is known to have completed, but for what was not recorded and what the restart made the collector forget.
@@ -94,7 +94,7 @@ func (w *week) requireEnds(t *testing.T, said []saying) {
 		}
 	}
 	t.Logf("%d were hidden by the gap, %d were open when the collector was restarted", hidden, forgotten)
-	require.Greater(t, hidden, 50)
+	require.Greater(t, hidden, int(50*traffic))
 }
 
 // requireMissed checks that the one report that did not start is missed when its grace is over, and that the next one makes up for it.
