@@ -149,7 +149,7 @@ func TestTheRightAttributeIsNamedFirst(t *testing.T) {
 			right := 0
 			for seed := range uint64(runs) {
 				w := world{random: rand.New(rand.NewPCG(seed, 1)), partitions: 8, workers: 6, bad: 0.8, noise: c.noise, fails: c.fails}
-				if _, last := w.run(t, 600); len(last) > 0 && last[0].Trait == c.want {
+				if _, last := w.run(t, 400); len(last) > 0 && last[0].Trait == c.want {
 					right++
 				}
 			}
@@ -166,7 +166,7 @@ func TestWithoutACauseNothingIsNamed(t *testing.T) {
 			quiet := 0
 			for seed := range uint64(runs) {
 				w := world{random: rand.New(rand.NewPCG(seed, 2)), partitions: 8, workers: 6, noise: noise}
-				if first, _ := w.run(t, 600); len(first) == 0 {
+				if first, _ := w.run(t, 400); len(first) == 0 {
 					quiet++
 				}
 			}
