@@ -20,13 +20,10 @@ type EscalationConfig struct {
 	Priority int    `mapstructure:"priority"`
 }
 
-// maxEscalations is how many escalations one policy may have.
-const maxEscalations = 64
-
 func validateEscalations(key string, escalations []EscalationConfig) error {
 	var errs []error
-	if len(escalations) > maxEscalations {
-		errs = append(errs, fmt.Errorf("`%s` has %d elements: at most %d", key, len(escalations), maxEscalations))
+	if len(escalations) > operation.MaxEscalations {
+		errs = append(errs, fmt.Errorf("`%s` has %d elements: at most %d", key, len(escalations), operation.MaxEscalations))
 	}
 	for i := range escalations {
 		errs = append(errs, escalations[i].validate(fmt.Sprintf("%s[%d]", key, i)))

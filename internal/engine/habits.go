@@ -225,6 +225,15 @@ type taught uint16
 // it is learned from for the first time is right, and is not put right later.
 const taughtFlows = 8
 
+// with is what is taught with one flow more, or with another count in it.
+func (t taught) with(bit taught, several bool) taught {
+	t = (t | bit) &^ (bit << taughtFlows)
+	if several {
+		t |= bit << taughtFlows
+	}
+	return t
+}
+
 // once reports whether one message is usual.
 func (m *multiplicity) once() bool {
 	return m.one+m.more >= enoughOperations && m.more*habitShare <= m.one+m.more
@@ -294,11 +303,7 @@ func (h *habits) learnOperation(n *entry, v *operation.View) []*entry {
 		} else {
 			m.recount(before, count > 1)
 		}
-		now |= m.bit
-		now &^= m.bit << taughtFlows
-		if count > 1 {
-			now |= m.bit << taughtFlows
-		}
+		now = now.with(m.bit, count > 1)
 		again = append(again, m.settle(n, count)...)
 		if first && count > 1 {
 			// Its own count may be the one that made the habit.

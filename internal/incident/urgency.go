@@ -23,14 +23,11 @@ func (r *record) weigh(now int64) bool {
 	return severity != r.Severity || priority != r.Priority
 }
 
-// maxEscalations is how many escalations of one policy are heeded.
-const maxEscalations = 64
-
 // escalate applies the escalations that are in force. One that is stays so until half of the operations it takes are left, so
 // that a number that goes up and down does not raise alarm upon alarm.
 func (r *record) escalate(s int, escalations []operation.Escalation, now int64) {
 	var inForce uint64
-	for i := range escalations[:min(len(escalations), maxEscalations)] {
+	for i := range escalations[:min(len(escalations), operation.MaxEscalations)] {
 		e := &escalations[i]
 		needed := e.Operations
 		if r.escalated[s]&(1<<i) != 0 {

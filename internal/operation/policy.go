@@ -36,6 +36,9 @@ type Policy struct {
 	Escalations []Escalation
 }
 
+// MaxEscalations is how many escalations one policy may have.
+const MaxEscalations = 64
+
 // Escalation raises severity and priority of an incident while it is large or old enough.
 type Escalation struct {
 	// Operations is how many operations must be affected at a time, After how long the incident must have been open; 0 = any.

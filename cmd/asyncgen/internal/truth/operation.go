@@ -101,12 +101,17 @@ type Consumer struct {
 
 // Received records the delivery of the message to a consumer group, for processing under the given span.
 func (h *Hop) Received(at time.Time, group string, span Span) {
-	if len(h.Consumers) == 0 {
-		wait := max(0, at.Sub(later(h.SentAt, h.DueAt)).Seconds())
-		h.WaitSeconds = &wait
-	}
 	if h.consumer(group) == nil {
-		h.Consumers = append(h.Consumers, Consumer{Group: group, State: StateProcessing, ReceivedAt: at.UTC()})
+		// Groups take a message at the same time, so that the one that came first may be recorded second.
+		place := len(h.Consumers)
+		for place > 0 && at.Before(h.Consumers[place-1].ReceivedAt) {
+			place--
+		}
+		if place == 0 {
+			wait := max(0, at.Sub(later(h.SentAt, h.DueAt)).Seconds())
+			h.WaitSeconds = &wait
+		}
+		h.Consumers = slices.Insert(h.Consumers, place, Consumer{Group: group, State: StateProcessing, ReceivedAt: at.UTC()})
 	}
 	c := h.consumer(group)
 	c.Attempts++

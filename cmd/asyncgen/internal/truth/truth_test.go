@@ -157,3 +157,20 @@ func TestWriterReportsFullDisk(t *testing.T) {
 	require.Equal(t, err, w.Write(op))
 	require.ErrorIs(t, w.Commit(), errFull)
 }
+
+// TestConsumersAreInOrderOfTime: which of two groups is recorded first is a matter of chance.
+func TestConsumersAreInOrderOfTime(t *testing.T) {
+	sent := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	h := Hop{SentAt: sent}
+	for group, millis := range map[string]int{"audit": 20, "search": 10, "cache": 30} {
+		h.Received(sent.Add(time.Duration(millis)*time.Millisecond), group, Span{Service: group})
+	}
+	h.Received(sent.Add(time.Second), "search", Span{Service: "search"})
+	var groups []string
+	for _, c := range h.Consumers {
+		groups = append(groups, c.Group)
+	}
+	require.Equal(t, []string{"search", "audit", "cache"}, groups)
+	require.InDelta(t, 0.010, *h.WaitSeconds, 1e-9)
+	require.Equal(t, 2, h.Consumers[0].Attempts)
+}
