@@ -39,6 +39,7 @@ type backend struct {
 const (
 	outcomeTaken   = "taken"
 	outcomeUnasked = "not_matched"
+	outcomePart    = "part_of"
 )
 
 // put makes the alert the present truth of the backend if the backend wants to hear of it.
@@ -51,7 +52,16 @@ func (b *backend) put(a alert.Alert, now time.Time) string {
 		// it is over.
 		if a.Status == alert.StatusFiring {
 			a.Status, a.EndsAt, a.News = alert.StatusResolved, now.UTC(), true
-			a.Annotations = withResolution(a.Annotations)
+			a.Annotations = withResolution(a.Annotations, "goes on, but is for others now")
+		}
+	} else if a.PartOf != "" && b.delivery.book.Holds(a.PartOf) {
+		// The backend knows of what stands for it.
+		if !b.delivery.book.Holds(a.ID) {
+			return outcomePart
+		}
+		if a.Status == alert.StatusFiring {
+			a.Status, a.EndsAt = alert.StatusResolved, now.UTC()
+			a.Annotations = withResolution(a.Annotations, "part of incident "+a.PartOf)
 		}
 	}
 	switch b.delivery.book.Put(a, now) {
@@ -64,10 +74,10 @@ func (b *backend) put(a alert.Alert, now time.Time) string {
 	}
 }
 
-func withResolution(annotations map[string]string) map[string]string {
+func withResolution(annotations map[string]string, why string) map[string]string {
 	out := make(map[string]string, len(annotations)+1)
 	maps.Copy(out, annotations)
-	out[alert.AnnotationResolution] = "goes on, but is for others now"
+	out[alert.AnnotationResolution] = why
 	return out
 }
 

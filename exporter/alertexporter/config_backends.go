@@ -13,6 +13,7 @@ import (
 
 	"github.com/throughline/throughline/internal/alert"
 	"github.com/throughline/throughline/internal/alert/webhook"
+	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -118,7 +119,7 @@ func (c *WebhookConfig) Validate() error {
 type MatchConfig struct {
 	Severity []string `mapstructure:"severity"`
 	Priority []int    `mapstructure:"priority"`
-	// Kind is of stuck, failed, dead_lettered, unknown.
+	// Kind is of stuck, failed, dead_lettered, unknown, storm.
 	Kind []string `mapstructure:"kind"`
 	// Owner, Operation and Destination may have "*" in them for any number of any characters.
 	Owner       []string `mapstructure:"owner"`
@@ -129,6 +130,7 @@ type MatchConfig struct {
 func kindNames() []string {
 	return []string{
 		operation.StateStuck.String(), operation.StateFailed.String(), operation.StateDeadLettered.String(), operation.StateUnknown.String(),
+		incident.StormKind,
 	}
 }
 

@@ -127,6 +127,8 @@ type IncidentsConfig struct {
 	Max int `mapstructure:"max"`
 	// ResolveFailedAfter is how long no further operation may fail or be dead-lettered in the same way before the incident is over.
 	ResolveFailedAfter time.Duration `mapstructure:"resolve_failed_after"`
+	// Storm is the number of open incidents of one destination from which one more stands for them all; 0: none does.
+	Storm int `mapstructure:"storm"`
 	// InApp tells the application's own calls in stack traces from those of libraries.
 	InApp InAppConfig `mapstructure:"in_app"`
 }
@@ -150,7 +152,7 @@ func createDefaultConfig() component.Config {
 		Defaults: PolicyConfig{
 			RetryWithin: &p.RetryWithin, Settle: &p.Settle, Severity: p.Severity.String(), Priority: p.Priority,
 		},
-		Incidents:     IncidentsConfig{Max: 10_000, ResolveFailedAfter: 5 * time.Minute},
+		Incidents:     IncidentsConfig{Max: 10_000, Storm: 5, ResolveFailedAfter: 5 * time.Minute},
 		TelemetryGaps: defaultTelemetryGaps(),
 		ClockSkew:     ClockSkewConfig{Enabled: true},
 		Learn:         defaultLearn(),
@@ -187,6 +189,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Incidents.ResolveFailedAfter == 0 {
 		errs = append(errs, errors.New("`incidents::resolve_failed_after` is 0s: must be positive, or incidents would be over at once"))
+	}
+	if n := c.Incidents.Storm; n < 0 || n == 1 || n > maxBound {
+		errs = append(errs, fmt.Errorf("`incidents::storm` is %d: must be 0, or at least 2 and at most %d", n, maxBound))
 	}
 	if err := c.Incidents.InApp.rules().Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("`incidents::in_app`: %w", err))

@@ -69,6 +69,7 @@ func TestBadConfigurationIsRefusedByKeyAndValue(t *testing.T) {
 		"`rules[3]::match::destination[1]` is empty: give a name, or * for any",
 		"`rules[3]::stuck::deadline` is 900000h0m0s: must be at most 87600h0m0s",
 		"`incidents::max` is -5: must be at least 1",
+		"`incidents::storm` is 1: must be 0, or at least 2",
 		"`incidents::in_app`: exclude[1] is \"\": must be the beginning of a function or of a file",
 	} {
 		require.ErrorContains(t, err, want)

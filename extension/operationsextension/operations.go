@@ -113,10 +113,14 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	}
 	settings := incident.DefaultSettings()
 	settings.MaxIncidents, settings.ResolveAfter = cfg.Incidents.Max, cfg.Incidents.ResolveFailedAfter
+	settings.Storm = cfg.Incidents.Storm
 	settings.MaxMembers, settings.InApp = cfg.MaxOperations, cfg.Incidents.InApp.rules()
+	settings.Resources, settings.SilentSince = o.resource, o.gaps.silentSince
 	if o.incidents, err = incident.New(settings); err != nil {
 		return nil, err
 	}
+	// For as long as it lives, somebody wants to know the versions and zones of services.
+	o.originals.Ask(originals.Demand{})
 	if o.telemetry, err = metadata.NewTelemetryBuilder(set.TelemetrySettings); err != nil {
 		return nil, err
 	}

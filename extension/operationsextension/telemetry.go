@@ -44,7 +44,7 @@ func (o *operations) observe() error {
 // incidentDrops counts what incidents had to leave out, by reason.
 func (o *operations) incidentDrops() map[string]uint64 {
 	s := o.incidents.Stats()
-	return map[string]uint64{"incident_overflow": uint64(s.Overflow), "incident_evicted": uint64(s.Evicted)}
+	return map[string]uint64{"incident_overflow": uint64(s.Overflow), "incident_evicted": uint64(s.Evicted), "cause_evicted": uint64(o.incidents.CauseStats().Evicted)}
 }
 
 // messageDrops counts what grouping by message had to leave out, by reason.

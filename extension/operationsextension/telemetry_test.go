@@ -52,7 +52,7 @@ func TestItTellsWhatItHoldsAndWhatItLetGo(t *testing.T) {
 		metadatatest.AssertEqualOperationsFactsWaiting(t, telemetry, value(0), exact...)
 		metadatatest.AssertEqualOperationsIncidentsOpen(t, telemetry, value(1), exact...)
 		metadatatest.AssertEqualOperationsIncidentsDropped(t, telemetry, by("reason",
-			[]string{"incident_evicted", "incident_overflow"}, map[string]int64{"incident_overflow": 1}), exact...)
+			[]string{"cause_evicted", "incident_evicted", "incident_overflow"}, map[string]int64{"incident_overflow": 1}), exact...)
 		metadatatest.AssertEqualOperationsIncidentsMessagesDropped(t, telemetry, by("reason",
 			[]string{"message_evicted", "message_overflow"}, map[string]int64{}), exact...)
 		stats, err := o.Console().Stats(t.Context())

@@ -64,6 +64,8 @@ type Alert struct {
 	Acknowledged string
 	Muted        bool
 	MutedUntil   time.Time
+	// PartOf is the ID of the alert that stands for this one and others, "" while it stands for itself.
+	PartOf string
 	// News says that something happened that people want to hear of: opened, opened again, more or less severe, over.
 	// Otherwise the alert is as it was but for numbers.
 	News bool

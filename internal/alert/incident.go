@@ -21,6 +21,8 @@ const (
 	NameDeadLettered = "AsyncOperationsDeadLettered"
 	// NameTelemetryGap is the alert of telemetry that is lacking.
 	NameTelemetryGap = "AsyncTelemetryGap"
+	// NameStorm is the alert that stands for the many incidents of one destination.
+	NameStorm = "AsyncIncidentStorm"
 )
 
 // Labels of every alert that is about an incident: what its fingerprint is made of. Empty ones are left out.
@@ -61,6 +63,16 @@ const (
 	// AnnotationAcknowledged and AnnotationMuted say who did, until when and why.
 	AnnotationAcknowledged = "acknowledged"
 	AnnotationMuted        = "muted"
+	// AnnotationPartOf is the ID of the incident that stands for this one, AnnotationIncidents how many one stands for.
+	AnnotationPartOf    = "part_of"
+	AnnotationIncidents = "incidents"
+	// AnnotationCause says what the operations have in common and healthy ones have not.
+	AnnotationCause = "likely_cause"
+	// AnnotationDeployment, AnnotationSilent and AnnotationConsumer say what was deployed shortly before, whose telemetry is lacking
+	// and who consumed last.
+	AnnotationDeployment = "deployment"
+	AnnotationSilent     = "telemetry_silent"
+	AnnotationConsumer   = "last_consumer"
 	// AnnotationResolution says why it is over.
 	AnnotationResolution = "resolution"
 )
@@ -94,7 +106,7 @@ func (f Framing) Of(e *incident.Event) Alert {
 		Routing:     Routing{Severity: i.Severity, Priority: i.Priority, Owner: i.Owner},
 		Labels:      f.labels(i),
 		Annotations: annotations(i),
-		News:        e.Cause != incident.CauseCount && e.Cause != incident.CauseRefresh,
+		News:        e.Cause != incident.CauseCount && e.Cause != incident.CauseRefresh && e.Cause != incident.CauseHint,
 		StartsAt:    moment(i.OpenedAt, e.At),
 	}
 	switch i.Kind {
@@ -104,6 +116,15 @@ func (f Framing) Of(e *incident.Event) Alert {
 		a.Name = NameDeadLettered
 	case operation.StateUnknown:
 		a.Name = NameTelemetryGap
+	}
+	if i.Storm {
+		a.Name = NameStorm
+		a.Annotations[AnnotationIncidents] = strconv.FormatInt(i.Children, 10)
+	}
+	if i.ParentID != "" {
+		// To whoever is not told of what stands for it, it may be news.
+		a.PartOf, a.News = i.ParentID, true
+		a.Annotations[AnnotationPartOf] = i.ParentID
 	}
 	if m := i.Acknowledged; m != nil {
 		a.Acknowledged = cmp.Or(m.By, "somebody")
@@ -156,7 +177,7 @@ func (f Framing) labels(i *incident.Incident) map[string]string {
 	put(labels, LabelIncident, i.ID)
 	put(labels, LabelNamespace, i.Namespace)
 	put(labels, LabelOperation, i.OperationName)
-	put(labels, LabelKind, i.Kind.String())
+	put(labels, LabelKind, i.KindName())
 	put(labels, LabelReason, i.Reason.String())
 	put(labels, LabelDestination, i.Destination)
 	put(labels, LabelGroup, i.Group)
@@ -186,6 +207,7 @@ func annotations(i *incident.Incident) map[string]string {
 	if i.Error != nil {
 		put(a, AnnotationError, strings.Trim(i.Error.Type+": "+i.Error.Message, ": "))
 	}
+	hints(a, &i.Hints)
 	if i.Rate > 0 {
 		a["operations_per_minute"] = strconv.FormatFloat(i.Rate, 'f', 1, 64)
 	}

@@ -16,6 +16,8 @@ type incidentJSON struct {
 	ID          string            `json:"id"`
 	State       string            `json:"state"`
 	Kind        string            `json:"kind"`
+	ParentID    *string           `json:"parent_id"`
+	Children    int64             `json:"children"`
 	Reason      *string           `json:"reason"`
 	Severity    string            `json:"severity"`
 	Priority    int               `json:"priority"`
@@ -42,6 +44,7 @@ type incidentJSON struct {
 	Quiet       *float64          `json:"quiet_seconds"`
 	Acked       *markJSON         `json:"acknowledged"`
 	Muted       *markJSON         `json:"muted"`
+	Hints       hintsJSON         `json:"hints"`
 	Hop         *incidentHopJSON  `json:"hop"`
 	Operations  []incidentOneJSON `json:"operations"`
 	Error       *errorJSON        `json:"error"`
@@ -85,7 +88,7 @@ type incidentOneJSON struct {
 // incident shows an incident in about as many bytes as are left.
 func (b *builder) incident(i *incident.Incident) incidentJSON {
 	j := incidentJSON{
-		ID: i.ID, State: i.State.String(), Kind: i.Kind.String(), Reason: optional(i.Reason.String()),
+		ID: i.ID, State: i.State.String(), Kind: i.KindName(), ParentID: optional(i.ParentID), Children: i.Children, Reason: optional(i.Reason.String()),
 		Severity: i.Severity.String(), Priority: i.Priority, Owner: optional(i.Owner), Runbook: optional(i.Runbook),
 		Namespace: i.Namespace, Operation: i.OperationName,
 		Destination: optional(i.Destination), Group: optional(i.Group), ErrorType: optional(i.ErrorType), Service: optional(i.Service),
@@ -93,7 +96,7 @@ func (b *builder) incident(i *incident.Incident) incidentJSON {
 		Active: i.Active, Total: i.Total, Lost: i.Lost, Rate: i.Rate, Acked: markOf(i.Acknowledged), Muted: markOf(i.Muted),
 		FirstSeen: timestamp(i.FirstSeen), LastSeen: timestamp(i.LastSeen),
 		OpenedAt: timestamp(i.OpenedAt), UpdatedAt: timestamp(i.UpdatedAt), ResolvedAt: timestamp(i.ResolvedAt),
-		Reopened: i.Reopened, Error: b.error(i.Error), Version: i.Version, Revision: i.Revision,
+		Reopened: i.Reopened, Hints: hintsOf(&i.Hints), Error: b.error(i.Error), Version: i.Version, Revision: i.Revision,
 	}
 	if i.Reopened > 0 {
 		j.Quiet = seconds(i.QuietNanos)

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/throughline/throughline/internal/incident"
+	"github.com/throughline/throughline/internal/incident/cause"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -163,7 +164,16 @@ func example() *memory {
 				Severity: operation.SeverityCritical, Priority: 1, Owner: "team-fulfilment", Runbook: "https://runbooks.example.com/orders",
 				Active: 2000, Total: 2100, Lost: 1, FirstSeen: ago(5 * time.Minute), LastSeen: ago(time.Minute),
 				OpenedAt: ago(4 * time.Minute), UpdatedAt: ago(time.Second), ResolvedAt: ago(time.Hour), Reopened: 1, QuietNanos: int64(56 * time.Minute),
-				Hop:        incident.Hop{Index: 1, System: "kafka", Destination: "orders", Group: "payments", Service: "payments", Producer: "checkout"},
+				Hop: incident.Hop{Index: 1, System: "kafka", Destination: "orders", Group: "payments", Service: "payments", Producer: "checkout"},
+				Hints: incident.Hints{
+					Traits: []cause.Hint{{
+						Trait: cause.Trait{Attribute: cause.AttributeInstance, Value: "payments-3"}, Side: cause.SideConsumer, Destination: "orders", Group: "payments",
+						Failing: 41, FailingOf: 43, Healthy: 2, HealthyOf: 95,
+					}},
+					Deployment:   cause.Deployment{Service: "payments", Version: "2.0", Previous: "1.9", At: ago(6 * time.Minute)},
+					Silent:       incident.Silence{Service: "payments", Since: ago(5 * time.Minute)},
+					LastConsumer: operation.Sighting{Group: "payments", Service: "payments", At: ago(5 * time.Minute)},
+				},
 				Operations: []incident.Sample{{ID: "order-42", Trace: operation.TraceID{1}}, {ID: "order/43"}},
 			},
 			{

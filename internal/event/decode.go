@@ -44,6 +44,7 @@ func DecodeIncident(record plog.LogRecord) (incident.Event, error) {
 	r.extent(i)
 	r.times(i)
 	i.Acknowledged, i.Muted = r.mark(ackAttributes), r.mark(mutedAttributes)
+	i.Hints = r.hints()
 	i.Hop = r.hop()
 	i.Error = r.exception()
 	if r.err == nil && (kind == incident.EventResolved) != (i.State == incident.StateResolved) {
@@ -219,10 +220,14 @@ func (r *reader) identity(i *incident.Incident) {
 }
 
 func (r *reader) key(k *incident.Key) {
-	k.Kind = named(r, attrIncidentKind, operation.ParseState)
+	if k.Storm = r.text(attrIncidentKind) == incident.StormKind; k.Storm {
+		k.Kind = operation.StateUnknown
+	} else {
+		k.Kind = named(r, attrIncidentKind, operation.ParseState)
+	}
 	if r.err == nil && !k.Kind.Troubled() && k.Kind != operation.StateUnknown {
-		r.fail(attrIncidentKind, "is %q: must be %q, %q, %q or %q", k.Kind,
-			operation.StateStuck, operation.StateFailed, operation.StateDeadLettered, operation.StateUnknown)
+		r.fail(attrIncidentKind, "is %q: must be %q, %q, %q, %q or %q", k.Kind,
+			operation.StateStuck, operation.StateFailed, operation.StateDeadLettered, operation.StateUnknown, incident.StormKind)
 	}
 	k.Reason = named(r, attrIncidentReason, parseReason)
 	k.Namespace = r.text(attrOperationNamespace)
@@ -255,6 +260,7 @@ func (r *reader) urgency(i *incident.Incident) {
 }
 
 func (r *reader) extent(i *incident.Incident) {
+	i.ParentID, i.Children = r.parent(), r.count(attrIncidentChildren)
 	i.Active = r.count(attrIncidentActive)
 	i.Total = r.count(attrIncidentTotal)
 	i.Lost = r.count(attrIncidentLost)
@@ -267,6 +273,15 @@ func (r *reader) extent(i *incident.Incident) {
 		}
 		i.Operations = append(i.Operations, sample)
 	}
+}
+
+// parent reads the ID of the incident that stands for this one.
+func (r *reader) parent() string {
+	v, ok := r.value(attrIncidentParent, pcommon.ValueTypeStr)
+	if ok && len(v.Str()) > maxID {
+		r.fail(attrIncidentParent, "is %d bytes long: must be at most %d", len(v.Str()), maxID)
+	}
+	return r.text(attrIncidentParent)
 }
 
 func (r *reader) trace(text string) (id operation.TraceID) {

@@ -30,6 +30,7 @@ func AppendIncident(records plog.LogRecordSlice, e *incident.Event) {
 	w.times(i)
 	w.mark(i.Acknowledged, ackAttributes)
 	w.mark(i.Muted, mutedAttributes)
+	w.hints(&i.Hints)
 	w.hop(i.Hop)
 	w.exception(i.Error)
 	if i.Error != nil {
@@ -38,7 +39,7 @@ func AppendIncident(records plog.LogRecordSlice, e *incident.Event) {
 }
 
 func (w writer) key(k *incident.Key) {
-	w.PutStr(attrIncidentKind, k.Kind.String())
+	w.PutStr(attrIncidentKind, k.KindName())
 	w.text(attrIncidentReason, k.Reason.String())
 	w.text(attrOperationNamespace, k.Namespace)
 	w.text(attrOperationName, k.OperationName)
@@ -58,6 +59,10 @@ func (w writer) urgency(i *incident.Incident) {
 }
 
 func (w writer) extent(i *incident.Incident) {
+	w.text(attrIncidentParent, i.ParentID)
+	if i.Storm {
+		w.PutInt(attrIncidentChildren, i.Children)
+	}
 	w.PutInt(attrIncidentActive, i.Active)
 	w.PutInt(attrIncidentTotal, i.Total)
 	w.PutInt(attrIncidentLost, i.Lost)

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/throughline/throughline/internal/incident"
+	"github.com/throughline/throughline/internal/incident/cause"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -62,8 +63,32 @@ func drawEvent(t *rapid.T) incident.Event {
 		s.Trace[rapid.IntRange(0, 15).Draw(t, "byte")] = rapid.Byte().Draw(t, "trace")
 		i.Operations = append(i.Operations, s)
 	}
+	switch rapid.IntRange(0, 2).Draw(t, "part") {
+	case 0:
+		i.ParentID = text.Draw(t, "parent")
+	case 1:
+		i.Key = incident.StormKey(text.Draw(t, "storm namespace"), text.Draw(t, "storm destination"))
+		i.Children = rapid.Int64Range(0, 1<<40).Draw(t, "children")
+	}
+	if rapid.Bool().Draw(t, "hints") {
+		count := rapid.Int64Range(0, 1<<40)
+		for range rapid.IntRange(1, cause.MaxHints).Draw(t, "traits") {
+			i.Hints.Traits = append(i.Hints.Traits, cause.Hint{
+				Trait: cause.Trait{Attribute: cause.Attribute(rapid.IntRange(0, 6).Draw(t, "attribute")), Value: text.Draw(t, "value")},
+				Side:  cause.Side(rapid.IntRange(0, 1).Draw(t, "side")), Destination: text.Draw(t, "hint destination"), Group: text.Draw(t, "hint group"),
+				Failing: count.Draw(t, "failing"), FailingOf: count.Draw(t, "failing of"), Healthy: count.Draw(t, "healthy"), HealthyOf: count.Draw(t, "healthy of"),
+			})
+		}
+		i.Hints.Deployment = cause.Deployment{
+			Service: text.Draw(t, "deployed"), Version: text.Draw(t, "version"), Previous: text.Draw(t, "previous"), At: rapid.Int64Range(1, 1<<62).Draw(t, "deployed at"),
+		}
+		i.Hints.Silent = incident.Silence{Service: text.Draw(t, "silent"), Since: rapid.Int64Range(1, 1<<62).Draw(t, "silent since")}
+		i.Hints.LastConsumer = operation.Sighting{
+			Group: text.Draw(t, "last group"), Service: text.Draw(t, "last service"), At: rapid.Int64Range(1, 1<<62).Draw(t, "last at"),
+		}
+	}
 	return incident.Event{
-		Kind: kind, Cause: incident.Cause(rapid.IntRange(0, 9).Draw(t, "cause")), At: at.Draw(t, "at"), Incident: i,
+		Kind: kind, Cause: incident.Cause(rapid.IntRange(0, 12).Draw(t, "cause")), At: at.Draw(t, "at"), Incident: i,
 	}
 }
 
@@ -134,12 +159,19 @@ func TestDecodeRefusesWhatIsNone(t *testing.T) {
 		"type":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.revision", "7") }, `"async.incident.revision" is a Str: must be a Int`},
 		"negative":         {func(r plog.LogRecord) { r.Attributes().PutInt("async.incident.operations.active", -1) }, "is -1: must not be negative"},
 		"state":            {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.state", "resolved") }, `is "resolved" in an event named "async.incident.opened"`},
-		"kind":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.kind", "completed") }, `must be "stuck", "failed", "dead_lettered" or "unknown"`},
+		"kind":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.kind", "completed") }, `must be "stuck", "failed", "dead_lettered", "unknown" or "storm"`},
 		"unknown cause":    {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.cause", "boredom") }, "not a value this version knows"},
 		"missing severity": {func(r plog.LogRecord) { r.Attributes().Remove("async.incident.severity") }, `"async.incident.severity" is ""`},
 		"time":             {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.opened_at", "noon") }, `"async.incident.opened_at" is "noon"`},
 		"far time":         {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.opened_at", "9999-01-01T00:00:00Z") }, "between the years"},
-		"quiet":            {func(r plog.LogRecord) { r.Attributes().PutDouble("async.incident.quiet", -1) }, "must be a number of seconds"},
+		"long parent":      {func(r plog.LogRecord) { r.Attributes().PutStr("async.incident.parent_id", string(make([]byte, 129))) }, "129 bytes long"},
+		"hint that is none": {func(r plog.LogRecord) {
+			r.Attributes().PutEmptySlice("async.incident.hints").AppendEmpty().SetStr("worker-3")
+		}, `"async.incident.hints" holds a Str: must hold maps`},
+		"hint of a kind": {func(r plog.LogRecord) {
+			r.Attributes().PutEmptySlice("async.incident.hints").AppendEmpty().SetEmptyMap().PutStr("attribute", "colour")
+		}, `"async.incident.hints" holds a hint whose attribute "attribute" is "colour"`},
+		"quiet": {func(r plog.LogRecord) { r.Attributes().PutDouble("async.incident.quiet", -1) }, "must be a number of seconds"},
 		"trace": {func(r plog.LogRecord) {
 			r.Attributes().PutEmptySlice("async.incident.trace_ids").AppendEmpty().SetStr("xyz")
 		}, "not a trace ID"},

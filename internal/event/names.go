@@ -72,6 +72,8 @@ const (
 	attrIncidentPriority     = "async.incident.priority"
 	attrIncidentOwner        = "async.incident.owner"
 	attrIncidentRunbook      = "async.incident.runbook"
+	attrIncidentParent       = "async.incident.parent_id"
+	attrIncidentChildren     = "async.incident.children"
 	attrIncidentActive       = "async.incident.operations.active"
 	attrIncidentTotal        = "async.incident.operations.total"
 	attrIncidentLost         = "async.incident.operations.lost"
@@ -96,6 +98,18 @@ const (
 	attrIncidentErrorAt      = "async.incident.error_at"
 	attrIncidentCulprit      = "async.incident.culprit"
 	attrIncidentMessage      = "async.incident.message"
+
+	attrIncidentHint             = "async.incident.hint"
+	attrIncidentHints            = "async.incident.hints"
+	attrIncidentDeployedService  = "async.incident.deployment.service"
+	attrIncidentDeployedVersion  = "async.incident.deployment.version"
+	attrIncidentDeployedPrevious = "async.incident.deployment.previous_version"
+	attrIncidentDeployedAt       = "async.incident.deployment.at"
+	attrIncidentSilentService    = "async.incident.silent.service"
+	attrIncidentSilentSince      = "async.incident.silent.since"
+	attrIncidentConsumerGroup    = "async.incident.last_consumer.group"
+	attrIncidentConsumerService  = "async.incident.last_consumer.service"
+	attrIncidentConsumerAt       = "async.incident.last_consumer.at"
 )
 
 // Attributes of a gap in telemetry; the service is on incidents too.

@@ -39,7 +39,7 @@ func (b *Batch) outcome(f *operation.Fact, a *attributeValues, span ptrace.Span)
 	if f.Outcome == operation.OutcomeError {
 		if f.Kind == operation.KindSend && a.text[fieldPartition] != "" {
 			// What could not be sent has no place in the partition, whatever the client records (otelsarama: 0 or -1).
-			f.MessageID = ""
+			f.MessageID, f.Partition = "", 0
 		}
 		f.ErrorType = a.text[fieldErrorType]
 		if f.Disposition == operation.DispositionUnknown && exhausted(a) {
@@ -186,6 +186,9 @@ func (x *Extractor) link(b *Batch, f *operation.Fact, ids *identified, link ptra
 		if v.from != "" {
 			*v.to = v.from
 		}
+	}
+	if p := a.text[fieldPartition]; p != "" {
+		f.Partition = operation.ParsePartition(p)
 	}
 	if a.text[fieldMessageID] == "" {
 		if id := position(f.Destination, a.text[fieldPartition], a.text[fieldOffset]); id != "" {

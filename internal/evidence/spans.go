@@ -207,6 +207,9 @@ func (b *Batch) messaging(f *operation.Fact, a *attributeValues, spanName string
 	if due := a.text[fieldDue]; due != "" {
 		f.Due = dueTime(due)
 	}
+	if a.text[fieldPartition] != "" {
+		f.Partition = operation.ParsePartition(a.text[fieldPartition])
+	}
 	if f.System == "kafka" && a.text[fieldPartition] != "" && isOffset(f.MessageID) {
 		f.MessageID = position(f.Destination, a.text[fieldPartition], f.MessageID)
 	}

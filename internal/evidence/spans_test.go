@@ -139,7 +139,19 @@ func TestKafkaOffsetsAreMessageIDs(t *testing.T) {
 	} {
 		facts, _ := spanFacts(t, oneSpan(ptrace.SpanKindConsumer, attributes))
 		require.Equal(t, "orders/2/17", facts[0].MessageID)
+		require.Equal(t, "2", facts[0].Partition.String())
 	}
+}
+
+func TestPartitions(t *testing.T) {
+	for text, want := range map[string]string{"7": "7", "-1": "", "east": "", "65535": ""} {
+		facts, _ := spanFacts(t, oneSpan(ptrace.SpanKindConsumer, map[string]any{"messaging.destination.name": "orders", "messaging.destination.partition.id": text}))
+		require.Equal(t, want, facts[0].Partition.String(), text)
+	}
+	failed := oneSpan(ptrace.SpanKindProducer, map[string]any{"messaging.destination.name": "orders", "messaging.destination.partition.id": "0"},
+		func(s ptrace.Span) { s.Status().SetCode(ptrace.StatusCodeError) })
+	facts, _ := spanFacts(t, failed)
+	require.Zero(t, facts[0].Partition, "what could not be sent is in no partition")
 }
 
 func TestQueueNamesTellGroupsApart(t *testing.T) {

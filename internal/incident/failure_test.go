@@ -112,7 +112,7 @@ func TestFailuresAreGroupedByCause(t *testing.T) {
 
 // TestMessagesThatAreNeverTheSame: something that fails with other words each time is so many incidents at most.
 func TestMessagesThatAreNeverTheSame(t *testing.T) {
-	tracker := newTracker(t, func(s *Settings) { s.MaxMessages = 4 })
+	tracker := newTracker(t, func(s *Settings) { s.MaxMessages, s.Storm = 4, 0 })
 	var changes []operation.Change
 	for i := range 40 {
 		changes = append(changes, broken(fmt.Sprint("o", i), operation.Error{Type: "E", Message: strings.Repeat("word ", i+1)}))

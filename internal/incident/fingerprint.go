@@ -32,6 +32,9 @@ type Key struct {
 	// Reason is why it is stuck or unknown.
 	Kind   operation.State
 	Reason operation.StuckReason
+	// Storm says that the incident stands for many of one destination; Kind is then operation.StateUnknown, and only Namespace and
+	// Destination tell it from others.
+	Storm bool
 	// OperationName is the operation's name, Destination and Group the hop that decides the verdict; "" where the operation
 	// as a whole is judged (its deadline, its declared failure) or nobody consumes. A message that was sent to a dead-letter
 	// destination counts where it was given up, so that those of which no such record exists are in the same incident.
@@ -53,6 +56,9 @@ func (k Key) Version() int {
 
 // ID returns the incident's ID: 32 hexadecimal digits, the same for equal keys in every process.
 func (k Key) ID() string {
+	if k.Storm {
+		return k.stormID()
+	}
 	reason := k.Reason.String()
 	if k.Kind.Bad() {
 		reason = k.Kind.String()

@@ -38,6 +38,11 @@ type Incident struct {
 	// was made, so that it grows across a restart too.
 	Revision int64
 
+	// ParentID is the ID of the incident that stands for this one and others of its destination, "" while it stands for itself.
+	// Children is the number of incidents that this one stands for.
+	ParentID string
+	Children int64
+
 	// Severity is the highest among the affected operations; the others come from the same rule.
 	Severity       operation.Severity
 	Priority       int
@@ -51,6 +56,8 @@ type Incident struct {
 	Rate float64
 	// Acknowledged says that somebody takes care of it, Muted that nobody wants to be told of it; nil: not so.
 	Acknowledged, Muted *Mark
+	// Hints are what may have caused it.
+	Hints Hints
 	// Hop is the first failing hop of the first operation of this opening; its dead-letter destination is that of the first
 	// operation of which it is known.
 	Hop Hop
@@ -132,10 +139,16 @@ const (
 	CauseLost
 	// CauseMarked: somebody acknowledged or muted it, or took that back, or the time for which it was so is over.
 	CauseMarked
+	// CauseHint: it became known what the operations have in common, or something else is now the most striking.
+	CauseHint
+	// CauseJoined: it became part of an incident that stands for many; CauseParted: it stands for itself again, or the one that
+	// stood for many is over because only few are left.
+	CauseJoined
+	CauseParted
 )
 
 var causeNames = [...]string{
-	"new", "reopened", "escalated", "reduced", "count", "refresh", "recovered", "quiet", "lost", "marked",
+	"new", "reopened", "escalated", "reduced", "count", "refresh", "recovered", "quiet", "lost", "marked", "hint", "joined", "parted",
 }
 
 // String returns the name used in events.

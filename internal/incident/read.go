@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/throughline/throughline/internal/incident/cause"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -63,4 +64,11 @@ func (t *Tracker) Stats() Stats {
 	messages := t.templates.Stats()
 	s.Templates, s.MessageOverflow, s.TemplatesEvicted = messages.Templates, messages.Overflow, messages.Evicted
 	return s
+}
+
+// CauseStats counts what is known of healthy operations.
+func (t *Tracker) CauseStats() cause.Stats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.causes.Stats()
 }

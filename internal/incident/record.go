@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/throughline/throughline/internal/incident/cause"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -36,6 +37,15 @@ type record struct {
 	escalated [severityCount]uint64
 	// joins is what Rate is computed from.
 	joins rate
+	// suspects are what the operations of this opening are compared by; undiscussed says that some joined since the hints were drawn.
+	suspects    cause.Sample
+	undiscussed bool
+	// toldTrait is the strongest hint that was told.
+	toldTrait cause.Trait
+	// at are the open incidents of its destination, storm those that it stands for; nil without.
+	at, storm *storm
+	// moved is CauseJoined or CauseParted if that happened since the last event, else 0.
+	moved Cause
 	// marked says that somebody acknowledged or muted it since the last event, or that this ended.
 	marked bool
 	// touched says that the batch in hand changed it.
@@ -59,14 +69,17 @@ func (r *record) open(c *operation.Change, now int64) {
 	r.State, r.OpenedAt, r.told = StateOpen, now, false
 	r.Lost, r.sample, r.policies = 0, nil, [severityCount]*operation.Policy{}
 	r.escalated, r.joins = [severityCount]uint64{}, rate{}
+	r.Hints, r.suspects, r.undiscussed = Hints{}, cause.Sample{}, false
 	r.Hop, r.Error = HopOf(c), ErrorOf(c)
+	r.ParentID, r.moved = "", 0
 }
 
 // join makes an operation a member.
-func (r *record) join(key memberKey, c *operation.Change, now int64, sampleSize int) {
+// It returns since when it is affected.
+func (r *record) join(key memberKey, c *operation.Change, now int64, sampleSize int) (since int64) {
 	r.Total++
 	r.members[key] = r.grade(c)
-	since := c.Verdict.Since
+	since = c.Verdict.Since
 	if since <= 0 || since > now {
 		since = now
 	}
@@ -84,6 +97,7 @@ func (r *record) join(key memberKey, c *operation.Change, now int64, sampleSize 
 		// Few operations leave a record of where their messages went; one that does tells it for all of the same group.
 		r.Hop.DeadLetter = HopOf(c).DeadLetter
 	}
+	return since
 }
 
 // grade counts one more member of the severity that the change's policy gives, and returns it.
@@ -142,17 +156,21 @@ func (r *record) exemplify(key memberKey, c *operation.Change, size int) {
 
 // refresh brings the parts that follow from the members up to date.
 func (r *record) refresh(now int64) {
-	r.Active = int64(len(r.members))
 	r.UpdatedAt = max(r.UpdatedAt+1, now)
-	r.Rate = r.joins.perMinute(now)
+	if r.storm != nil {
+		r.sum(now)
+	} else {
+		r.Active, r.Rate, r.Children = int64(len(r.members)), r.joins.perMinute(now), 0
+	}
 	r.weigh(now)
+	r.inherit()
 }
 
 // event makes an event of the incident as it is.
 func (r *record) event(kind EventKind, cause Cause, revision, now int64) Event {
 	r.Revision = revision
 	r.told, r.toldAt, r.toldActive, r.toldSeverity, r.toldPriority = true, now, r.Active, r.Severity, r.Priority
-	r.marked = false
+	r.marked, r.moved, r.toldTrait = false, 0, r.Hints.first()
 	return Event{Kind: kind, Cause: cause, At: now, Incident: r.snapshot()}
 }
 

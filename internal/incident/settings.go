@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/throughline/throughline/internal/incident/cause"
 	"github.com/throughline/throughline/internal/stack"
 )
 
@@ -20,6 +21,15 @@ type Settings struct {
 	MaxMessages int
 	// InApp tells the application's own calls in stack traces from those of libraries.
 	InApp stack.Rules
+	// Causes are the bounds of what is known of healthy operations, and what is taken for evidence.
+	Causes cause.Settings
+	// Resources tells what is known of an instance of a service; nil: nothing is.
+	Resources cause.Resources
+	// SilentSince tells since when the telemetry of a service is lacking at the time now, both in nanoseconds since 1970; 0 if it is
+	// not. nil: it never is.
+	SilentSince func(service string, now int64) int64
+	// Storm is the number of open incidents of one destination from which one more stands for them all; 0: none does.
+	Storm int
 	// SampleSize is the number of operations that an incident names.
 	SampleSize int
 	// ResolveAfter is how long nothing may fail in the same way before an incident of failures is resolved: what failed
@@ -37,7 +47,9 @@ func DefaultSettings() Settings {
 		MaxIncidents:    10_000,
 		MaxMembers:      200_000,
 		MaxMessages:     64,
+		Storm:           5,
 		SampleSize:      10,
+		Causes:          cause.DefaultSettings(),
 		ResolveAfter:    5 * time.Minute,
 		UpdateInterval:  15 * time.Second,
 		RefreshInterval: 5 * time.Minute,
@@ -57,6 +69,9 @@ func (s Settings) Validate() error {
 			errs = append(errs, fmt.Errorf("%s is %d: must be at least 1", v.name, v.value))
 		}
 	}
+	if s.Storm < 0 || s.Storm == 1 {
+		errs = append(errs, fmt.Errorf("%s is %d: must be 0 or at least 2", "Storm", s.Storm))
+	}
 	if s.ResolveAfter <= 0 {
 		errs = append(errs, fmt.Errorf("ResolveAfter is %s: must be positive", s.ResolveAfter))
 	}
@@ -68,6 +83,9 @@ func (s Settings) Validate() error {
 	}
 	if err := s.InApp.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("InApp: %w", err))
+	}
+	if err := s.Causes.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("settings in Causes: %w", err))
 	}
 	return errors.Join(errs...)
 }

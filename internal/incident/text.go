@@ -9,6 +9,9 @@ import (
 
 // Summary says in one line what is wrong and where, or that it is over.
 func (i *Incident) Summary() string {
+	if i.Storm {
+		return i.stormSummary()
+	}
 	if i.Kind == operation.StateUnknown {
 		return i.gapSummary()
 	}
@@ -36,6 +39,13 @@ func (i *Incident) Summary() string {
 		fmt.Fprintf(&b, ", sent to %q", i.Hop.DeadLetter)
 	}
 	return b.String()
+}
+
+func (i *Incident) stormSummary() string {
+	if i.State == StateResolved {
+		return fmt.Sprintf("resolved: many incidents at %q", i.Destination)
+	}
+	return fmt.Sprintf("%d %s at %q with %d %s", i.Children, plural(i.Children, "incident"), i.Destination, i.Active, plural(i.Active, "operation"))
 }
 
 func (i *Incident) gapSummary() string {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/throughline/throughline/internal/incident/cause"
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/template"
 )
@@ -28,6 +29,12 @@ type Tracker struct {
 	resolved *list.List
 	// templates finds what the messages of failures have in common.
 	templates *template.Miner
+	// storms are the open incidents of each destination; stirred are those that the batch in hand changed, in the order of the
+	// first change.
+	storms  map[place]*storm
+	stirred []*storm
+	// causes knows what healthy operations look like.
+	causes *cause.Table
 	// touched are the incidents that the batch in hand changed, in the order of the first change.
 	touched []*record
 	// revision is that of the last event of any incident.
@@ -47,12 +54,18 @@ func New(settings Settings) (*Tracker, error) {
 	if err != nil {
 		return nil, err
 	}
+	causes, err := cause.NewTable(settings.Causes, settings.Resources)
+	if err != nil {
+		return nil, err
+	}
 	return &Tracker{
 		templates: templates,
+		causes:    causes,
 		settings:  settings,
 		seed:      maphash.MakeSeed(),
 		incidents: make(map[string]*record),
 		members:   make(map[memberKey]*record),
+		storms:    make(map[place]*storm),
 		resolved:  list.New(),
 	}, nil
 }
@@ -68,6 +81,7 @@ func (t *Tracker) Observe(now time.Time, changes []operation.Change) []Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := now.UnixNano()
+	t.learn(changes, at)
 	// Who is gone goes first: when two operations turned out to be one, the one that is left may bear the other's name.
 	for _, gone := range [...]bool{true, false} {
 		for i := range changes {
@@ -79,11 +93,22 @@ func (t *Tracker) Observe(now time.Time, changes []operation.Change) []Event {
 	return t.tellTouched(at)
 }
 
+// tellTouched returns what is to be told of the incidents that the batch in hand changed, those that stand for many in front.
 func (t *Tracker) tellTouched(at int64) []Event {
-	var events []Event
+	t.gather(at)
+	events := t.tellEach(at, nil)
+	parents, parted := t.tellStorms(at, false)
+	if len(parents) == 0 {
+		return append(events, parted...)
+	}
+	return append(append(parents, events...), parted...)
+}
+
+func (t *Tracker) tellEach(at int64, events []Event) []Event {
 	for i, r := range t.touched {
 		t.touched[i], r.touched = nil, false
 		r.refresh(at)
+		t.conclude(r, at)
 		events = t.tell(r, at, events)
 	}
 	t.touched = t.touched[:0]
@@ -98,7 +123,7 @@ func (t *Tracker) Sweep(now time.Time) []Event {
 	at := now.UnixNano()
 	var events []Event
 	for _, r := range t.incidents {
-		if r.State != StateOpen {
+		if r.State != StateOpen || r.Storm {
 			continue
 		}
 		if r.Kind.Bad() && at-r.joinedAt >= int64(t.settings.ResolveAfter) {
@@ -110,7 +135,9 @@ func (t *Tracker) Sweep(now time.Time) []Event {
 		}
 		events = t.tell(r, at, events)
 	}
-	slices.SortFunc(events, func(a, b Event) int { return strings.Compare(a.Incident.ID, b.Incident.ID) })
+	parents, parted := t.tellStorms(at, true)
+	events = append(append(events, parted...), parents...)
+	slices.SortStableFunc(events, func(a, b Event) int { return strings.Compare(a.Incident.ID, b.Incident.ID) })
 	return events
 }
 
@@ -164,8 +191,12 @@ func (t *Tracker) join(key memberKey, id string, group Key, c *operation.Change,
 	if r.State == StateResolved {
 		t.unlist(r)
 		r.open(c, now)
+		t.enter(r)
 	}
-	r.join(key, c, now, t.settings.SampleSize)
+	t.investigate(r, c, r.join(key, c, now, t.settings.SampleSize))
+	if p := r.parent(); p != nil {
+		p.Total++
+	}
 	t.members[key] = r
 	t.touch(r)
 }
@@ -212,6 +243,9 @@ func (t *Tracker) leave(key memberKey, r *record, gone bool) {
 	switch {
 	case gone && !r.Kind.Bad():
 		r.Lost++
+		if p := r.parent(); p != nil {
+			p.Lost++
+		}
 	case gone:
 		// It failed, that is known; it is only too long ago to be remembered.
 		r.ending = CauseQuiet
@@ -233,6 +267,9 @@ func (t *Tracker) touch(r *record) {
 		r.touched = true
 		t.touched = append(t.touched, r)
 	}
+	if r.parent() != nil {
+		t.stir(r.at)
+	}
 }
 
 // tell appends what is to be told about an incident by now.
@@ -247,7 +284,7 @@ func (t *Tracker) tell(r *record, now int64, events []Event) []Event {
 		}
 		events = append(events, r.event(EventOpened, cause, t.next(now), now))
 	}
-	if len(r.members) == 0 && r.gap == nil {
+	if len(r.members) == 0 && r.gap == nil && r.storm == nil {
 		return append(events, t.resolve(r, now))
 	}
 	if cause, ok := t.news(r, now); ok {
@@ -263,6 +300,7 @@ func (t *Tracker) resolve(r *record, now int64) Event {
 		r.Muted = nil
 	}
 	r.place = t.resolved.PushBack(r)
+	t.exit(r)
 	if r.Lost > 0 {
 		return r.event(EventResolved, CauseLost, t.next(now), now)
 	}
@@ -280,6 +318,8 @@ func (t *Tracker) next(now int64) int64 {
 func (t *Tracker) news(r *record, now int64) (Cause, bool) {
 	since := now - r.toldAt
 	switch {
+	case r.moved != 0:
+		return r.moved, true
 	case r.Severity > r.toldSeverity, r.Severity == r.toldSeverity && r.Priority < r.toldPriority:
 		return CauseEscalated, true
 	case r.Severity < r.toldSeverity, r.Priority > r.toldPriority:
@@ -290,6 +330,9 @@ func (t *Tracker) news(r *record, now int64) (Cause, bool) {
 		return CauseRefresh, true
 	case since < int64(t.settings.UpdateInterval):
 		return 0, false
+	}
+	if trait := r.Hints.first(); trait != r.toldTrait && trait != (cause.Trait{}) {
+		return CauseHint, true
 	}
 	if r.Active == r.toldActive {
 		return 0, false

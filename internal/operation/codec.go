@@ -29,6 +29,7 @@ const (
 	hasDue
 	hasDelivery
 	hasProgress
+	hasPartition
 )
 
 func (f *Fact) mask() uint32 {
@@ -36,7 +37,8 @@ func (f *Fact) mask() uint32 {
 		bit(!f.Trace.IsZero(), hasTrace) | bit(!f.Span.IsZero(), hasSpan) | bit(!f.Parent.IsZero(), hasParent) |
 		bit(!f.LinkTrace.IsZero() || !f.LinkSpan.IsZero(), hasLink) | bit(f.ID != "", hasID) | bit(f.Alias != "", hasAlias) |
 		bit(f.Instance != "", hasInstance) | bit(f.MessageID != "", hasMessageID) | bit(f.ErrorMessage != "", hasErrorMessage) |
-		bit(f.Detail != "", hasDetail) | bit(f.Due != 0, hasDue) | bit(f.Delivery != 0, hasDelivery) | bit(f.Progress != 0, hasProgress)
+		bit(f.Detail != "", hasDetail) | bit(f.Due != 0, hasDue) | bit(f.Delivery != 0, hasDelivery) | bit(f.Progress != 0, hasProgress) |
+		bit(f.Partition != 0, hasPartition)
 }
 
 func bit(set bool, mask uint32) uint32 {
@@ -106,6 +108,9 @@ func (o *Operation) encode(f *Fact) {
 	}
 	if m&hasProgress != 0 {
 		b = binary.AppendUvarint(b, uint64(f.Progress))
+	}
+	if m&hasPartition != 0 {
+		b = binary.AppendUvarint(b, uint64(f.Partition))
 	}
 	o.data = o.appendTexts(b, f, m)
 	o.count++

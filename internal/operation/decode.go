@@ -40,6 +40,9 @@ func (d *decoder) next(f *Fact) {
 	if m&hasProgress != 0 {
 		f.Progress = uint16(d.uvarint())
 	}
+	if m&hasPartition != 0 {
+		f.Partition = Partition(d.uvarint())
+	}
 	d.texts(f, m)
 }
 

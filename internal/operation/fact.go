@@ -165,12 +165,14 @@ type Fact struct {
 	Severity uint8
 	// Disposition says what becomes of the message after this attempt.
 	Disposition Disposition
+	// JoinedBy is set when the fact is attached. It is not part of the fact's identity: of two equal facts the stronger reason stays.
+	JoinedBy Reason
 	// Delivery is the number of this attempt by the queue's own count, from 1; 0 where the record does not say.
 	Delivery uint16
 	// Progress is how much of the work is done, in thousandths plus 1; 0 where the record does not say.
 	Progress uint16
-	// JoinedBy is set when the fact is attached. It is not part of the fact's identity: of two equal facts the stronger reason stays.
-	JoinedBy Reason
+	// Partition is that of the destination in which the message is.
+	Partition Partition
 
 	At, End int64
 	// Due is the time before which a scheduled message is not to be consumed, 0 if the record does not say.
@@ -285,7 +287,7 @@ func (f *Fact) compareRest(g *Fact) int {
 		cmp.Compare(f.ID, g.ID), cmp.Compare(f.Alias, g.Alias), cmp.Compare(f.Namespace, g.Namespace),
 		cmp.Compare(f.OperationName, g.OperationName),
 		cmp.Compare(f.Service, g.Service), cmp.Compare(f.Instance, g.Instance), cmp.Compare(f.Name, g.Name),
-		cmp.Compare(f.Delivery, g.Delivery), cmp.Compare(f.Progress, g.Progress), cmp.Compare(f.Due, g.Due), cmp.Compare(f.Type, g.Type), cmp.Compare(f.System, g.System), cmp.Compare(f.Destination, g.Destination), cmp.Compare(f.Group, g.Group),
+		cmp.Compare(f.Delivery, g.Delivery), cmp.Compare(f.Progress, g.Progress), cmp.Compare(f.Partition, g.Partition), cmp.Compare(f.Due, g.Due), cmp.Compare(f.Type, g.Type), cmp.Compare(f.System, g.System), cmp.Compare(f.Destination, g.Destination), cmp.Compare(f.Group, g.Group),
 		cmp.Compare(f.ErrorType, g.ErrorType), cmp.Compare(f.ErrorMessage, g.ErrorMessage), cmp.Compare(f.Detail, g.Detail),
 	)
 }

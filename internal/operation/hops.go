@@ -88,7 +88,7 @@ func (r *Reducer) learn(hop int, f *Fact) {
 	if h.MessageID == "" && f.MessageID != "" {
 		h.learned = f.Destination
 	}
-	h.MessageID = cmp.Or(h.MessageID, f.MessageID)
+	h.MessageID, h.Partition = cmp.Or(h.MessageID, f.MessageID), cmp.Or(h.Partition, f.Partition)
 	if f.MessageID != "" && h.MessageID == f.MessageID {
 		r.messages.set(f.Destination, f.MessageID, hop)
 	}
@@ -108,7 +108,7 @@ func (r *Reducer) openHop(f *Fact) int {
 func (h *hopBuild) adopt(f *Fact) {
 	h.System = cmp.Or(h.System, f.System)
 	h.Destination = cmp.Or(h.Destination, f.Destination)
-	h.MessageID = cmp.Or(h.MessageID, f.MessageID)
+	h.MessageID, h.Partition = cmp.Or(h.MessageID, f.MessageID), cmp.Or(h.Partition, f.Partition)
 	h.Type = cmp.Or(h.Type, f.Type)
 	h.first = min(h.first, f.At)
 }

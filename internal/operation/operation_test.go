@@ -339,6 +339,7 @@ func TestFactsSurviveStoring(t *testing.T) {
 		f.ErrorType, f.ErrorMessage, f.Detail = rapid.String().Draw(t, "type"), rapid.String().Draw(t, "message"), rapid.String().Draw(t, "detail")
 		f.Delivery = uint16(rapid.IntRange(0, 9).Draw(t, "delivery"))
 		f.Progress = uint16(rapid.IntRange(0, 1001).Draw(t, "progress"))
+		f.Partition = Partition(rapid.Uint16().Draw(t, "partition"))
 		f.Severity = uint8(rapid.IntRange(0, 24).Draw(t, "severity"))
 		f.Consumer, f.Batch = rapid.Bool().Draw(t, "consumer"), rapid.Bool().Draw(t, "batch")
 		if f.ID == "" {

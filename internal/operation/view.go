@@ -62,6 +62,8 @@ type Hop struct {
 	// Type is the type of the message (the kind of a job, the name of a task), if known.
 	Type  string
 	State HopState
+	// Partition is that of the destination in which the message is.
+	Partition Partition
 	// DueAt is the time before which a scheduled message is not to be consumed, 0 without one.
 	DueAt int64
 	// Sends are the records of sending, in order of time; none if only the consumers are known. More than one means that

@@ -13,7 +13,7 @@ import (
 // from another (semantic conventions 1.44; deployment.environment is the former name).
 var kept = [...]string{
 	"service.namespace", "service.version", "deployment.environment.name", "deployment.environment", "telemetry.sdk.language",
-	"host.name", "cloud.region", "k8s.cluster.name", "k8s.namespace.name", "k8s.node.name", "k8s.pod.name",
+	"host.name", "cloud.region", "cloud.availability_zone", "k8s.cluster.name", "k8s.namespace.name", "k8s.node.name", "k8s.pod.name",
 }
 
 const (

@@ -60,7 +60,7 @@ func TestDetailOfSpans(t *testing.T) {
 				store.Claim(pcommon.TraceID{7}, time.Now().Add(2*time.Minute).UnixNano())
 				require.Zero(t, store.Stats().Spans)
 				require.NoError(t, r.Shutdown(t.Context()))
-				require.False(t, store.Wanted())
+				require.False(t, store.WantsSpans())
 			})
 		})
 	}

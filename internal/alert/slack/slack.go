@@ -27,7 +27,9 @@ const (
 const (
 	DefaultTitle = `{{if eq .Status "resolved"}}Resolved{{else}}{{upper .Severity}}{{with .Former}} (was {{.}}){{end}}{{end}}: {{.Annotations.summary}}`
 	DefaultText  = `{{with .Annotations.acknowledged}}Acknowledged {{.}}
-{{end}}{{with .Annotations.error}}{{truncate 500 .}}{{end}}{{with .Annotations.reopened}}
+{{end}}{{with .Annotations.error}}{{truncate 500 .}}{{end}}{{with .Annotations.likely_cause}}
+Likely cause: {{truncate 300 .}}{{end}}{{with .Annotations.deployment}}
+Deployed shortly before: {{truncate 200 .}}{{end}}{{with .Annotations.reopened}}
 Reopened {{.}}{{end}}{{with .Annotations.resolution}}
 Over: {{.}}{{end}}`
 )

@@ -124,7 +124,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.AlertIgnored, err = builder.meter.Int64Counter(
 		"otelcol_alert_ignored",
-		metric.WithDescription("Log records that make no alert (not_incident, malformed, outdated, overflow, not_matched). [Alpha]"),
+		metric.WithDescription("Log records that make no alert (not_incident, malformed, outdated, overflow, not_matched, part_of). [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

@@ -70,7 +70,7 @@ func AssertEqualAlertFailed(t *testing.T, tt *componenttest.Telemetry, dps []met
 func AssertEqualAlertIgnored(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_alert_ignored",
-		Description: "Log records that make no alert (not_incident, malformed, outdated, overflow, not_matched). [Alpha]",
+		Description: "Log records that make no alert (not_incident, malformed, outdated, overflow, not_matched, part_of). [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
