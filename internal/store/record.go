@@ -27,8 +27,8 @@ type Record struct {
 	Text []string
 	// StartedAt and EndedAt are event times, EndedAt is 0 while it is open. UpdatedAt is when the verdict last changed.
 	StartedAt, EndedAt, UpdatedAt int64
-	// Revision is that of the verdict, Told the last one of which outputs were told.
-	Revision, Told uint32
+	// Revision is that of the verdict.
+	Revision uint32
 	// Facts are as [AppendFacts] wrote them: those by which the verdict was reached.
 	Facts []byte
 }

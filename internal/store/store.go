@@ -5,16 +5,18 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"iter"
+	"time"
 )
 
 // Store is a place that keeps what must outlive the process. Several collectors may share one. It is safe for concurrent use.
 //
 // Every text and every byte may come from an attacker: a store keeps them as they are and never interprets them. Errors wrap those of
 // this package where they apply (see [ErrUnavailable] and its neighbours); a call that failed changed nothing. A call whose context ends
-// fails with its error. Times are nanoseconds since 1970 UTC.
+// fails with its error. Times are nanoseconds since 1970 UTC. A store that was in trouble works again by itself when the trouble is over.
 type Store interface {
 	Writer
-	Checkpoints
+	Log
+	Roles
 	History
 	// Close ends all connections. What Write returned from before is kept. Nothing may be called afterwards.
 	Close() error
@@ -23,27 +25,41 @@ type Store interface {
 // Writer takes what changed.
 type Writer interface {
 	// Write commits all of the batch or nothing of it. When it returns without an error, all of it outlives a kill of the process, and a
-	// loss of power as far as the device tells the truth. Writing the same batch again changes nothing more.
-	Write(ctx context.Context, b *Batch) (Written, error)
-	// Trim removes what is too old or too much, the oldest first, in steps short enough not to hold up others. It does a bounded
-	// amount of work; Trimmed.More says that there is more to do.
+	// loss of power as far as the device tells the truth. Writing the same batch again changes nothing more. [ErrLost]: the batch has a role
+	// that somebody else has claimed since.
+	Write(ctx context.Context, b *Batch) error
+	// Trim removes rows that were cut, and what is too old or too much, the oldest first, in steps short enough not to hold up others. It
+	// does a bounded amount of work; Trimmed.More says that there is more to do.
 	Trim(ctx context.Context, l Limits) (Trimmed, error)
 }
 
-// Checkpoints are the open operations.
-type Checkpoints interface {
-	// Parts yields the parts of the collector, or those of all for "", in no particular order: each once, as it was at some time during the call.
-	// An error is the last thing it yields. Parts is not to be called from within.
-	Parts(ctx context.Context, collector string) iter.Seq2[Part, error]
-	// Claim makes the collector the owner of operations that are due, or whose owner's lease has ended: the most urgent first, and none that
-	// another call is about to claim. An operation has one owner at a time.
-	Claim(ctx context.Context, c Claim) ([]Claimed, error)
-	// Blob returns what is kept under the key, [ErrNotFound] if nothing is.
-	Blob(ctx context.Context, key string) ([]byte, error)
+// Log is what was appended, in one stream for each collector.
+//
+// A stream has one writer, which numbers its rows from 1 without gaps and does not begin to write a row before the one before is committed. Nobody
+// has to read in order to write.
+type Log interface {
+	// Rows yields the rows of every stream, those of the streams in after only from their positions on; the rows of one stream in the order
+	// of their numbers, each once. It yields at least what was committed before the call. Where rows were cut, a stream has a gap; whatever the
+	// one who cut them had committed before, or with the cut, is yielded by the same call. An error is the last thing it yields.
+	Rows(ctx context.Context, after []Position) iter.Seq2[Row, error]
+}
+
+// Roles say which collector does what only one of them may do at a time.
+type Roles interface {
+	// Claim gives the role to the collector for the time of a lease, by the clock of the store: if nobody has it, if the lease of whoever had it
+	// has ended and no [Batch] of its is just being written, or if it is the collector's own, which is then renewed; it may be so even after its end. False:
+	// somebody else has it. What a former holder wrote can be read when Claim returns.
+	Claim(ctx context.Context, role, collector string, lease time.Duration) (Tenure, bool, error)
+	// Holder returns who had the role last, [ErrNotFound] if nobody ever had. Its lease may have ended.
+	Holder(ctx context.Context, role string) (Tenure, error)
+	// Resign ends the lease, so that others need not wait for its end. [ErrLost]: somebody else has the role.
+	Resign(ctx context.Context, t Tenure) error
 }
 
 // History is what can be read.
 type History interface {
+	// Blob returns what is kept under the key, [ErrNotFound] if nothing is.
+	Blob(ctx context.Context, key string) ([]byte, error)
 	// Record returns the record of the operation with that ID or alias, [ErrNotFound] without one.
 	Record(ctx context.Context, namespace, id string) (Record, error)
 	// List returns records, those that changed last first, without their facts. It takes about the same time whatever is asked for, so
@@ -67,76 +83,46 @@ func KeyOf(namespace, id string) Key {
 
 // Batch is what is written at once. Of several entries with the same key the last one counts.
 type Batch struct {
-	// Parts replace those of the same operation and collector with a lower or equal version.
-	Parts []Part
-	// Done are removed, unless a higher version of them was written meanwhile: the operation is over, or goes by another name.
-	Done []PartID
+	// Role is the one by which the batch is written: nothing of it is if somebody else has claimed the role since. nil: none is needed.
+	Role *Tenure
+	// Rows are appended to their streams. One that is there already is not changed.
+	Rows []Row
+	// Cut are the positions up to which streams are removed, including the row there.
+	Cut []Position
+	// Forget are keys of records that are removed, before others are written.
+	Forget []Key
 	// Records replace those with a lower revision.
 	Records []Record
-	// Forget are keys of records that are removed.
-	Forget []Key
-	// Told are the revisions of which the outputs were told.
-	Told []Told
-	// Releases end claims.
-	Releases []Release
 	// Blobs replace those with the same key, Incidents those with the same ID and a lower or equal revision. Entries with an ID that is there already change nothing.
 	Blobs     []Blob
 	Incidents []Incident
 	Entries   []Entry
 }
 
-// Written says what became of a batch.
-type Written struct {
-	// Taken tells which of Batch.Records were taken; the others had been overtaken.
-	Taken []bool
-}
-
-// PartID names a part.
-type PartID struct {
-	Key Key
-	// Collector is the one that wrote it.
+// Row is a row of the log.
+type Row struct {
+	// Collector names the stream, Seq is the row's number in it, at least 1.
 	Collector string
-	// Version grows with each write of the collector.
-	Version int64
+	Seq       int64
+	// At is when it was written.
+	At int64
+	// Data is not nil, and best no more than about 1 MiB.
+	Data []byte
 }
 
-// Part is what one collector knows of an operation.
-type Part struct {
-	PartID
-	// Due is when the operation is to be judged, 0: the store need not know. The earliest of several counts until it is claimed.
-	Due int64
-	// Facts are as [AppendFacts] wrote them.
-	Facts []byte
-}
-
-// Claim asks for operations that are due.
-type Claim struct {
+// Position is one in a stream: behind the row of that number.
+type Position struct {
 	Collector string
-	// Now is the time, LeaseUntil when others may take what is claimed.
-	Now, LeaseUntil int64
-	// Limit is the greatest number of operations.
-	Limit int
+	Seq       int64
 }
 
-// Claimed is an operation that the collector owns until its lease ends.
-type Claimed struct {
-	Key Key
-	// Parts are those of all collectors.
-	Parts []Part
-}
-
-// Release ends a claim, if the collector still has it.
-type Release struct {
-	Key       Key
-	Collector string
-	// Due is when the operation is to be judged again; 0: never, unless parts come that say so.
-	Due int64
-}
-
-// Told says that outputs were told of a revision.
-type Told struct {
-	Key      Key
-	Revision uint32
+// Tenure is the time during which a collector has a role.
+type Tenure struct {
+	Role, Collector string
+	// Epoch is greater than those of all tenures of the role before, of other collectors.
+	Epoch int64
+	// Until is the end of the lease, by the clock of the store. Who has the role counts the lease by its own clock, from before it asked.
+	Until int64
 }
 
 // Blob is something that is kept whole, as what was learned.
@@ -174,7 +160,8 @@ type Limits struct {
 
 // Trimmed says what was removed.
 type Trimmed struct {
-	Records, Incidents, Entries int64
+	// Rows are those of the log that were cut, Records, Incidents and Entries those that were too old or too much.
+	Rows, Records, Incidents, Entries int64
 	// Bytes are those of the records that were removed, of those for which there is a limit.
 	Bytes int64
 	// More says that there is more to remove.

@@ -15,6 +15,6 @@ var rows = flag.Int("rows", 20_000, "operations that benchmarks store, a multipl
 
 func empty(tb testing.TB) store.Store { return open(tb, newServer(tb).database(tb, "bench")) }
 
-func BenchmarkParts(b *testing.B) { storetest.BenchParts(b, empty, *rows) }
+func BenchmarkRows(b *testing.B) { storetest.BenchRows(b, empty) }
 
 func BenchmarkLists(b *testing.B) { storetest.BenchLists(b, empty, *rows) }

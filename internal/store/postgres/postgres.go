@@ -1,7 +1,7 @@
 // Package postgres keeps the store in a PostgreSQL database, which several collectors may share.
 //
-// Statements, contract and schema are those of the store in a file; locks are on rows, and who asks for what is due skips what others are
-// about to take. Backups are made by PostgreSQL's own means (pg_dump).
+// Statements, contract and schema are those of the store in a file; locks are on rows, and who claims a role never waits for whoever is about
+// to take it. Backups are made by PostgreSQL's own means (pg_dump).
 package postgres
 
 import (
@@ -49,6 +49,8 @@ type Settings struct {
 const (
 	// statementTimeout ends statements that a database that hangs would never end, idleTimeout connections that are not needed.
 	statementTimeout = 30 * time.Second
+	// abandonedTimeout is how long the database waits for the next statement of a transaction: whoever began it may be dead, and holds its role.
+	abandonedTimeout = 5 * time.Second
 	connectTimeout   = 5 * time.Second
 	idleTimeout      = 5 * time.Minute
 	minConnections   = 2
@@ -69,8 +71,12 @@ func Open(ctx context.Context, s Settings) (*sqlstore.Store, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	if _, set := config.RuntimeParams["statement_timeout"]; !set {
-		config.RuntimeParams["statement_timeout"] = strconv.FormatInt(statementTimeout.Milliseconds(), 10)
+	for parameter, value := range map[string]time.Duration{
+		"statement_timeout": statementTimeout, "idle_in_transaction_session_timeout": abandonedTimeout,
+	} {
+		if _, set := config.RuntimeParams[parameter]; !set {
+			config.RuntimeParams[parameter] = strconv.FormatInt(value.Milliseconds(), 10)
+		}
 	}
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(s.MaxConnections)
@@ -82,7 +88,10 @@ func Open(ctx context.Context, s Settings) (*sqlstore.Store, error) {
 	if err != nil {
 		return nil, sqlstore.Failed(kindOf, what, errors.Join(err, db.Close()))
 	}
-	dialect := sqlstore.Dialect{Numbered: true, Lock: " FOR UPDATE", SkipLocked: " FOR UPDATE SKIP LOCKED", Kind: kindOf}
+	dialect := sqlstore.Dialect{
+		Numbered: true, Lock: " FOR UPDATE", SkipLocked: " FOR UPDATE SKIP LOCKED", Share: " FOR KEY SHARE", Kind: kindOf,
+		Now: "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) * 1000",
+	}
 	return sqlstore.New(dialect, db, db), nil
 }
 

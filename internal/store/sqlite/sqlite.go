@@ -97,7 +97,9 @@ func Open(ctx context.Context, s Settings) (*Store, error) {
 		return nil, sqlstore.Failed(kindOf, what, errors.Join(err, write.Close()))
 	}
 	read.SetMaxOpenConns(readers)
-	dialect := sqlstore.Dialect{Prepare: true, Kind: kindOf, Reclaim: reclaim}
+	dialect := sqlstore.Dialect{
+		Prepare: true, Kind: kindOf, Reclaim: reclaim, Now: "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000000",
+	}
 	return &Store{sqlstore.New(dialect, write, read), s.Path}, nil
 }
 

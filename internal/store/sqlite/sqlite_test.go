@@ -41,7 +41,7 @@ func TestContract(t *testing.T) {
 
 func batch(id string) *store.Batch {
 	r := store.Record{ID: id, Revision: 1, UpdatedAt: 7, State: operation.StateFailed, Facts: []byte{1}}
-	return &store.Batch{Records: []store.Record{r}, Parts: []store.Part{{PartID: store.PartID{Key: r.Key(), Collector: "one"}, Facts: []byte{2}}}}
+	return &store.Batch{Records: []store.Record{r}, Rows: []store.Row{{Collector: id, Seq: 1, Data: []byte{2}}}}
 }
 
 func requireRecord(tb testing.TB, s store.Store, id string) {
@@ -55,7 +55,7 @@ func TestWhatWasWrittenOutlivesTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
 	require.NoError(t, err)
-	_, err = s.Write(t.Context(), batch("order-1"))
+	err = s.Write(t.Context(), batch("order-1"))
 	require.NoError(t, err)
 	// A process that is killed closes nothing: what is in the files now is all that is left.
 	killed := filepath.Join(t.TempDir(), "store.db")
@@ -83,18 +83,18 @@ func TestOnlyItsOwnerReadsTheFile(t *testing.T) {
 
 func TestABackupIsTakenWhileTheStoreIsInUseAndCanBeOpened(t *testing.T) {
 	s := open(t, sqlite.Settings{})
-	_, err := s.Write(t.Context(), batch("order-1"))
+	err := s.Write(t.Context(), batch("order-1"))
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "it's a copy.db")
 	require.NoError(t, s.Backup(t.Context(), path))
-	_, err = s.Write(t.Context(), batch("order-2"))
+	err = s.Write(t.Context(), batch("order-2"))
 	require.NoError(t, err)
 	require.ErrorIs(t, s.Backup(t.Context(), path), fs.ErrExist, "nothing is overwritten")
 	restored := open(t, sqlite.Settings{Path: path})
 	requireRecord(t, restored, "order-1")
 	_, err = restored.Record(t.Context(), "", "order-2")
 	require.ErrorIs(t, err, store.ErrNotFound)
-	_, err = restored.Write(t.Context(), batch("order-3"))
+	err = restored.Write(t.Context(), batch("order-3"))
 	require.NoError(t, err)
 }
 
@@ -119,8 +119,6 @@ func TestAnUpgradeKeepsWhatIsStored(t *testing.T) {
 	data, err := s.Blob(t.Context(), "learned")
 	require.NoError(t, err)
 	require.Equal(t, "much", string(data))
-	_, err = s.Claim(t.Context(), store.Claim{Collector: "one", Now: 1, LeaseUntil: 2, Limit: 1})
-	require.NoError(t, err)
 }
 
 func TestASchemaOfALaterVersionIsRefusedAndLeftAsItIs(t *testing.T) {
@@ -142,12 +140,12 @@ func TestAFullStoreSaysSoAndGoesOn(t *testing.T) {
 	s := open(t, sqlite.Settings{MaxBytes: 1 << 20})
 	large := batch("order-2")
 	large.Records[0].Facts = make([]byte, 2<<20)
-	_, err := s.Write(t.Context(), batch("order-1"))
+	err := s.Write(t.Context(), batch("order-1"))
 	require.NoError(t, err)
-	_, err = s.Write(t.Context(), large)
+	err = s.Write(t.Context(), large)
 	require.ErrorIs(t, err, store.ErrFull)
 	requireRecord(t, s, "order-1")
-	_, err = s.Write(t.Context(), batch("order-3"))
+	err = s.Write(t.Context(), batch("order-3"))
 	require.NoError(t, err)
 	_, err = s.Record(t.Context(), "", "order-2")
 	require.ErrorIs(t, err, store.ErrNotFound)
@@ -158,7 +156,7 @@ func TestRoomIsGivenBack(t *testing.T) {
 	s := open(t, sqlite.Settings{Path: path})
 	large := batch("order-1")
 	large.Records[0].Facts = make([]byte, 4<<20)
-	_, err := s.Write(t.Context(), large)
+	err := s.Write(t.Context(), large)
 	require.NoError(t, err)
 	_, err = s.Trim(t.Context(), store.Limits{Before: 8})
 	require.NoError(t, err)
@@ -195,7 +193,7 @@ func TestADamagedFileSaysSo(t *testing.T) {
 	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
 	require.NoError(t, err)
 	for i := range 60 {
-		_, err = s.Write(t.Context(), batch(fmt.Sprintf("order-%d", i)))
+		err = s.Write(t.Context(), batch(fmt.Sprintf("order-%d", i)))
 		require.NoError(t, err)
 	}
 	require.NoError(t, s.Close())
@@ -224,10 +222,10 @@ func damage(t *testing.T, data []byte) bool {
 		return true
 	}
 	_, err = s.List(t.Context(), store.Query{Limit: 1000})
-	for _, partErr := range s.Parts(t.Context(), "") {
-		err = errors.Join(err, partErr)
+	for _, rowErr := range s.Rows(t.Context(), nil) {
+		err = errors.Join(err, rowErr)
 	}
-	_, writeErr := s.Write(t.Context(), batch("order-7000"))
+	writeErr := s.Write(t.Context(), batch("order-7000"))
 	_, trimErr := s.Trim(t.Context(), store.Limits{Before: 100})
 	err = errors.Join(err, writeErr, trimErr)
 	require.NoError(t, s.Close())

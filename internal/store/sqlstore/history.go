@@ -3,9 +3,23 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"math"
 
 	"github.com/throughline/throughline/internal/store"
 )
+
+// never is later than everything.
+const never = int64(math.MaxInt64)
+
+// Blob implements [store.History].
+func (s *Store) Blob(ctx context.Context, key string) ([]byte, error) {
+	var data []byte
+	err := s.read.QueryRowContext(ctx, s.dialect.bind("SELECT data FROM blobs WHERE name = ?"), []byte(key)).Scan(&data)
+	if err != nil {
+		return nil, s.failed("reading what is kept", err)
+	}
+	return notNil(data), nil
+}
 
 // Incidents implements [store.History].
 func (s *Store) Incidents(ctx context.Context, limit int) ([]store.Incident, error) {
@@ -80,7 +94,7 @@ func (s *Store) Trim(ctx context.Context, l store.Limits) (store.Trimmed, error)
 			step, err := trimStep(ctx, t, l.Before, over-trimmed.Bytes)
 			if err == nil {
 				trimmed.Records, trimmed.Bytes, more = trimmed.Records+step.Records, trimmed.Bytes+step.Bytes, step.More
-				trimmed.Incidents, trimmed.Entries = trimmed.Incidents+step.Incidents, trimmed.Entries+step.Entries
+				trimmed.Incidents, trimmed.Entries, trimmed.Rows = trimmed.Incidents+step.Incidents, trimmed.Entries+step.Entries, trimmed.Rows+step.Rows
 			}
 			return err
 		})
@@ -132,6 +146,10 @@ func trimStep(ctx context.Context, t *tx, before, over int64) (store.Trimmed, er
 		return trimmed, err
 	}
 	trimmed.Entries, err = t.exec(ctx, "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < ? LIMIT ?)", before, trimAtOnce)
-	trimmed.More = max(trimmed.Records, trimmed.Incidents, trimmed.Entries) == trimAtOnce
+	if err != nil {
+		return trimmed, err
+	}
+	rows, more, err := removeCut(ctx, t)
+	trimmed.Rows, trimmed.More = rows, more || max(trimmed.Records, trimmed.Incidents, trimmed.Entries) == trimAtOnce
 	return trimmed, err
 }

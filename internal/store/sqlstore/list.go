@@ -105,7 +105,7 @@ func (s *Store) page(ctx context.Context, q *store.Query, from position) (store.
 }
 
 const qualified = "r.namespace, r.id, r.aliases, r.name, r.state, r.reason, r.flags, r.services, r.destinations, r.texts, r.started_at, r.ended_at," +
-	" r.updated_at, r.revision, r.told"
+	" r.updated_at, r.revision"
 
 // hasTerm is that a record has one more term.
 const hasTerm = " AND EXISTS (SELECT 1 FROM terms o WHERE o.term = ? AND o.updated_at = w.updated_at AND o.record = w.record)"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -46,17 +47,18 @@ func lookUp(ctx context.Context, t *tx, keys []store.Key) (map[store.Key]stored,
 	return there, nil
 }
 
-// writeRecords writes those records that are newer than what is there, and says which these are.
-func writeRecords(ctx context.Context, t *tx, records []store.Record, taken []bool) error {
-	type place struct {
-		key store.Key
-		at  int
+// writeRecords writes those records that are newer than what is there.
+func writeRecords(ctx context.Context, t *tx, b *store.Batch) error {
+	type keyed struct {
+		key    store.Key
+		record *store.Record
 	}
-	places := make([]place, len(records))
-	for i := range records {
-		places[i] = place{records[i].Key(), i}
+	all := make([]keyed, len(b.Records))
+	for i := range b.Records {
+		all[i] = keyed{b.Records[i].Key(), &b.Records[i]}
 	}
-	last := lastOf(places, func(a, b *place) int { return compareKeys(a.key, b.key) })
+	// Of several with the same key and revision the last one counts.
+	last := lastOf(all, func(a, b *keyed) int { return compareKeys(a.key, b.key) })
 	keys := make([]store.Key, len(last))
 	for i := range last {
 		keys[i] = last[i].key
@@ -66,30 +68,28 @@ func writeRecords(ctx context.Context, t *tx, records []store.Record, taken []bo
 		return err
 	}
 	terms := rows{head: "INSERT INTO terms (term, updated_at, record)", columns: 3, tail: " ON CONFLICT DO NOTHING"}
-	for _, p := range last {
-		r := &records[p.at]
-		before, known := there[p.key]
-		record, err := writeRecord(ctx, t, p.key, r, before, known)
+	for _, r := range last {
+		before, known := there[r.key]
+		record, err := writeRecord(ctx, t, r.key, r.record, before, known)
 		if err != nil {
 			return err
 		}
 		if record == 0 {
 			continue
 		}
-		taken[p.at] = true
-		for _, term := range r.Terms() {
-			terms.add(int64(term), r.UpdatedAt, record)
+		for _, term := range r.record.Terms() {
+			terms.add(int64(term), r.record.UpdatedAt, record)
 		}
 	}
 	return terms.insert(ctx, t)
 }
 
 const (
-	recordColumns = "namespace, id, aliases, name, state, reason, flags, services, destinations, texts, started_at, ended_at, updated_at, revision, told"
+	recordColumns = "namespace, id, aliases, name, state, reason, flags, services, destinations, texts, started_at, ended_at, updated_at, revision"
 	insertRecord  = "INSERT INTO records (operation, " + recordColumns + ", terms, facts, bytes)" +
-		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (operation) DO NOTHING RETURNING record"
+		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (operation) DO NOTHING RETURNING record"
 	updateRecord = "UPDATE records SET namespace = ?, id = ?, aliases = ?, name = ?, state = ?, reason = ?, flags = ?, services = ?, destinations = ?," +
-		" texts = ?, started_at = ?, ended_at = ?, updated_at = ?, revision = ?, told = ?, terms = ?, facts = ?, bytes = ? WHERE record = ?"
+		" texts = ?, started_at = ?, ended_at = ?, updated_at = ?, revision = ?, terms = ?, facts = ?, bytes = ? WHERE record = ?"
 )
 
 // writeRecord returns the number of the record, 0 if one that is as new is there.
@@ -100,7 +100,7 @@ func writeRecord(ctx context.Context, t *tx, key store.Key, r *store.Record, bef
 	terms := appendTerms(nil, r.Terms())
 	values := []any{
 		[]byte(r.Namespace), []byte(r.ID), appendList(r.Aliases), []byte(r.Name), []byte(r.State.String()), []byte(r.Reason.String()), int64(r.Flags),
-		appendList(r.Services), appendList(r.Destinations), appendList(r.Text), r.StartedAt, r.EndedAt, r.UpdatedAt, int64(r.Revision), int64(r.Told),
+		appendList(r.Services), appendList(r.Destinations), appendList(r.Text), r.StartedAt, r.EndedAt, r.UpdatedAt, int64(r.Revision),
 		terms, notNil(r.Facts),
 	}
 	bytes := int64(0)
@@ -117,8 +117,12 @@ func writeRecord(ctx context.Context, t *tx, key store.Key, r *store.Record, bef
 		_, err := t.exec(ctx, updateRecord, append(values, before.record)...)
 		return before.record, err
 	}
-	// There is no number if somebody else wrote the record at the same time.
-	return t.number(ctx, insertRecord, append([]any{key[:]}, values...)...)
+	var record int64
+	err := t.row(ctx, insertRecord, append([]any{key[:]}, values...)...).Scan(&record)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil // Somebody else wrote it at the same time.
+	}
+	return record, err
 }
 
 // removeTerms removes what a record is found by.
@@ -159,17 +163,17 @@ func removeRecord(ctx context.Context, t *tx, r stored) error {
 }
 
 // scanRecord reads the columns of a record into r, and what more is asked for.
-func scanRecord(row interface{ Scan(...any) error }, r *store.Record, more ...any) error {
+func scanRecord(row row, r *store.Record, more ...any) error {
 	var namespace, id, aliases, name, state, reason, services, destinations, texts []byte
-	var flags, revision, told int64
+	var flags, revision int64
 	if err := row.Scan(append([]any{
 		&namespace, &id, &aliases, &name, &state, &reason, &flags, &services, &destinations, &texts, &r.StartedAt, &r.EndedAt, &r.UpdatedAt,
-		&revision, &told,
+		&revision,
 	}, more...)...); err != nil {
 		return err
 	}
 	r.Namespace, r.ID, r.Name = string(namespace), string(id), string(name)
-	r.Flags, r.Revision, r.Told = operation.Flags(flags), uint32(revision), uint32(told)
+	r.Flags, r.Revision = operation.Flags(flags), uint32(revision)
 	known := false
 	if r.State, known = operation.ParseState(string(state)); !known {
 		return fmt.Errorf("%w: a record has the state %q", store.ErrCorrupt, state)

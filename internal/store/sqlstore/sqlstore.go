@@ -5,6 +5,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -19,8 +20,11 @@ import (
 type Dialect struct {
 	// Numbered says that parameters are $1, $2 and not question marks.
 	Numbered bool
-	// Lock is put after a SELECT whose rows are about to be changed, SkipLocked where rows that others have locked are to be left out.
-	Lock, SkipLocked string
+	// Lock is put after a SELECT whose rows are about to be changed, SkipLocked where rows that others have locked are to be left out, Share where
+	// rows must stay until the end of the transaction and others may change what is not their key.
+	Lock, SkipLocked, Share string
+	// Now is the time of the database in nanoseconds, as an expression.
+	Now string
 	// Prepare says that a statement that a transaction makes several times is to be prepared; the driver does not do so by itself.
 	Prepare bool
 	// Kind returns which of the errors of package store it is, nil for none.
@@ -128,22 +132,24 @@ func (t *tx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
-// number makes a statement that returns a number, if it returns anything.
-func (t *tx) number(ctx context.Context, query string, args ...any) (n int64, err error) {
+// row makes a statement that returns one row.
+func (t *tx) row(ctx context.Context, query string, args ...any) row {
 	stmt, err := t.prepare(ctx, query)
 	switch {
 	case err != nil:
-		return 0, err
+		return failedRow{err}
 	case stmt != nil:
-		err = stmt.QueryRowContext(ctx, args...).Scan(&n)
-	default:
-		err = t.QueryRowContext(ctx, t.dialect.bind(query), args...).Scan(&n)
+		return stmt.QueryRowContext(ctx, args...)
 	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	return n, err
+	return t.QueryRowContext(ctx, t.dialect.bind(query), args...)
 }
+
+// row is what a statement returns that returns one.
+type row interface{ Scan(...any) error }
+
+type failedRow struct{ err error }
+
+func (f failedRow) Scan(...any) error { return f.err }
 
 func (t *tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return t.QueryContext(ctx, t.dialect.bind(query), args...)
@@ -172,10 +178,11 @@ func (d Dialect) bind(query string) string {
 // rowsAtOnce is the number of rows of one statement.
 const rowsAtOnce = 64
 
-// rows is a list of rows of which each statement takes some.
+// rows is a list of rows of which each statement takes some: atOnce, 0 for rowsAtOnce.
 type rows struct {
 	head, tail string
 	columns    int
+	atOnce     int
 	args       []any
 }
 
@@ -183,8 +190,9 @@ func (r *rows) add(values ...any) { r.args = append(r.args, values...) }
 
 // insert writes all rows.
 func (r *rows) insert(ctx context.Context, t *tx) error {
+	atOnce := cmp.Or(r.atOnce, rowsAtOnce)
 	for len(r.args) > 0 {
-		n := min(len(r.args)/r.columns, rowsAtOnce)
+		n := min(len(r.args)/r.columns, atOnce)
 		row := "(" + list(r.columns) + ")"
 		query := r.head + " VALUES " + strings.TrimSuffix(strings.Repeat(row+",", n), ",") + r.tail
 		if _, err := t.exec(ctx, query, r.args[:n*r.columns]...); err != nil {

@@ -30,47 +30,35 @@ func facts(i int) []byte {
 	return store.AppendFacts(nil, all)
 }
 
-// BenchParts measures how fast checkpoints of open operations are written, written again and read.
-func BenchParts(b *testing.B, open func(testing.TB) store.Store, operations int) {
-	s := open(b)
-	version := int64(0)
-	checkpoint := func(random bool) {
-		version++
-		for from := 0; from < operations; from += writeAtOnce {
-			batch := store.Batch{Parts: make([]store.Part, writeAtOnce)}
-			for i := range batch.Parts {
-				n := from + i
-				if random {
-					n = rand.IntN(operations)
-				}
-				batch.Parts[i] = store.Part{
-					PartID: store.PartID{Key: key(fmt.Sprintf("order-%d", n)), Collector: "one", Version: version}, Facts: facts(n),
-				}
-			}
-			write(b, s, batch)
+// BenchRows measures how fast rows are appended and read: each in a transaction of its own, small and large.
+func BenchRows(b *testing.B, open func(testing.TB) store.Store) {
+	for _, size := range []int{1 << 12, 1 << 17, 1 << 20} {
+		s := open(b)
+		seq := int64(0)
+		data := make([]byte, size)
+		for i := range data {
+			data[i] = byte(rand.Uint32())
 		}
-	}
-	rate := func(name string, do func()) {
-		b.Run(name, func(b *testing.B) {
+		b.Run(fmt.Sprintf("append/%d KiB", size>>10), func(b *testing.B) {
+			b.SetBytes(int64(size))
 			for b.Loop() {
-				do()
+				seq++
+				write(b, s, store.Batch{Rows: []store.Row{{Collector: "one", Seq: seq, Data: data}}})
 			}
-			b.ReportMetric(float64(operations)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+		b.Run(fmt.Sprintf("read/%d KiB", size>>10), func(b *testing.B) {
+			b.SetBytes(int64(size) * seq)
+			for b.Loop() {
+				n := int64(0)
+				for _, err := range s.Rows(b.Context(), nil) {
+					require.NoError(b, err)
+					n++
+				}
+				require.Equal(b, seq, n)
+			}
 		})
 	}
-	rate("write", func() { checkpoint(false) })
-	rate("write again", func() { checkpoint(true) })
-	rate("restore", func() {
-		n := 0
-		for p, err := range s.Parts(b.Context(), "") {
-			require.NoError(b, err)
-			all, err := store.DecodeFacts(p.Facts)
-			require.NoError(b, err)
-			require.Len(b, all, 4)
-			n++
-		}
-		require.Equal(b, operations, n)
-	})
 }
 
 // BenchLists measures how long pages take with so many records, which it writes first.

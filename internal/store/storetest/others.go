@@ -60,7 +60,7 @@ func trimAll(tb testing.TB, s store.Store, l store.Limits) store.Trimmed {
 		trimmed, err := s.Trim(tb.Context(), l)
 		require.NoError(tb, err)
 		sum.Records, sum.Incidents, sum.Entries = sum.Records+trimmed.Records, sum.Incidents+trimmed.Incidents, sum.Entries+trimmed.Entries
-		sum.Bytes += trimmed.Bytes
+		sum.Bytes, sum.Rows = sum.Bytes+trimmed.Bytes, sum.Rows+trimmed.Rows
 		if !trimmed.More {
 			return sum
 		}
@@ -80,7 +80,7 @@ func trimByAge(t *testing.T, s store.Store) {
 		b.Incidents = append(b.Incidents, store.Incident{ID: strconv.Itoa(i), Open: i == 0, UpdatedAt: int64(i)})
 		b.Entries = append(b.Entries, store.Entry{ID: strconv.Itoa(i), At: int64(i)})
 	}
-	b.Parts = []store.Part{part("order-1", "one", 1, 0)}
+	b.Rows = []store.Row{row("one", 1)}
 	write(t, s, b)
 	require.Zero(t, trimAll(t, s, store.Limits{}).Records, "no limits")
 	trimmed := trimAll(t, s, store.Limits{Before: 250})
@@ -89,7 +89,7 @@ func trimByAge(t *testing.T, s store.Store) {
 	require.Equal(t, int64(1030), trimAll(t, s, store.Limits{Before: 1280}).Records)
 	require.Len(t, list(t, s, store.Query{}), 20)
 	require.Len(t, list(t, s, store.Query{Service: "checkout"}), 20, "they are not found by their terms either")
-	require.Len(t, parts(t, s, ""), 1, "what is open stays")
+	require.Len(t, logOf(t, s), 1, "the log stays")
 }
 
 func trimBySize(t *testing.T, s store.Store) {

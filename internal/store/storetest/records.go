@@ -20,7 +20,7 @@ func record(i int, revision uint32) store.Record {
 		ID: fmt.Sprintf("order-%d", i), Name: fmt.Sprintf("name-%d", i%3), State: operation.State(1 + i%4), Reason: operation.StuckReason(i % 3),
 		Flags: operation.FlagRetried, Services: []string{"checkout", fmt.Sprintf("service-%d", i%5)}, Destinations: []string{fmt.Sprintf("queue-%d", i%7)},
 		Text: []string{fmt.Sprintf("Connection refused: host%d:5432", i%11)}, StartedAt: int64(i), EndedAt: int64(i + 5), UpdatedAt: int64(1000 + i/2),
-		Revision: revision, Told: revision - 1, Facts: []byte{store.FactsVersion, byte(i)},
+		Revision: revision, Facts: []byte{store.FactsVersion, byte(i)},
 	}
 }
 
@@ -37,7 +37,7 @@ func recordsComeBack(t *testing.T, s store.Store) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 	r := record(1, 4)
 	r.Namespace, r.Aliases = "acme", []string{"corr-1", "corr-2"}
-	require.Equal(t, []bool{true}, write(t, s, store.Batch{Records: []store.Record{r}}).Taken)
+	write(t, s, store.Batch{Records: []store.Record{r}})
 	got, err := s.Record(t.Context(), "acme", "order-1")
 	require.NoError(t, err)
 	require.Equal(t, r, got)
@@ -48,13 +48,13 @@ func recordsComeBack(t *testing.T, s store.Store) {
 func overtaken(t *testing.T, s store.Store) {
 	newer, older := record(1, 5), record(1, 4)
 	newer.Name = "newer"
-	require.Equal(t, []bool{false, true, true}, write(t, s, store.Batch{Records: []store.Record{older, record(2, 1), newer}}).Taken)
-	require.Equal(t, []bool{false, false}, write(t, s, store.Batch{Records: []store.Record{older, record(2, 1)}}).Taken)
+	write(t, s, store.Batch{Records: []store.Record{older, record(2, 1), newer}})
+	write(t, s, store.Batch{Records: []store.Record{older, record(2, 1)}})
 	got, err := s.Record(t.Context(), "", newer.ID)
 	require.NoError(t, err)
 	require.Equal(t, newer, got)
 	last := record(1, 6)
-	require.Equal(t, []bool{true}, write(t, s, store.Batch{Records: []store.Record{last}}).Taken)
+	write(t, s, store.Batch{Records: []store.Record{last}})
 	require.Empty(t, list(t, s, store.Query{Name: "newer"}), "it is not found by what it was")
 	require.Equal(t, []string{last.ID}, list(t, s, store.Query{Name: last.Name, Text: last.ID}))
 }
@@ -89,34 +89,23 @@ func forgotten(t *testing.T, s store.Store) {
 
 func repeated(t *testing.T, s store.Store) {
 	b := store.Batch{
-		Parts: []store.Part{part("order-1", "one", 2, 10)}, Records: records(2), Blobs: []store.Blob{{Key: "learned", Data: []byte("x")}},
+		Rows: []store.Row{row("one", 1)}, Cut: []store.Position{{Collector: "two", Seq: 3}}, Records: records(2), Blobs: []store.Blob{{Key: "learned", Data: []byte("x")}},
 		Incidents: []store.Incident{{ID: "i", Revision: 1}}, Entries: []store.Entry{{ID: "e", At: 1}},
 	}
 	write(t, s, b)
 	before := list(t, s, store.Query{})
-	require.Equal(t, []bool{false, false}, write(t, s, b).Taken)
+	write(t, s, b)
 	require.Equal(t, before, list(t, s, store.Query{}))
-	require.Equal(t, asMap(b.Parts...), parts(t, s, ""))
-	require.Len(t, claim(t, s, "one", 10, 20), 1)
+	require.Equal(t, b.Rows, logOf(t, s))
 }
 
 func allOrNothing(t *testing.T, s store.Store) {
-	impossible := part("order-1", "one", 1, 0)
-	impossible.Facts = nil
-	_, err := s.Write(t.Context(), &store.Batch{Blobs: []store.Blob{{Key: "a"}}, Records: records(3), Parts: []store.Part{part("order-2", "one", 1, 0), impossible}})
-	require.Error(t, err, "a part without facts is none")
-	require.Empty(t, parts(t, s, ""))
+	impossible := row("one", 2)
+	impossible.Data = nil
+	err := s.Write(t.Context(), &store.Batch{Blobs: []store.Blob{{Key: "a"}}, Records: records(3), Rows: []store.Row{row("one", 1), impossible}})
+	require.ErrorIs(t, err, store.ErrInvalid)
+	require.Empty(t, logOf(t, s))
 	require.Empty(t, list(t, s, store.Query{}))
-}
-
-func told(t *testing.T, s store.Store) {
-	write(t, s, store.Batch{Records: []store.Record{record(1, 5)}})
-	for _, revision := range []uint32{5, 3} {
-		write(t, s, store.Batch{Told: []store.Told{{Key: key("order-1"), Revision: revision}}})
-		got, err := s.Record(t.Context(), "", "order-1")
-		require.NoError(t, err)
-		require.Equal(t, uint32(5), got.Told)
-	}
 }
 
 // list returns the IDs of all records that a query finds, page by page.
@@ -254,21 +243,12 @@ func atOnce(t *testing.T, s store.Store) {
 	const writers, batches = 4, 20
 	var wait sync.WaitGroup
 	errs := make(chan error, writers*batches*2)
-	taken := make([]int, writers)
 	for w := range writers {
 		wait.Go(func() {
 			for i := range batches {
-				// All write the same records: each revision is taken once.
-				written, err := s.Write(t.Context(), &store.Batch{
-					Records: []store.Record{record(i, 1), record(i+1, 2)}, Parts: []store.Part{part(fmt.Sprintf("order-%d", i), strconv.Itoa(w), 1, 0)},
-				})
-				errs <- err
-				for _, yes := range written.Taken {
-					if yes {
-						taken[w]++
-					}
-				}
-				_, err = s.List(t.Context(), store.Query{Service: "checkout", Limit: 10})
+				// All write the same records, each a stream of its own.
+				errs <- s.Write(t.Context(), &store.Batch{Records: []store.Record{record(i, 1), record(i+1, 2)}, Rows: []store.Row{row(strconv.Itoa(w), int64(i+1))}})
+				_, err := s.List(t.Context(), store.Query{Service: "checkout", Limit: 10})
 				errs <- err
 			}
 		})
@@ -278,12 +258,11 @@ func atOnce(t *testing.T, s store.Store) {
 	for err := range errs {
 		require.NoError(t, err)
 	}
-	require.Len(t, parts(t, s, ""), writers*batches)
+	require.Len(t, logOf(t, s), writers*batches)
 	require.Len(t, list(t, s, store.Query{}), batches+1)
-	sum := 0
-	for _, n := range taken {
-		sum += n
+	for i := range batches {
+		r, err := s.Record(t.Context(), "", fmt.Sprintf("order-%d", i+1))
+		require.NoError(t, err)
+		require.Equal(t, uint32(2), r.Revision)
 	}
-	require.GreaterOrEqual(t, sum, batches+1)
-	require.LessOrEqual(t, sum, 2*(batches+1))
 }

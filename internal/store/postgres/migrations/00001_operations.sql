@@ -1,10 +1,22 @@
 -- +goose Up
-CREATE TABLE parts (
-    operation BYTEA NOT NULL,
+CREATE TABLE log (
     collector BYTEA NOT NULL,
-    version BIGINT NOT NULL,
-    facts BYTEA NOT NULL,
-    PRIMARY KEY (operation, collector)
+    seq BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    data BYTEA NOT NULL,
+    PRIMARY KEY (collector, seq)
+);
+-- Compressing what is read once or never would cost the database more than the room.
+ALTER TABLE log ALTER COLUMN data SET STORAGE EXTERNAL;
+CREATE TABLE cuts (
+    collector BYTEA PRIMARY KEY NOT NULL,
+    seq BIGINT NOT NULL
+);
+CREATE TABLE roles (
+    role BYTEA PRIMARY KEY NOT NULL,
+    collector BYTEA NOT NULL,
+    epoch BIGINT NOT NULL,
+    lease_until BIGINT NOT NULL
 );
 CREATE TABLE records (
     record BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -23,7 +35,6 @@ CREATE TABLE records (
     ended_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     revision BIGINT NOT NULL,
-    told BIGINT NOT NULL,
     terms BYTEA NOT NULL,
     bytes BIGINT NOT NULL,
     facts BYTEA NOT NULL

@@ -1,11 +1,22 @@
 -- +goose Up
-CREATE TABLE parts (
-    operation BLOB NOT NULL,
+CREATE TABLE log (
+    row INTEGER PRIMARY KEY,
     collector BLOB NOT NULL,
-    version INTEGER NOT NULL,
-    facts BLOB NOT NULL,
-    PRIMARY KEY (operation, collector)
-) WITHOUT ROWID;
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (collector, seq)
+);
+CREATE TABLE cuts (
+    collector BLOB PRIMARY KEY NOT NULL,
+    seq INTEGER NOT NULL
+);
+CREATE TABLE roles (
+    role BLOB PRIMARY KEY NOT NULL,
+    collector BLOB NOT NULL,
+    epoch INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL
+);
 CREATE TABLE records (
     record INTEGER PRIMARY KEY AUTOINCREMENT,
     operation BLOB NOT NULL UNIQUE,
@@ -23,7 +34,6 @@ CREATE TABLE records (
     ended_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     revision INTEGER NOT NULL,
-    told INTEGER NOT NULL,
     terms BLOB NOT NULL,
     bytes INTEGER NOT NULL,
     facts BLOB NOT NULL
