@@ -27,8 +27,8 @@ type Record struct {
 	Text []string
 	// StartedAt and EndedAt are event times, EndedAt is 0 while it is open. UpdatedAt is when the verdict last changed.
 	StartedAt, EndedAt, UpdatedAt int64
-	// Revision is that of the verdict.
-	Revision uint32
+	// Revision is that of the verdict, FinalRevision that of the verdict that was final last, by which its trace was derived; 0: none was.
+	Revision, FinalRevision uint32
 	// Facts are as [AppendFacts] wrote them: those by which the verdict was reached.
 	Facts []byte
 }
@@ -45,6 +45,8 @@ type Query struct {
 	Text string
 	// Since is the earliest UpdatedAt.
 	Since int64
+	// Facts asks for the records' facts too.
+	Facts bool
 	// Limit is the greatest number of records, at least 1.
 	Limit int
 	// Cursor is that of the page before, "" for the first one.
@@ -54,6 +56,8 @@ type Query struct {
 // Page is a part of the answer.
 type Page struct {
 	Records []Record
+	// Cursors are for pages that go on behind each of the records.
+	Cursors []string
 	// Cursor is for the next page, "" if this is the last one.
 	Cursor string
 }

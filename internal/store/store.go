@@ -38,8 +38,8 @@ type Writer interface {
 // A stream has one writer, which numbers its rows from 1 without gaps and does not begin to write a row before the one before is committed. Nobody
 // has to read in order to write.
 type Log interface {
-	// Rows yields the rows of every stream, those of the streams in after only from their positions on; the rows of one stream in the order
-	// of their numbers, each once. It yields at least what was committed before the call. Where rows were cut, a stream has a gap; whatever the
+	// Rows yields the rows of every stream, those of the streams in after only from their positions on: the rows of one stream in the order
+	// of their numbers, each once, and of the streams that have more to come always the one whose next row has the lowest At. It yields at least what was committed before the call. Where rows were cut, a stream has a gap; whatever the
 	// one who cut them had committed before, or with the cut, is yielded by the same call. An error is the last thing it yields.
 	Rows(ctx context.Context, after []Position) iter.Seq2[Row, error]
 }
@@ -65,8 +65,9 @@ type History interface {
 	// List returns records, those that changed last first, without their facts. It takes about the same time whatever is asked for, so
 	// a page may be short, even empty, without being the last one. [ErrInvalid]: the cursor is none of List's.
 	List(ctx context.Context, q Query) (Page, error)
-	// Incidents returns the incidents, those that changed last first: the open ones and at most limit resolved ones.
-	Incidents(ctx context.Context, limit int) ([]Incident, error)
+	// Incidents returns incidents, those that changed last first: for 0 the open ones and the latest resolved ones, else those resolved ones that
+	// changed before that time. Of the resolved ones they are at most limit, but for those that changed at the same time as the last one.
+	Incidents(ctx context.Context, before int64, limit int) ([]Incident, error)
 	// Journal returns at most limit entries about the subject, or about everything for "", the latest first, that are older than before; 0 = from the latest.
 	Journal(ctx context.Context, subject string, before int64, limit int) ([]Entry, error)
 }

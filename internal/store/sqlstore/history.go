@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"math"
 
 	"github.com/throughline/throughline/internal/store"
@@ -21,11 +22,23 @@ func (s *Store) Blob(ctx context.Context, key string) ([]byte, error) {
 	return notNil(data), nil
 }
 
+const (
+	selectIncidents = "SELECT id, resolved, revision, updated_at, data FROM incidents WHERE resolved = "
+	// latestResolved are those before a time from the so-manieth on.
+	latestResolved = selectIncidents + "1 AND updated_at < ? AND updated_at >= coalesce((SELECT updated_at FROM incidents WHERE resolved = 1 AND updated_at < ?" +
+		" ORDER BY updated_at DESC LIMIT 1 OFFSET ?), 0)"
+)
+
 // Incidents implements [store.History].
-func (s *Store) Incidents(ctx context.Context, limit int) ([]store.Incident, error) {
-	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT * FROM (SELECT id, resolved, revision, updated_at, data FROM incidents WHERE resolved = 0) AS o"+
-		" UNION ALL SELECT * FROM (SELECT id, resolved, revision, updated_at, data FROM incidents WHERE resolved = 1 ORDER BY updated_at DESC, id LIMIT ?) AS r"+
-		" ORDER BY 4 DESC, 1"), limit)
+func (s *Store) Incidents(ctx context.Context, before int64, limit int) ([]store.Incident, error) {
+	if limit < 1 {
+		return nil, fmt.Errorf("%w: the limit of incidents is %d, must be at least 1", store.ErrInvalid, limit)
+	}
+	query := latestResolved
+	if before == 0 {
+		before, query = never, selectIncidents+"0 UNION ALL "+query
+	}
+	found, err := s.read.QueryContext(ctx, s.dialect.bind(query+" ORDER BY updated_at DESC, id"), before, before, limit-1)
 	if err != nil {
 		return nil, s.failed("reading incidents", err)
 	}

@@ -92,7 +92,11 @@ func (s *Store) page(ctx context.Context, q *store.Query, from position) (store.
 	}
 	reads := min(visits, readMore*min(q.Limit, visits))
 	walk = "SELECT w.updated_at, w.record " + walk + strings.Repeat(hasTerm, len(terms)) + " ORDER BY w.updated_at DESC, w.record DESC LIMIT ?"
-	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT "+qualified+", r.record FROM ("+walk+") AS v JOIN records r ON r.record = v.record"+
+	columns := qualified + ", r.record"
+	if q.Facts {
+		columns += ", r.facts"
+	}
+	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT "+columns+" FROM ("+walk+") AS v JOIN records r ON r.record = v.record"+
 		" ORDER BY v.updated_at DESC, v.record DESC"), append(args, reads)...)
 	if err != nil {
 		return store.Page{}, err
@@ -105,7 +109,7 @@ func (s *Store) page(ctx context.Context, q *store.Query, from position) (store.
 }
 
 const qualified = "r.namespace, r.id, r.aliases, r.name, r.state, r.reason, r.flags, r.services, r.destinations, r.texts, r.started_at, r.ended_at," +
-	" r.updated_at, r.revision"
+	" r.updated_at, r.revision, r.final_revision"
 
 // hasTerm is that a record has one more term.
 const hasTerm = " AND EXISTS (SELECT 1 FROM terms o WHERE o.term = ? AND o.updated_at = w.updated_at AND o.record = w.record)"
@@ -117,11 +121,15 @@ func readPage(found *sql.Rows, q *store.Query, rows int) (store.Page, error) {
 	err := scan(found, func(row *sql.Rows) error {
 		var r store.Record
 		var at position
-		if err := scanRecord(row, &r, &at.record); err != nil {
+		more := []any{&at.record}
+		if q.Facts {
+			more = append(more, &r.Facts)
+		}
+		if err := scanRecord(row, &r, more...); err != nil {
 			return err
 		}
 		if at.updatedAt = r.UpdatedAt; q.Matches(&r) {
-			page.Records = append(page.Records, r)
+			page.Records, page.Cursors = append(page.Records, r), append(page.Cursors, at.cursor())
 		}
 		if seen++; len(page.Records) == q.Limit || seen == rows {
 			page.Cursor = at.cursor()

@@ -22,8 +22,11 @@ const (
 // stream is a stream from which something is to be read.
 type stream struct {
 	collector string
-	// after is behind which row reading begins, last the last row there is.
+	// after is behind which row reading goes on, last the last row there is.
 	after, last int64
+	// page are rows that were read and not yielded yet; atOnce is how many are read next, 0: no more.
+	page   []store.Row
+	atOnce int
 }
 
 // Rows implements [store.Log]. Rows that are cut while it reads leave a gap, and what stands for them may be in a stream that was read already:
@@ -36,27 +39,47 @@ func (s *Store) Rows(ctx context.Context, after []store.Position) iter.Seq2[stor
 		}
 		for gap := true; gap; {
 			gap = false
-			streams, err := s.streams(ctx, read)
-			for i := range streams {
+			for row, err := range s.merged(ctx, read) {
 				if err != nil {
+					yield(store.Row{}, s.failed("reading the log", err))
+					return
+				}
+				gap = gap || row.Seq > read[row.Collector]+1
+				read[row.Collector] = row.Seq
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// merged yields what there is behind what was read of each stream.
+func (s *Store) merged(ctx context.Context, read map[string]int64) iter.Seq2[store.Row, error] {
+	return func(yield func(store.Row, error) bool) {
+		streams, err := s.streams(ctx, read)
+		for err == nil {
+			var earliest *stream
+			for i := range streams {
+				next := &streams[i]
+				if err = s.readOn(ctx, next, len(streams)); err != nil {
 					break
 				}
-				next := streams[i].after + 1
-				for row, rowErr := range s.rowsOf(ctx, &streams[i]) {
-					if err = rowErr; err != nil {
-						break
-					}
-					gap = gap || row.Seq > next
-					next, read[row.Collector] = row.Seq+1, row.Seq
-					if !yield(row, nil) {
-						return
-					}
+				if len(next.page) > 0 && (earliest == nil || next.page[0].At < earliest.page[0].At) {
+					earliest = next
 				}
 			}
-			if err != nil {
-				yield(store.Row{}, s.failed("reading the log", err))
+			if err != nil || earliest == nil {
+				break
+			}
+			row := earliest.page[0]
+			earliest.page = earliest.page[1:]
+			if !yield(row, nil) {
 				return
 			}
+		}
+		if err != nil {
+			yield(store.Row{}, err)
 		}
 	}
 }
@@ -82,7 +105,7 @@ func (s *Store) streams(ctx context.Context, read map[string]int64) ([]stream, e
 		if err := row.Scan(&collector, &cut, &next.last); err != nil {
 			return err
 		}
-		next.collector = string(collector)
+		next.collector, next.atOnce = string(collector), firstPage
 		if next.after = max(cut, read[next.collector]); next.last > next.after {
 			streams = append(streams, next)
 		}
@@ -91,48 +114,41 @@ func (s *Store) streams(ctx context.Context, read map[string]int64) ([]stream, e
 	return streams, err
 }
 
-// rowsOf yields the rows of a stream up to the last one that is known.
-func (s *Store) rowsOf(ctx context.Context, from *stream) iter.Seq2[store.Row, error] {
-	return func(yield func(store.Row, error) bool) {
-		atOnce := firstPage
-		for after := from.after; after < from.last; {
-			page, size, err := s.pageOfRows(ctx, from, after, atOnce)
-			if err != nil {
-				yield(store.Row{}, err)
-				return
-			}
-			for i := range page {
-				if !yield(page[i], nil) {
-					return
-				}
-			}
-			if len(page) < atOnce {
-				return
-			}
-			after = page[len(page)-1].Seq
-			atOnce = min(max(atOnce*pageBytes/max(size, 1), 1), longestPage, 4*atOnce)
-		}
+// readOn reads the next rows of a stream when there are none left, of so many streams that share the room.
+func (s *Store) readOn(ctx context.Context, from *stream, sharing int) error {
+	if len(from.page) > 0 || from.atOnce == 0 {
+		return nil
 	}
+	size, err := s.readPage(ctx, from)
+	if err != nil {
+		return err
+	}
+	if len(from.page) < from.atOnce || from.after >= from.last {
+		from.atOnce = 0
+		return nil
+	}
+	from.atOnce = min(max(from.atOnce*(pageBytes/sharing)/max(size, 1), 1), longestPage, 4*from.atOnce)
+	return nil
 }
 
-func (s *Store) pageOfRows(ctx context.Context, from *stream, after int64, atOnce int) (page []store.Row, size int, err error) {
+func (s *Store) readPage(ctx context.Context, from *stream) (size int, err error) {
 	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT seq, at, data FROM log WHERE collector = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"),
-		[]byte(from.collector), after, from.last, atOnce)
+		[]byte(from.collector), from.after, from.last, from.atOnce)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	page = make([]store.Row, 0, atOnce)
+	from.page = make([]store.Row, 0, from.atOnce)
 	err = scan(found, func(row *sql.Rows) error {
 		r := store.Row{Collector: from.collector}
 		if err := row.Scan(&r.Seq, &r.At, &r.Data); err != nil {
 			return err
 		}
 		r.Data = notNil(r.Data)
-		size += len(r.Data)
-		page = append(page, r)
+		size, from.after = size+len(r.Data), r.Seq
+		from.page = append(from.page, r)
 		return nil
 	})
-	return page, size, err
+	return size, err
 }
 
 func comparePositions(a, b *store.Position) int {

@@ -85,11 +85,11 @@ func writeRecords(ctx context.Context, t *tx, b *store.Batch) error {
 }
 
 const (
-	recordColumns = "namespace, id, aliases, name, state, reason, flags, services, destinations, texts, started_at, ended_at, updated_at, revision"
+	recordColumns = "namespace, id, aliases, name, state, reason, flags, services, destinations, texts, started_at, ended_at, updated_at, revision, final_revision"
 	insertRecord  = "INSERT INTO records (operation, " + recordColumns + ", terms, facts, bytes)" +
-		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (operation) DO NOTHING RETURNING record"
+		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (operation) DO NOTHING RETURNING record"
 	updateRecord = "UPDATE records SET namespace = ?, id = ?, aliases = ?, name = ?, state = ?, reason = ?, flags = ?, services = ?, destinations = ?," +
-		" texts = ?, started_at = ?, ended_at = ?, updated_at = ?, revision = ?, terms = ?, facts = ?, bytes = ? WHERE record = ?"
+		" texts = ?, started_at = ?, ended_at = ?, updated_at = ?, revision = ?, final_revision = ?, terms = ?, facts = ?, bytes = ? WHERE record = ?"
 )
 
 // writeRecord returns the number of the record, 0 if one that is as new is there.
@@ -100,7 +100,7 @@ func writeRecord(ctx context.Context, t *tx, key store.Key, r *store.Record, bef
 	terms := appendTerms(nil, r.Terms())
 	values := []any{
 		[]byte(r.Namespace), []byte(r.ID), appendList(r.Aliases), []byte(r.Name), []byte(r.State.String()), []byte(r.Reason.String()), int64(r.Flags),
-		appendList(r.Services), appendList(r.Destinations), appendList(r.Text), r.StartedAt, r.EndedAt, r.UpdatedAt, int64(r.Revision),
+		appendList(r.Services), appendList(r.Destinations), appendList(r.Text), r.StartedAt, r.EndedAt, r.UpdatedAt, int64(r.Revision), int64(r.FinalRevision),
 		terms, notNil(r.Facts),
 	}
 	bytes := int64(0)
@@ -165,15 +165,15 @@ func removeRecord(ctx context.Context, t *tx, r stored) error {
 // scanRecord reads the columns of a record into r, and what more is asked for.
 func scanRecord(row row, r *store.Record, more ...any) error {
 	var namespace, id, aliases, name, state, reason, services, destinations, texts []byte
-	var flags, revision int64
+	var flags, revision, final int64
 	if err := row.Scan(append([]any{
 		&namespace, &id, &aliases, &name, &state, &reason, &flags, &services, &destinations, &texts, &r.StartedAt, &r.EndedAt, &r.UpdatedAt,
-		&revision,
+		&revision, &final,
 	}, more...)...); err != nil {
 		return err
 	}
 	r.Namespace, r.ID, r.Name = string(namespace), string(id), string(name)
-	r.Flags, r.Revision = operation.Flags(flags), uint32(revision)
+	r.Flags, r.Revision, r.FinalRevision = operation.Flags(flags), uint32(revision), uint32(final)
 	known := false
 	if r.State, known = operation.ParseState(string(state)); !known {
 		return fmt.Errorf("%w: a record has the state %q", store.ErrCorrupt, state)

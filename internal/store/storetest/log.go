@@ -59,6 +59,48 @@ func rowsComeBack(t *testing.T, s store.Store) {
 	require.Equal(t, 2, n)
 }
 
+func merged(t *testing.T, s store.Store) {
+	var all []store.Row
+	for i := range int64(200) {
+		r := row(strconv.FormatInt(i*i%7, 10), i+1)
+		r.At = i
+		all = append(all, r)
+	}
+	// A stream whose times go back stays in the order of its numbers.
+	all[150].At, all[151].At = 3, 2
+	write(t, s, store.Batch{Rows: all})
+	var got []store.Row
+	for r, err := range s.Rows(t.Context(), []store.Position{{Collector: "2", Seq: 80}}) {
+		require.NoError(t, err)
+		got = append(got, r)
+	}
+	require.Equal(t, expected(all, "2", 80), got)
+}
+
+// expected merges rows by the rule of the contract; of one stream only those behind a number.
+func expected(all []store.Row, collector string, after int64) []store.Row {
+	streams := make(map[string][]store.Row)
+	for _, r := range all {
+		if r.Collector != collector || r.Seq > after {
+			streams[r.Collector] = append(streams[r.Collector], r)
+		}
+	}
+	var merged []store.Row
+	for {
+		next := ""
+		for collector, rows := range streams {
+			if len(rows) > 0 && (next == "" || rows[0].At < streams[next][0].At) {
+				next = collector
+			}
+		}
+		if next == "" {
+			return merged
+		}
+		merged = append(merged, streams[next][0])
+		streams[next] = streams[next][1:]
+	}
+}
+
 func rowsAgain(t *testing.T, s store.Store) {
 	write(t, s, store.Batch{Rows: rowsOf("one", 1, 2)})
 	forged := row("one", 2)

@@ -26,11 +26,21 @@ func otherThings(t *testing.T, s store.Store) {
 	write(t, s, store.Batch{
 		Incidents: []store.Incident{{ID: "a", Revision: 1, UpdatedAt: 9}}, Entries: []store.Entry{{ID: "1", At: 9, Data: []byte("forged")}},
 	})
-	incidents, err := s.Incidents(t.Context(), 1)
+	incidents, err := s.Incidents(t.Context(), 0, 1)
 	require.NoError(t, err)
 	require.Len(t, incidents, 2, "all open ones and one that is resolved")
 	require.Equal(t, "c", incidents[0].ID)
 	require.Equal(t, store.Incident{ID: "a", Open: true, Revision: 2, UpdatedAt: 1, Data: []byte("a2")}, incidents[1])
+	incidents, err = s.Incidents(t.Context(), 6, 5)
+	require.NoError(t, err)
+	require.Len(t, incidents, 1, "those before, and none that is open")
+	require.Equal(t, "b", incidents[0].ID)
+	write(t, s, store.Batch{Incidents: []store.Incident{{ID: "d", UpdatedAt: 6, Data: []byte{}}}})
+	incidents, err = s.Incidents(t.Context(), 7, 1)
+	require.NoError(t, err)
+	require.Len(t, incidents, 2, "those of the same time are not torn apart")
+	_, err = s.Incidents(t.Context(), 0, 0)
+	require.ErrorIs(t, err, store.ErrInvalid)
 	for _, c := range []struct {
 		subject string
 		before  int64

@@ -20,7 +20,7 @@ func record(i int, revision uint32) store.Record {
 		ID: fmt.Sprintf("order-%d", i), Name: fmt.Sprintf("name-%d", i%3), State: operation.State(1 + i%4), Reason: operation.StuckReason(i % 3),
 		Flags: operation.FlagRetried, Services: []string{"checkout", fmt.Sprintf("service-%d", i%5)}, Destinations: []string{fmt.Sprintf("queue-%d", i%7)},
 		Text: []string{fmt.Sprintf("Connection refused: host%d:5432", i%11)}, StartedAt: int64(i), EndedAt: int64(i + 5), UpdatedAt: int64(1000 + i/2),
-		Revision: revision, Facts: []byte{store.FactsVersion, byte(i)},
+		Revision: revision, FinalRevision: revision / 2, Facts: []byte{store.FactsVersion, byte(i)},
 	}
 }
 
@@ -228,6 +228,30 @@ func pagesAreBounded(t *testing.T, s store.Store) {
 	require.NotEmpty(t, page.Cursor)
 	require.Empty(t, list(t, s, store.Query{Service: "s0", Destination: "d1", Limit: 10}))
 	require.Len(t, list(t, s, store.Query{Service: "s0", Destination: "d0", Limit: 10}), 2200)
+}
+
+func cursorsOfRecords(t *testing.T, s store.Store) {
+	all := records(30)
+	writeOneByOne(t, s, all)
+	for _, q := range []store.Query{{Limit: 12}, {Service: "service-1", Limit: 3}} {
+		want := list(t, s, q)
+		page, err := s.List(t.Context(), q)
+		require.NoError(t, err)
+		require.Len(t, page.Cursors, len(page.Records))
+		for i, cursor := range page.Cursors {
+			require.Empty(t, page.Records[i].Facts)
+			next := q
+			next.Cursor, next.Facts = cursor, true
+			require.Equal(t, want[i+1:], list(t, s, next))
+			rest, err := s.List(t.Context(), next)
+			require.NoError(t, err)
+			for _, r := range rest.Records {
+				whole, err := s.Record(t.Context(), "", r.ID)
+				require.NoError(t, err)
+				require.Equal(t, whole, r)
+			}
+		}
+	}
 }
 
 func cursorsAreChecked(t *testing.T, s store.Store) {

@@ -22,12 +22,12 @@ func Run(t *testing.T, open func(testing.TB) store.Store) {
 		run  func(*testing.T, store.Store)
 	}{
 		{"rows come back", rowsComeBack}, {"rows that are written again change nothing", rowsAgain}, {"rows that make no sense", impossibleRows},
-		{"large and many rows", manyRows}, {"cut rows are gone", cutRows}, {"many cut rows are removed in steps", manyCutRows},
+		{"streams are merged by time", merged}, {"large and many rows", manyRows}, {"cut rows are gone", cutRows}, {"many cut rows are removed in steps", manyCutRows},
 		{"followers miss nothing", followers}, {"followers and cuts", followersAndCuts}, {"any bytes are kept", anyBytes},
 		{"records come back", recordsComeBack}, {"records that were overtaken are not taken", overtaken}, {"records are found by alias", byAlias},
 		{"records are forgotten", forgotten}, {"a batch may repeat", repeated}, {"a batch that fails changes nothing", allOrNothing},
 		{"lists filter", listsFilter}, {"lists have pages", listsHavePages}, {"lists agree with the query", listsAgree},
-		{"pages are bounded", pagesAreBounded}, {"cursors are checked", cursorsAreChecked},
+		{"pages are bounded", pagesAreBounded}, {"pages go on behind each record", cursorsOfRecords}, {"cursors are checked", cursorsAreChecked},
 		{"one has a role", oneHasARole}, {"leases end", leasesEnd}, {"leases are renewed", leasesAreRenewed}, {"roles are given up", resigned},
 		{"many claim a role at once", manyClaim}, {"a former holder writes nothing", formerHolder}, {"batches and claims at once", fencedAtOnce},
 		{"blobs, incidents and entries", otherThings}, {"trimming by age", trimByAge}, {"trimming by size", trimBySize},
@@ -78,7 +78,7 @@ func anyBytes(t *testing.T, s store.Store) {
 		require.NoError(t, err)
 		require.NotEmpty(t, page.Records)
 	}
-	incidents, err := s.Incidents(t.Context(), 100)
+	incidents, err := s.Incidents(t.Context(), 0, 100)
 	require.NoError(t, err)
 	require.Len(t, incidents, len(nasty))
 }

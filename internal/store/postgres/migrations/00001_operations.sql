@@ -35,6 +35,7 @@ CREATE TABLE records (
     ended_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     revision BIGINT NOT NULL,
+    final_revision BIGINT NOT NULL,
     terms BYTEA NOT NULL,
     bytes BIGINT NOT NULL,
     facts BYTEA NOT NULL

@@ -34,6 +34,7 @@ CREATE TABLE records (
     ended_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     revision INTEGER NOT NULL,
+    final_revision INTEGER NOT NULL,
     terms BLOB NOT NULL,
     bytes INTEGER NOT NULL,
     facts BLOB NOT NULL
