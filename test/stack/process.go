@@ -20,6 +20,8 @@ type Process struct {
 	name    string
 	logPath string
 	pid     int
+	// stopSignal asks the process to end.
+	stopSignal syscall.Signal
 
 	// exited is closed once the process has ended; exitErr is set before and never written again.
 	exited  chan struct{}
@@ -33,9 +35,13 @@ func startProcess(name string, cmd *exec.Cmd, logPath string) (*Process, error) 
 		return nil, fmt.Errorf("log file of %s: %w", name, err)
 	}
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = ownGroup()
+	attr := ownGroup()
+	if cmd.SysProcAttr != nil {
+		attr.Credential = cmd.SysProcAttr.Credential
+	}
+	cmd.SysProcAttr = attr
 
-	process := &Process{name: name, logPath: logPath, exited: make(chan struct{})}
+	process := &Process{name: name, logPath: logPath, stopSignal: syscall.SIGTERM, exited: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		// The kernel ties "die with the parent" to the thread that started the child: keep it until the child is gone.
@@ -83,7 +89,7 @@ func (p *Process) Wait(ctx context.Context) error {
 	return nil
 }
 
-// Stop asks the process to end (SIGTERM), and kills it when it has not ended after the grace period, which is an error.
+// Stop asks the process to end, usually by SIGTERM, and kills it when it has not ended after the grace period, which is an error.
 // Stopping a process that has already ended does nothing.
 func (p *Process) Stop() error {
 	return p.stopWithin(stopGrace)
@@ -95,7 +101,7 @@ func (p *Process) stopWithin(grace time.Duration) error {
 		return nil
 	default:
 	}
-	if err := p.signal(syscall.SIGTERM); err != nil {
+	if err := p.signal(p.stopSignal); err != nil {
 		return err
 	}
 	timer := time.NewTimer(grace)
@@ -104,7 +110,7 @@ func (p *Process) stopWithin(grace time.Duration) error {
 	case <-p.exited:
 		return nil
 	case <-timer.C:
-		return errors.Join(fmt.Errorf("%s did not end within %s of SIGTERM", p.name, grace), p.Kill())
+		return errors.Join(fmt.Errorf("%s did not end within %s of %s", p.name, grace, p.stopSignal), p.Kill())
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package stack starts and stops the real servers around Throughline: Jaeger, Alertmanager, Prometheus, the collector itself
-// and the workload generator.
+// Package stack starts and stops the real servers around Throughline: Jaeger, Alertmanager, Prometheus, PostgreSQL, the collector
+// itself and the workload generator; and it stands for the network between them, which can be slow or cut.
 //
 // Every server is a child process in a process group of its own, listens on a port that is free or was asked for, writes
 // its output to a file, and is ready when its Start method returns. The end-to-end tests and `make run` share it. On Linux
@@ -41,6 +41,9 @@ type Stack struct {
 
 	mu      sync.Mutex
 	running []*Process
+	// disks are unmounted and folders removed at the end.
+	disks   []func() error
+	folders []string
 }
 
 // New prepares a stack; nothing is started yet.
@@ -54,13 +57,19 @@ func New(set Settings) (*Stack, error) {
 // Stop ends every process that still runs, the last started first, and returns what went wrong.
 func (s *Stack) Stop() error {
 	s.mu.Lock()
-	running := s.running
-	s.running = nil
+	running, disks, folders := s.running, s.disks, s.folders
+	s.running, s.disks, s.folders = nil, nil, nil
 	s.mu.Unlock()
 
 	var errs []error
 	for _, process := range slices.Backward(running) {
 		errs = append(errs, process.Stop())
+	}
+	for _, unmount := range disks {
+		errs = append(errs, unmount())
+	}
+	for _, folder := range folders {
+		errs = append(errs, os.RemoveAll(folder))
 	}
 	return errors.Join(errs...)
 }
