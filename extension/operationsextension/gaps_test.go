@@ -2,6 +2,8 @@ package operationsextension
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -302,6 +304,43 @@ func TestARestartThatTookLongIsAGap(t *testing.T) {
 			require.NoError(t, second.Shutdown(t.Context()))
 		})
 	}
+}
+
+func TestAGapIsToldOnceOverARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemoryStorage()
+		heard := func(o *operations, service string) {
+			now := time.Now().UnixNano()
+			o.Arrived(service, gap.SignalTraces, now, now, now)
+		}
+		run := func(services func(second int) []string, seconds int) []string {
+			o, _, logs := stored(t, func(cfg *Config) { cfg.TelemetryGaps.Enabled = true })
+			l := &listening{operations: o, sub: o.Subscribe(), measured: measureAll(t, o)}
+			require.NoError(t, o.Start(t.Context(), hostOf{storageID: m}))
+			require.NoError(t, o.Ready())
+			for i := range seconds {
+				for _, service := range services(i) {
+					heard(o, service)
+				}
+				time.Sleep(time.Second) // synctest: fake time
+			}
+			news := slices.DeleteFunc(l.news(t), func(line string) bool { return !strings.HasPrefix(line, "gap") })
+			l.sub.Close()
+			require.Empty(t, logs.All())
+			require.NoError(t, o.NotReady())
+			require.NoError(t, o.Shutdown(t.Context()))
+			return news
+		}
+		require.Equal(t, []string{`gap "worker" silent over=false`}, run(func(second int) []string {
+			if second > 900 {
+				return []string{"other"}
+			}
+			return []string{"other", "worker"}
+		}, 1000))
+		time.Sleep(10 * time.Second) // synctest: fake time
+		require.Empty(t, run(func(int) []string { return []string{"other"} }, 300))
+		require.Equal(t, []string{`gap "worker" silent over=true`}, run(func(int) []string { return []string{"other", "worker"} }, 60))
+	})
 }
 
 func TestWhenTheCollectorRanLastIsRead(t *testing.T) {

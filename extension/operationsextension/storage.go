@@ -29,7 +29,13 @@ func (o *operations) parts() []part {
 			restore: func(data []byte, now time.Time) error { return book.Restore(data, now.UnixNano()) },
 		})
 	}
-	if o.gaps.monitor != nil {
+	if m := o.gaps.monitor; m != nil {
+		parts = append(parts, part{
+			key:     "services",
+			save:    func(time.Time) ([]byte, error) { return m.Snapshot(), nil },
+			restore: func(data []byte, now time.Time) error { return m.Restore(data, now.UnixNano()) },
+		})
+		// After the habits: those are of the time before.
 		parts = append(parts, part{key: "gaps", save: saveAlive, restore: o.gaps.wasAlive})
 	}
 	if o.expected.tracker != nil {

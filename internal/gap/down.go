@@ -28,6 +28,7 @@ func (m *Monitor) down(from, until int64) {
 	}
 	m.downUntil = max(m.downUntil, until)
 	m.stats.Downs++
+	m.schedule.awake = max(m.schedule.awake, until)
 	m.schedule.graceUntil = max(m.schedule.graceUntil, until+int64(m.settings.Floor))
 	// What is kept to be told of is bounded even if nobody asks.
 	m.changes = slices.DeleteFunc(m.changes, func(c Gap) bool { return c.Kind == KindCollectorDown && m.forgot(c.ID) })

@@ -57,6 +57,11 @@ func (h *habit) learn(wait, took, now int64, s *Settings) {
 	h.now[bucketOf(wait)] += float32(took) / float32(time.Second)
 	h.samples = min(h.samples+1, s.MinSamples)
 	h.watched = min(h.watched+took, int64(s.MinWatched))
+	h.decide(s)
+}
+
+// decide says what is usual, once enough is known.
+func (h *habit) decide(s *Settings) {
 	if h.samples == s.MinSamples && h.watched == int64(s.MinWatched) {
 		h.usual = h.quantile(s.Quantile)
 		h.threshold = max(int64(s.Floor), int64(s.Factor*float64(h.usual)))

@@ -33,6 +33,7 @@ type Monitor struct {
 	ids      uint64
 	schedule schedule
 	stats    Stats
+	news     news
 }
 
 // ending is a gap that is over. That is told after a while: what was kept comes after what is new, often enough.
@@ -66,7 +67,7 @@ func (m *Monitor) SeenBatch(service string, signal Signal, oldest, newest, arriv
 	if oldest < newest && m.fills(service, signal, oldest) {
 		return true
 	}
-	m.Seen(service, signal, newest, arrival)
+	m.seen(service, signal, oldest, newest, arrival)
 	return false
 }
 
@@ -92,12 +93,16 @@ func (m *Monitor) fills(service string, signal Signal, event int64) bool {
 // batch. eventTime is when the span ended or the record was written, by the clock of the service; 0 if that is unknown. What
 // is later than its arrival counts as of its arrival. Services without a name are not watched.
 func (m *Monitor) Seen(service string, signal Signal, eventTime, arrival int64) {
+	m.seen(service, signal, eventTime, eventTime, arrival)
+}
+
+func (m *Monitor) seen(service string, signal Signal, oldest, newest, arrival int64) {
 	if service == "" {
 		return
 	}
 	arrival = min(max(arrival, 1), maxTime)
-	if eventTime <= 0 || eventTime > arrival {
-		eventTime = arrival
+	if newest <= 0 || newest > arrival {
+		newest = arrival
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -105,21 +110,27 @@ func (m *Monitor) Seen(service string, signal Signal, eventTime, arrival int64) 
 	if v == nil {
 		return
 	}
+	m.note(v, signal, oldest, newest, arrival)
+	m.take(v, signal, newest, arrival)
+}
+
+// take takes note of an event that arrived.
+func (m *Monitor) take(v *service, signal Signal, event, arrival int64) {
 	s := &v.sources[signal]
-	if eventTime < m.downUntil {
-		m.fillDown(v, signal, eventTime)
+	if event < m.downUntil {
+		m.fillDown(v, signal, event)
 	}
 	if s.arrived == 0 {
-		s.begin(eventTime, arrival)
+		s.begin(event, arrival)
 		return
 	}
 	arrival = max(arrival, s.arrived)
 	if !s.silent {
-		s.advance(eventTime, arrival, &m.settings)
+		s.advance(event, arrival, m.schedule.awake, &m.settings)
 	} else {
-		m.resume(v, signal, eventTime, arrival)
+		m.resume(v, signal, event, arrival)
 	}
-	if at := s.shift(eventTime); v.over(signal, at) {
+	if at := s.shift(event); v.over(signal, at) {
 		v.fillIn(signal, at)
 	}
 }

@@ -21,6 +21,8 @@ type schedule struct {
 	asked, next, prune int64
 	// graceUntil is until when nobody is silent, because the collector was not running shortly before.
 	graceUntil int64
+	// awake is since when the collector has been running, as far as it is known that it was not before.
+	awake int64
 }
 
 func (s *schedule) soon() { s.next = 0 }
@@ -42,13 +44,36 @@ func (m *Monitor) Silent(now int64) []Gap {
 	now = min(max(now, 1), maxTime)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := &m.schedule
-	if c.asked != 0 && now-c.asked > int64(m.settings.Absence) {
+	if c := &m.schedule; c.asked != 0 && now-c.asked > int64(m.settings.Absence) {
 		m.down(c.asked, now)
 	}
+	m.look(now)
+	out := m.changes
+	m.changes = nil
+	return out
+}
+
+// Follow is to be called in place of [Monitor.Silent] while another collector tells of gaps: it knows where telemetry is lacking as
+// Silent does, and tells nobody. That this collector was not running is no gap then.
+func (m *Monitor) Follow(now int64) {
+	now = min(max(now, 1), maxTime)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c := &m.schedule; c.asked != 0 && now-c.asked > int64(m.settings.Absence) {
+		c.graceUntil = max(c.graceUntil, now+int64(m.settings.Floor))
+	}
+	told := m.stats.Gaps
+	m.look(now)
+	m.stats.Gaps, m.changes = told, nil
+}
+
+// look brings all that depends on the time up to date.
+func (m *Monitor) look(now int64) {
+	c := &m.schedule
 	if now < c.asked {
 		// The clock was set back.
 		c.next, c.prune = 0, 0
+		c.awake, c.graceUntil = min(c.awake, now), min(c.graceUntil, now+int64(m.settings.Floor))
 	}
 	c.asked = now
 	if now >= c.prune {
@@ -59,9 +84,6 @@ func (m *Monitor) Silent(now int64) []Gap {
 		m.scan(now)
 	}
 	m.tellEndings(now)
-	out := m.changes
-	m.changes = nil
-	return out
 }
 
 func (m *Monitor) tellEndings(now int64) {
@@ -79,7 +101,7 @@ func (m *Monitor) scan(now int64) {
 	for _, v := range m.services {
 		for i := range v.sources {
 			s := &v.sources[i]
-			if due := s.due(); now > due {
+			if due := s.due(m.schedule.awake); now > due {
 				m.open(v, Signal(i), now)
 			} else {
 				next = min(next, due+1)

@@ -73,6 +73,8 @@ type service struct {
 	closed      []*interval
 	closedUntil int64
 	downs       []downtime
+	// heard is what others are to be told of it.
+	heard [SignalCount]heard
 }
 
 // quiet reports whether each signal that has a habit is silent, and one is.

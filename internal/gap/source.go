@@ -58,17 +58,22 @@ func (s *source) shift(event int64) int64 { return min(event+s.lag.value(), s.ar
 // watermark is when the newest event happened, by the clock of the collector.
 func (s *source) watermark() int64 { return s.shift(s.newest) }
 
-// due is when the source will have been silent for too long; never without a habit.
-func (s *source) due() int64 {
+// due is when the source will have been silent for too long; never without a habit. How long the collector was not running before it
+// was awake is nobody's silence.
+func (s *source) due(awake int64) int64 {
 	if s.habit.threshold == 0 || s.silent {
 		return math.MaxInt64
 	}
-	return s.watermark() + s.habit.threshold
+	return max(s.watermark(), awake) + s.habit.threshold
 }
 
 // advance takes note of an event that arrived now while there is no gap.
-func (s *source) advance(event, arrival int64, settings *Settings) {
+func (s *source) advance(event, arrival, awake int64, settings *Settings) {
 	before := s.watermark()
+	if s.arrived < awake {
+		// Who knows what came in between.
+		s.learned, before = arrival, arrival
+	}
 	s.arrived = arrival
 	s.lag.observe(arrival-event, arrival)
 	if event <= s.newest {
