@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/throughline/throughline/internal/audit"
 	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
@@ -69,6 +70,14 @@ func (*fakeOperations) Operations(context.Context, console.Query) (console.Page,
 
 func (*fakeOperations) Health(context.Context, console.HealthQuery) (console.Health, error) {
 	return console.Health{}, nil
+}
+
+func (*fakeOperations) Actions(context.Context, audit.Query) (audit.Page, error) {
+	return audit.Page{}, nil
+}
+
+func (*fakeOperations) AddNote(context.Context, audit.Subject, string, string) (audit.Entry, error) {
+	return audit.Entry{}, nil
 }
 
 func (*fakeOperations) Clocks(context.Context, int) (console.Clocks, error) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/throughline/throughline/extension/operationsextension/internal/metadata"
 	"github.com/throughline/throughline/internal/activity"
+	"github.com/throughline/throughline/internal/audit"
 	"github.com/throughline/throughline/internal/coverage"
 	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/incident"
@@ -64,6 +65,11 @@ type operations struct {
 	pulse          pulse
 	saves          saves
 
+	// archive is set by Start, nil without a store. acting is held while something is done that the journal tells of.
+	archive atomic.Pointer[archive]
+	journal *audit.Journal
+	acting  sync.Mutex
+
 	// storage is set by Start, nil without one.
 	storage storage.Client
 
@@ -78,7 +84,7 @@ type operations struct {
 func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	o := &operations{
 		id: set.ID, config: cfg, logger: set.Logger, startedAt: time.Now(), ledger: coverage.NewLedger(), board: measure.NewBoard(),
-		seen: activity.New(activity.DefaultMaxDestinations), version: set.BuildInfo.Version, intake: newIntake(), originals: originals.New(),
+		seen: activity.New(activity.DefaultMaxDestinations), version: set.BuildInfo.Version, intake: newIntake(), originals: originals.New(), journal: audit.New(),
 	}
 	o.feed = newFeed(o.countDropped)
 	var err error

@@ -1,4 +1,4 @@
-// Package console is the read-only HTTP API over operations and incidents, and the selection behind its lists.
+// Package console is the HTTP API over operations, incidents and what people did about them, and the selection behind its lists.
 //
 // [Handler] answers what the document it serves at /api/v1/openapi.yaml describes, out of a [Source]; [Select],
 // [CheckHealth], [Tally] and [SelectIncidents] are the pure functions with which a source that holds its operations in

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -69,8 +70,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		NewProblem(http.StatusNotFound, "there is no such endpoint; GET "+root+" lists them all").Write(w)
 		return
 	}
-	if p := rt.allows(r.Method); p != nil {
-		p.Write(w)
+	if rt = a.taking(rt, r.Method); !rt.takes(r.Method) {
+		a.refuseMethod(rt).Write(w)
 		return
 	}
 	req := request{route: rt, value: value, params: parseParams(r.URL.RawQuery, rt.Parameters), now: a.now().UnixNano()}
@@ -89,15 +90,29 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer.write(w)
 }
 
-// allows returns what is wrong with the method, nil if nothing is.
-func (rt *route) allows(method string) *Problem {
-	words := "GET, HEAD"
-	if rt.Method == http.MethodPost {
-		words = http.MethodPost
+// taking returns the route with the same path that takes the method, the route itself if none does.
+func (a *api) taking(rt *route, method string) *route {
+	for _, other := range a.routes {
+		if other.Path == rt.Path && other.takes(method) {
+			return other
+		}
 	}
-	if method == rt.Method || (method == http.MethodHead && rt.Method == http.MethodGet) {
-		return nil
+	return rt
+}
+
+func (rt *route) takes(method string) bool {
+	return method == rt.Method || (method == http.MethodHead && rt.Method == http.MethodGet)
+}
+
+// refuseMethod says what the path of a route allows.
+func (a *api) refuseMethod(rt *route) *Problem {
+	var methods []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		if a.taking(rt, method).takes(method) {
+			methods = append(methods, method)
+		}
 	}
+	words := strings.Join(methods, ", ")
 	p := NewProblem(http.StatusMethodNotAllowed, fmt.Sprintf("%s allows %s only", rt.Path, words))
 	p.allow = words
 	return p

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/throughline/throughline/internal/audit"
 	"github.com/throughline/throughline/internal/incident"
 )
 
@@ -48,7 +49,12 @@ func (a *api) actOnIncident(ctx context.Context, req *request) (reply, error) {
 		mark.By = user
 	}
 	i, err := a.source.ActOnIncident(ctx, req.value, incident.Action(action), mark)
+	var pending *Pending
 	switch {
+	case errors.As(err, &pending):
+		return replyJSON(http.StatusAccepted, newEntryJSON(&pending.Entry))
+	case errors.Is(err, audit.ErrInvalid):
+		return reply{}, NewProblem(http.StatusBadRequest, err.Error())
 	case errors.Is(err, ErrNotFound), errors.Is(err, incident.ErrUnknown):
 		return reply{}, NewProblem(http.StatusNotFound, fmt.Sprintf("no incident has the ID %q", clip(req.value, shownValue)))
 	case errors.Is(err, incident.ErrResolved):

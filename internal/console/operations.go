@@ -70,15 +70,20 @@ func (req *request) nextCursor(after *Position, asOf int64) *string {
 func (a *api) operation(ctx context.Context, req *request) (reply, error) {
 	namespace := req.params.text("namespace")
 	r, err := a.source.Operation(ctx, namespace, req.value)
-	if errors.Is(err, ErrNotFound) {
-		detail := fmt.Sprintf("no operation has the ID %q", clip(req.value, shownValue))
-		if namespace != "" {
-			detail += fmt.Sprintf(" in the namespace %q", clip(namespace, shownValue))
-		}
-		return reply{}, NewProblem(http.StatusNotFound, detail)
-	}
 	if err != nil {
-		return reply{}, err
+		return reply{}, noOperation(err, namespace, req.value)
 	}
 	return replyJSON(http.StatusOK, newDetailJSON(&r, req.now, maxDetailBytes))
+}
+
+// noOperation says that no operation has the ID, if that is what the error is.
+func noOperation(err error, namespace, id string) error {
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	detail := fmt.Sprintf("no operation has the ID %q", clip(id, shownValue))
+	if namespace != "" {
+		detail += fmt.Sprintf(" in the namespace %q", clip(namespace, shownValue))
+	}
+	return NewProblem(http.StatusNotFound, detail)
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -45,6 +46,18 @@ type list struct {
 	buf   bytes.Buffer
 	limit int
 	count int
+	// warnings say what the list may lack.
+	warnings []string
+}
+
+// warnNoStore is the warning of a list that lacks what only the store has.
+const warnNoStore = "the store cannot be read at present: only what is in memory is shown"
+
+// warn says that the list may lack something. Each warning is told once.
+func (l *list) warn(text string) {
+	if !slices.Contains(l.warnings, text) {
+		l.warnings = append(l.warnings, text)
+	}
 }
 
 // add appends a value, or reports false if it does not fit. The first one always fits, or nobody could get past it.
@@ -79,13 +92,14 @@ func (l *list) array() json.RawMessage {
 	return append(append(json.RawMessage{'['}, l.buf.Bytes()...), ']')
 }
 
-// reply closes the list: {name: [values], "next_cursor": ..., "as_of": ...}.
+// reply closes the list: {name: [values], "next_cursor": ..., "as_of": ..., "warnings": [...]}.
 func (l *list) reply(name string, next *string, asOf int64) (reply, error) {
 	var end struct {
 		Next *string   `json:"next_cursor"`
 		AsOf timestamp `json:"as_of"`
+		Warn []string  `json:"warnings"`
 	}
-	end.Next, end.AsOf = next, timestamp(asOf)
+	end.Next, end.AsOf, end.Warn = next, timestamp(asOf), append([]string{}, l.warnings...)
 	tail, err := json.Marshal(end)
 	if err != nil {
 		return reply{}, err

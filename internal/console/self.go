@@ -38,6 +38,8 @@ type Self struct {
 	Learning bool
 	Learned  learn.Stats
 	Storage  Storage
+	// Store is where operations, incidents and their history are kept, nil without one.
+	Store *StoreState
 }
 
 // WaitingFacts are facts whose operation is not known yet.
@@ -89,6 +91,35 @@ type StoredPart struct {
 	Bytes    int
 	Failures uint64
 	Failing  bool
+}
+
+// StoreState is how a store is doing. Durations are in nanoseconds; -1 stands for a size or count that is not known.
+type StoreState struct {
+	// Driver is sqlite or postgres, Collector the ID of this run, Durability the configured one.
+	Driver, Collector, Durability string
+	// Judging says that this collector is the judge, Judge is the ID of the one that is, "" if that is not known. LeaseUntil is when another one
+	// may become it, 0 if none may.
+	Judging    bool
+	Judge      string
+	LeaseUntil int64
+	// Bytes is the size of the database, Rows those of the log, Records the operations in the history.
+	Bytes, Rows, Records int64
+	// PendingBytes wait to be committed, DroppedRows gave way.
+	PendingBytes int64
+	DroppedRows  uint64
+	// CommittedAt is when the last commit ended, 0 before the first; Took is how long that was, Longest the longest so far.
+	CommittedAt, Took, Longest int64
+	Commits                    uint64
+	// AcknowledgedUncommitted counts the batches that did not wait for their commit though they should have.
+	AcknowledgedUncommitted uint64
+	// RestoredAt is when what earlier runs left had been read, 0 before; Restoring is how long that took.
+	RestoredAt, Restoring int64
+	// Trouble is what is wrong, "" if nothing is; TroubleSince is since when. Failures counts by kind.
+	Trouble      string
+	TroubleSince int64
+	Failures     map[string]uint64
+	// UnkeptActions are the lines of the journal that wait for the store.
+	UnkeptActions int
 }
 
 // SelfSource knows how the collector itself is doing.

@@ -21,6 +21,7 @@ type selfJSON struct {
 	Outputs    []outputJSON                 `json:"outputs"`
 	Learned    *learnedCountsJSON           `json:"learned"`
 	Storage    *storageJSON                 `json:"storage"`
+	Store      *storeJSON                   `json:"store"`
 }
 
 // tallyOfJSON counts by source, and what could not be used by reason.
@@ -104,6 +105,9 @@ func newSelfJSON(s *Self, now int64) selfJSON {
 	}
 	if l := &s.Learned; s.Learning {
 		j.Learned = &learnedCountsJSON{l.Learned, l.Stages, l.Destinations, l.Refused, l.Forgotten}
+	}
+	if s.Store != nil {
+		j.Store = newStoreJSON(s.Store)
 	}
 	if s.Storage.ID != "" {
 		j.Storage = &storageJSON{ID: s.Storage.ID, Parts: []storedPartJSON{}}

@@ -98,7 +98,7 @@ func newPage(s *Self, now int64) *page {
 	p.Summary = fmt.Sprintf("up for %s, since %s; %s of heap, %d goroutines", lasting(now-s.StartedAt),
 		time.Unix(0, s.StartedAt).UTC().Format(time.RFC3339), size(s.HeapBytes), s.Goroutines)
 	p.Sections = []table{
-		drawnTable(s), recordsTable(s), waitingTable(s, now), droppedTable(s), roomsTable(s), sweepsTable(s, now), outputsTable(s), keptTable(s, now),
+		drawnTable(s), recordsTable(s), waitingTable(s, now), droppedTable(s), roomsTable(s), sweepsTable(s, now), outputsTable(s), storeTable(s, now), keptTable(s, now),
 	}
 	return p
 }

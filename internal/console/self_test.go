@@ -39,6 +39,12 @@ func busy() *memory {
 			{Name: "learned", SavedAt: ago(20 * time.Second), Bytes: 20_480}, {Name: "gaps", Failures: 2, Failing: true},
 		}},
 	}
+	s.Store = &StoreState{
+		Driver: "postgres", Collector: "c-2", Durability: "batch", Judge: "c-1", LeaseUntil: now + int64(7*time.Second), Bytes: 310 << 20, Rows: 4_711, Records: -1,
+		PendingBytes: 3 << 20, DroppedRows: 2, CommittedAt: ago(41 * time.Second), Took: int64(3 * time.Millisecond), Longest: int64(1200 * time.Millisecond), Commits: 90_000,
+		AcknowledgedUncommitted: 17, RestoredAt: ago(26 * time.Hour), Restoring: int64(4 * time.Second), Trouble: "unavailable: the <database> does not answer",
+		TroubleSince: ago(40 * time.Second), Failures: map[string]uint64{"unavailable": 40, "full": 0}, UnkeptActions: 1,
+	}
 	s.Records[coverage.GroupSend] = coverage.Tally{Records: 400_020, Late: 40, Waiting: 3}
 	s.Records[coverage.GroupSend].Attached[operation.ReasonCorrelationID] = 400_000
 	s.Records[coverage.GroupSend].Lost[coverage.LossNoOperation] = 17

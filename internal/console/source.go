@@ -24,6 +24,7 @@ type Source interface {
 	TelemetrySource
 	LearnedSource
 	SelfSource
+	AuditSource
 	// Stats returns the counts since the start.
 	Stats(ctx context.Context) (Stats, error)
 }
@@ -44,7 +45,8 @@ type IncidentSource interface {
 	Incident(ctx context.Context, id string) (incident.Incident, error)
 	// Incidents returns the first q.Limit incidents that match, in the order of Position and after q.After.
 	Incidents(ctx context.Context, q IncidentQuery) (IncidentPage, error)
-	// ActOnIncident carries out an action and returns the incident as it then is; errors as of incident.Tracker.Act.
+	// ActOnIncident carries out an action and returns the incident as it then is; errors as of incident.Tracker.Act, and [*Pending] if
+	// another collector has to do it and did not yet.
 	ActOnIncident(ctx context.Context, id string, action incident.Action, mark incident.Mark) (incident.Incident, error)
 }
 

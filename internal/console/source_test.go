@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/throughline/throughline/internal/audit"
 	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/incident/cause"
 	"github.com/throughline/throughline/internal/operation"
@@ -33,6 +34,7 @@ type memory struct {
 	taught  Learned
 	itself  Self
 	judging Rules
+	journal *audit.Journal
 	// err is returned by every method if it is set, and before is called first by every method.
 	err    error
 	before func()
@@ -49,6 +51,20 @@ func (m *memory) enter(ctx context.Context) error {
 }
 
 func (m *memory) Self(ctx context.Context) (Self, error) { return m.itself, m.enter(ctx) }
+
+func (m *memory) Actions(ctx context.Context, q audit.Query) (audit.Page, error) {
+	if err := m.enter(ctx); err != nil {
+		return audit.Page{}, err
+	}
+	return m.journal.List(ctx, q)
+}
+
+func (m *memory) AddNote(ctx context.Context, about audit.Subject, by, note string) (audit.Entry, error) {
+	if err := m.enter(ctx); err != nil {
+		return audit.Entry{}, err
+	}
+	return m.journal.Add(ctx, time.Unix(0, now), audit.Entry{Action: audit.ActionNote, Subject: about, By: by, Note: note})
+}
 
 func (m *memory) Rules(ctx context.Context) (Rules, error) { return m.judging, m.enter(ctx) }
 
@@ -154,6 +170,7 @@ func (m *memory) Coverage(ctx context.Context) (Coverage, error) {
 // example is a source with one operation of each state, and two incidents.
 func example() *memory {
 	return &memory{
+		journal: audit.New(),
 		records: []Record{stuckRecord(), completedRecord(), failedRecord(), openRecord()},
 		grouped: []incident.Incident{
 			{
