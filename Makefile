@@ -40,7 +40,8 @@ e2e: build $(BIN)/jaeger $(BIN)/alertmanager $(BIN)/prometheus ## Run the built 
 	$(GO) test -tags e2e -count=1 -p 1 -v -timeout 30m ./test/e2e/... ./cmd/asyncgen/internal/judged
 
 .PHONY: store
-store: ## Hold the store in PostgreSQL to its contract, against a real server (initdb and postgres must be there)
+store: ## Hold the store in PostgreSQL to its contract, against a real server (installed if it is missing and that is allowed)
+	internal/tools/postgres/install.sh
 	$(GO) test -tags e2e -count=1 -race -timeout 10m ./internal/store/postgres
 
 .PHONY: conformance

@@ -18,6 +18,8 @@ var (
 	// ErrUnavailable: the database does not answer, is too busy, or the connection was lost. What was under way is undone,
 	// unless it was the commit: then it may be either, and writing the same again does no harm.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrInUse: another process has it, and only one may.
+	ErrInUse = errors.New("in use")
 	// ErrLost: somebody else has the role by which it was to be done.
 	ErrLost = errors.New("the role is somebody else's")
 	// ErrInvalid: what was asked for makes no sense, as a cursor that this store did not give.

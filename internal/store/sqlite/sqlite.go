@@ -1,7 +1,7 @@
 // Package sqlite keeps the store in one file, with SQLite.
 //
 // The file has a write-ahead log beside it, one connection that writes and some that read, so that readers and the writer never wait for each
-// other. One process owns it; several collectors share a PostgreSQL instead. [Store.Backup] copies it while it is in use; a copy is
+// other. One process owns it, which a lock beside it sees to; several collectors share a PostgreSQL instead. [Store.Backup] copies it while it is in use; a copy is
 // restored by putting it in the file's place while no collector runs.
 package sqlite
 
@@ -47,61 +47,125 @@ type Settings struct {
 
 const (
 	// pageBytes is the size of a page of the file, readers the number of connections that read, busy how many milliseconds to wait for
-	// another process that has the file.
+	// another process that reads the file, as to copy it.
 	pageBytes = 4096
 	readers   = 4
 	busy      = 5000
 	// reclaimPages is how many pages are given back to the file system at a time.
 	reclaimPages = 2000
 	minBytes     = 1 << 20
+	// checkpointPages is after how many pages of the write-ahead log they are put into the file, journalBytes the size to which that log is
+	// cut back then. Both make up for rows of up to 1 MiB.
+	checkpointPages = 4096
+	journalBytes    = 64 << 20
+	// writerCache and readerCache are the KiB of the file that a connection keeps in memory.
+	writerCache = 32 << 10
+	readerCache = 8 << 10
+	// lockSuffix is that of the file beside it which tells that a process has it, lockWait how many milliseconds to wait for one that is just ending.
+	lockSuffix = ".lock"
+	lockWait   = 2000
 )
 
 // Store is a [store.Store] in a file.
 type Store struct {
 	*sqlstore.Store
 	path string
+	// held has the lock that keeps other processes away.
+	lock *sql.DB
+	held *sql.Conn
 }
 
 // Open opens the file, or makes it, and brings its schema up to date. The error wraps [store.ErrNewer] if a later version of this program wrote
-// it, [store.ErrCorrupt] if it is no such file, and [store.ErrReadOnly] if it cannot be written; the file is then as it was.
+// it, [store.ErrCorrupt] if it is no such file, [store.ErrReadOnly] if it cannot be written, and [store.ErrInUse] if another process has it; the file is
+// then as it was.
 func Open(ctx context.Context, s Settings) (*Store, error) {
 	if s.MaxBytes != 0 && s.MaxBytes < minBytes {
 		return nil, fmt.Errorf("the greatest size of %q is %d bytes: must be at least %d, or 0", s.Path, s.MaxBytes, minBytes)
 	}
-	what := fmt.Sprintf("opening the store %q", s.Path)
+	opened := &Store{path: s.Path}
+	if err := opened.open(ctx, &s); err != nil {
+		return nil, sqlstore.Failed(kindOf, fmt.Sprintf("opening the store %q", s.Path), errors.Join(err, opened.unlock()))
+	}
+	return opened, nil
+}
+
+func (s *Store) open(ctx context.Context, settings *Settings) error {
 	// Only its owner reads what telemetry says.
-	file, err := os.OpenFile(s.Path, os.O_RDWR|os.O_CREATE, 0o600)
+	for _, path := range []string{s.path, s.path + lockSuffix} {
+		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := file.Close(); err != nil {
+			return err
+		}
+	}
+	if err := s.acquire(ctx); err != nil {
+		return err
+	}
+	options := url.Values{"_txlock": {"immediate"}, "_pragma": pragmas("auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)",
+		"wal_autocheckpoint("+strconv.Itoa(checkpointPages)+")", "journal_size_limit("+strconv.Itoa(journalBytes)+")", cacheOf(writerCache))}
+	if settings.MaxBytes > 0 {
+		options.Add("_pragma", "max_page_count("+strconv.FormatInt(settings.MaxBytes/pageBytes, 10)+")")
+	}
+	write, err := connect(s.path, options)
 	if err != nil {
-		return nil, sqlstore.Failed(kindOf, what, err)
-	}
-	if err := file.Close(); err != nil {
-		return nil, sqlstore.Failed(kindOf, what, err)
-	}
-	options := url.Values{"_txlock": {"immediate"}, "_pragma": pragmas("auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)")}
-	if s.MaxBytes > 0 {
-		options.Add("_pragma", "max_page_count("+strconv.FormatInt(s.MaxBytes/pageBytes, 10)+")")
-	}
-	write, err := connect(s.Path, options)
-	if err != nil {
-		return nil, sqlstore.Failed(kindOf, what, err)
+		return err
 	}
 	write.SetMaxOpenConns(1)
 	if err := sqlstore.Migrate(ctx, goose.DialectSQLite3, write, Migrations()); err != nil {
 		if kindOf(err) == nil && damaged(ctx, write) {
 			err = errors.Join(err, store.ErrCorrupt)
 		}
-		return nil, sqlstore.Failed(kindOf, what, errors.Join(err, write.Close()))
+		return errors.Join(err, write.Close())
 	}
-	read, err := connect(s.Path, url.Values{"_pragma": pragmas("query_only(1)")})
+	read, err := connect(s.path, url.Values{"_pragma": pragmas("query_only(1)", cacheOf(readerCache))})
 	if err != nil {
-		return nil, sqlstore.Failed(kindOf, what, errors.Join(err, write.Close()))
+		return errors.Join(err, write.Close())
 	}
 	read.SetMaxOpenConns(readers)
-	dialect := sqlstore.Dialect{
+	s.Store = sqlstore.New(sqlstore.Dialect{
 		Prepare: true, Kind: kindOf, Reclaim: reclaim, Now: "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000000",
-	}
-	return &Store{sqlstore.New(dialect, write, read), s.Path}, nil
+	}, write, read)
+	return nil
 }
+
+// acquire makes this process the only one that has the file, until it ends in whatever way: what is locked is a database of its own, which is
+// empty, because the file itself must be open to those who copy it. A process that is just ending is waited for.
+func (s *Store) acquire(ctx context.Context) error {
+	lock, err := connect(s.path+lockSuffix, url.Values{"_pragma": {"busy_timeout(" + strconv.Itoa(lockWait) + ")"}})
+	if err != nil {
+		return err
+	}
+	s.lock = lock
+	if s.held, err = lock.Conn(ctx); err != nil {
+		return err
+	}
+	if _, err = s.held.ExecContext(ctx, "BEGIN EXCLUSIVE"); errors.Is(kindOf(err), store.ErrUnavailable) && ctx.Err() == nil {
+		return fmt.Errorf("%w: another process has it open: stop that one, or give this one a file of its own (several collectors share a PostgreSQL, not a file): %w",
+			store.ErrInUse, err)
+	}
+	return err
+}
+
+// unlock lets other processes have the file.
+func (s *Store) unlock() error {
+	var err error
+	if s.held != nil {
+		if err = s.held.Close(); errors.Is(err, sql.ErrConnDone) {
+			err = nil // It was closed before.
+		}
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+	}
+	return err
+}
+
+// Close implements [store.Store].
+func (s *Store) Close() error { return errors.Join(s.Store.Close(), s.unlock()) }
+
+func cacheOf(kib int) string { return "cache_size(-" + strconv.Itoa(kib) + ")" }
 
 // damaged reports whether the file is known not to be whole: to who reads it, that may look like anything.
 func damaged(ctx context.Context, db *sql.DB) bool {

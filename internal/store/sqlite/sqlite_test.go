@@ -1,13 +1,16 @@
 package sqlite_test
 
 import (
+	"bufio"
 	"bytes"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -42,6 +45,11 @@ func TestContract(t *testing.T) {
 func batch(id string) *store.Batch {
 	r := store.Record{ID: id, Revision: 1, UpdatedAt: 7, State: operation.StateFailed, Facts: []byte{1}}
 	return &store.Batch{Records: []store.Record{r}, Rows: []store.Row{{Collector: id, Seq: 1, Data: []byte{2}}}}
+}
+
+func requireWrite(tb testing.TB, s store.Store, b *store.Batch) {
+	tb.Helper()
+	require.NoError(tb, s.Write(tb.Context(), b))
 }
 
 func requireRecord(tb testing.TB, s store.Store, id string) {
@@ -96,6 +104,58 @@ func TestABackupIsTakenWhileTheStoreIsInUseAndCanBeOpened(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 	err = restored.Write(t.Context(), batch("order-3"))
 	require.NoError(t, err)
+}
+
+// The process that has the file may be killed at any time, and nothing may be left of its lock.
+func TestOnlyOneProcessHasAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	if owned := os.Getenv("THROUGHLINE_TEST_OWN"); owned != "" {
+		own(t, owned)
+		return
+	}
+	other := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
+	other.Env = append(os.Environ(), "THROUGHLINE_TEST_OWN="+path)
+	out, err := other.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, other.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "open\n", line)
+	_, err = sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+	require.ErrorIs(t, err, store.ErrInUse)
+	require.ErrorContains(t, err, path)
+	// Who only reads or copies the file is not kept away.
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), "VACUUM INTO ?", filepath.Join(t.TempDir(), "copy.db"))
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	require.NoError(t, other.Process.Kill())
+	require.Error(t, other.Wait(), "it was killed")
+	requireRecord(t, open(t, sqlite.Settings{Path: path}), "order-1")
+}
+
+// own is the other process: it has the file until it is killed.
+func own(t *testing.T, path string) {
+	requireWrite(t, open(t, sqlite.Settings{Path: path}), batch("order-1"))
+	_, _ = os.Stdout.WriteString("open\n")
+	<-t.Context().Done()
+}
+
+func TestAFileIsFreeAgainWhenItIsClosedOrCouldNotBeOpened(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	for range 2 {
+		s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+		require.NoError(t, err)
+		_, err = sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+		require.ErrorIs(t, err, store.ErrInUse, "within a process too")
+		require.NoError(t, s.Close())
+	}
+	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("no database ", 100)), 0o600))
+	for range 2 {
+		_, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+		require.ErrorIs(t, err, store.ErrCorrupt)
+	}
 }
 
 // older makes a file of the first version of the schema.
