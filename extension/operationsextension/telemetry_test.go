@@ -42,7 +42,7 @@ func TestItTellsWhatItHoldsAndWhatItLetGo(t *testing.T) {
 		metadatatest.AssertEqualOperationsFinished(t, telemetry, value(1), exact...)
 		metadatatest.AssertEqualOperationsFactsWaiting(t, telemetry, value(1), exact...)
 		metadatatest.AssertEqualOperationsDropped(t, telemetry, by("reason",
-			[]string{"no_operation", "waiting_full", "runaway", "evicted_finished", "evicted_open", "defect"}, map[string]int64{"evicted_open": 1}), exact...)
+			[]string{"no_operation", "waiting_full", "runaway", "evicted_finished", "evicted_open", "defect", "untold"}, map[string]int64{"evicted_open": 1}), exact...)
 		metadatatest.AssertEqualOperationsFactsAttached(t, telemetry, by("reason",
 			[]string{"correlation_id", "trace", "link", "message_id", "parent"}, map[string]int64{"correlation_id": 4, "trace": 1}), exact...)
 		metadatatest.AssertEqualOperationsIncidentsOpen(t, telemetry, value(0), exact...)

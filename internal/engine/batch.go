@@ -125,6 +125,12 @@ func (b *batch) put(g *group, i int16, named bool) {
 	}
 }
 
+// forget lets go of what was counted.
+func (b *batch) forget() {
+	clear(b.kinds[:])
+	clear(b.reasons[:])
+}
+
 // settle adds what was counted to the engine's counters.
 func (b *batch) settle(c *counters) {
 	for kind, n := range b.kinds {
@@ -137,11 +143,10 @@ func (b *batch) settle(c *counters) {
 			c.reasons[reason].Add(uint64(n))
 		}
 	}
-	clear(b.kinds[:])
-	clear(b.reasons[:])
+	b.forget()
 }
 
-// takeGroup attaches the facts of a group, and tells of each to which operation.
+// takeGroup attaches the facts of a group, and tells of each to which operation unless out is nil.
 func (x *identity) takeGroup(b *batch, g *group, facts []operation.Fact, out []Assignment) {
 	// said is the last fact that was taken by itself, if it carries an ID.
 	var said *operation.Fact
@@ -153,9 +158,11 @@ func (x *identity) takeGroup(b *batch, g *group, facts []operation.Fact, out []A
 			x.lastTrace, x.lastKey = g.id, g.trace
 		}
 		f := &facts[i]
-		x.standing = standingNew
+		x.standing = x.fresh
 		x.current, x.currentMessage = f, b.messages[i]
-		out[i] = x.engine.assignment(x.take(f, x.at))
+		if e := x.take(f, x.at); out != nil {
+			out[i] = x.engine.assignment(e)
+		}
 		x.current = nil
 		x.settle()
 		x.engine.trim()
@@ -181,12 +188,15 @@ func (x *identity) follow(b *batch, g *group, i int16, said *operation.Fact, fac
 		f := &facts[i]
 		f.JoinedBy = x.followsBy(t, f)
 		b.reasons[f.JoinedBy]++
-		x.standing = standingNew
-		x.tellAttached(f, s.put(x.engine, e, f, x.at))
+		x.standing = x.fresh
+		x.tellAttached(f, s.put(x.engine, e, f))
 		i = b.next[i]
 		if i == none || !x.follows(t, e, &facts[i], b.messages[i], said) {
 			break
 		}
+	}
+	if out == nil {
+		return i
 	}
 	a := x.engine.assignmentOf(e)
 	for ; first != i; first = b.next[first] {

@@ -119,6 +119,8 @@ type Engine struct {
 	symbols  *operation.Symbols
 	// reducers lends an [operation.Reducer] to each sweep.
 	reducers sync.Pool
+	// untold has a lock of its own, which is taken last.
+	untold untold
 	// changes is the number of those that the sweep before found.
 	changes atomic.Int64
 	counts  counters
@@ -134,6 +136,7 @@ func New(settings Settings) (*Engine, error) {
 	e.identity.init(e)
 	e.habits.init(settings)
 	e.unpaired.init()
+	e.untold.init()
 	for i := range e.shards {
 		e.shards[i].notes = settings.Open != nil
 	}

@@ -76,6 +76,10 @@ type extra struct {
 	forward *entry
 	// wasStuck is about the verdicts so far: see operation.Change. The lowest bit is about the current one.
 	wasStuck uint64
+	// incident is the ID of the one that the operation was in when its verdict changed last, "" without one.
+	incident string
+	// former is the state by another name from which the operation goes on; see Engine.Adopt.
+	former *State
 }
 
 // revise counts a new verdict, and returns which of those before were stuck.
@@ -240,8 +244,11 @@ func (x *identity) merge(a, b *entry) *entry {
 	if (b.explicit && !a.explicit) || (a.explicit == b.explicit && b.seq < a.seq) {
 		a, b = b, a
 	}
-	x.engine.counts.merges.Add(1)
-	facts := x.dissolve(b)
+	if !x.replaying() {
+		x.engine.counts.merges.Add(1)
+	}
+	facts := x.dissolve(b, false)
+	x.moved.operation(facts)
 	x.handOver(b, a)
 	x.entries.remove(b)
 	b.moved, b.extra = true, &extra{name: b.title(x.engine.symbols), forward: a}
@@ -258,7 +265,7 @@ func (x *identity) merge(a, b *entry) *entry {
 		a.lasted = hasty
 	}
 	s.touch(a)
-	a.arrived = x.at
+	a.arrived = x.arrival(max(a.arrived, b.arrived))
 	return a
 }
 
@@ -279,7 +286,7 @@ func (x *identity) discard(n *entry) {
 
 // remove lets an operation go, with everything that leads to it. It is called between facts, when no node is loose.
 func (x *identity) remove(n *entry) {
-	x.dissolve(n)
+	x.dissolve(n, true)
 	for n.nodes != 0 {
 		t := x.index.at(n.nodes)
 		n.nodes = t.sibling
@@ -291,12 +298,12 @@ func (x *identity) remove(n *entry) {
 	n.removed = true
 }
 
-// dissolve takes an operation out of its shard and returns its facts.
-func (x *identity) dissolve(n *entry) operation.Operation {
+// dissolve takes an operation out of its shard and returns its facts. Left says that it gives way, and does not become another one.
+func (x *identity) dissolve(n *entry, left bool) operation.Operation {
 	s := x.engine.shard(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.leave(x.engine, n)
+	s.leave(x.engine, n, left)
 	x.engine.counts.entries.Add(-1)
 	facts := n.op
 	n.op = operation.New(x.engine.symbols)

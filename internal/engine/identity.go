@@ -28,6 +28,22 @@ type identity struct {
 	// at is the arrival time of the fact being taken, standing what the observer knows of that.
 	at       int64
 	standing standing
+	// fresh is what the observer knows of the facts that come: everything, while they are replayed.
+	fresh standing
+	// moved are the facts that went to another operation since an export began.
+	moved moved
+}
+
+// replaying reports whether the facts at hand were applied before, by an earlier run or by another collector.
+func (x *identity) replaying() bool { return x.fresh == standingTold }
+
+// arrival is when something last came for an operation to which the facts at hand come. What is replayed may be older than what it
+// has.
+func (x *identity) arrival(before int64) int64 {
+	if x.replaying() {
+		return max(before, x.at)
+	}
+	return x.at
 }
 
 // fansIn takes note of a link of a consuming record in the trace, and reports whether it leads elsewhere than another one's:
@@ -273,6 +289,7 @@ func (x *identity) retry(home key, wanted bool) {
 		waited = append(waited, *w)
 		return true
 	})
+	x.moved.waiters(waited)
 	for i := range waited {
 		x.takeAgain(&waited[i].fact, waited[i].known)
 	}
@@ -282,8 +299,10 @@ func (x *identity) retry(home key, wanted bool) {
 func (x *identity) attach(e *entry, f *operation.Fact, reason operation.Reason) *entry {
 	e = e.find()
 	f.JoinedBy = reason
-	x.engine.counts.reason(reason)
-	hadRoom := x.engine.shard(e).add(x.engine, e, f, x.at)
+	if !x.replaying() {
+		x.engine.counts.reason(reason)
+	}
+	hadRoom := x.engine.shard(e).add(x.engine, e, f)
 	x.tellAttached(f, hadRoom)
 	return e
 }

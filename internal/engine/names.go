@@ -41,7 +41,9 @@ func (x *identity) name(t *node, f *operation.Fact, e *entry) *entry {
 // are attached anew. Where other traces or records say the same, they become one again. It returns the shared traces and
 // messages that the operation held.
 func (x *identity) takeApart(t *node, e *entry) []*node {
-	x.engine.counts.splits.Add(1)
+	if !x.replaying() {
+		x.engine.counts.splits.Add(1)
+	}
 	t.setClaim(claimHard)
 	t.set(sharedBit)
 	x.shared[t.key] = newSharedTrace()
@@ -54,7 +56,8 @@ func (x *identity) takeApart(t *node, e *entry) []*node {
 		}
 		return true
 	})
-	former := x.dissolve(e)
+	former := x.dissolve(e, false)
+	x.moved.operation(former)
 	facts := former.Facts()
 	x.discard(e)
 	for i := range facts {

@@ -37,6 +37,7 @@ func (x *identity) takeAgain(f *operation.Fact, known standing) {
 
 // attachWaiting attaches a fact from among the waiting ones.
 func (x *identity) attachWaiting(e *entry, w *waiter, reason operation.Reason) {
+	x.moved.fact(&w.fact)
 	outer := x.standing
 	x.standing = w.known
 	x.attach(e, &w.fact, reason)
@@ -70,7 +71,9 @@ func (x *identity) tellWaiting(f *operation.Fact) {
 
 // lose counts a fact that is let go, and tells so unless it has been attached before.
 func (x *identity) lose(f *operation.Fact, known standing, why Drop) {
-	x.engine.counts.drop(why)
+	if !x.replaying() {
+		x.engine.counts.drop(why)
+	}
 	if o := x.engine.settings.Observer; o != nil && known != standingTold {
 		o.Lost(f, known == standingWaiting, why)
 	}

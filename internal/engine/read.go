@@ -32,19 +32,21 @@ func (e *Engine) Get(namespace, id string) (Snapshot, bool) {
 func (e *Engine) lookup(namespace, id string) *entry {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	x := &e.identity
-	if n := x.owner(x.index.find(nodeID, idKey(namespace, id))); n != nil {
-		return n
-	}
-	record, ok := operation.ParseImplicitID(id)
-	if !ok {
+	return e.find(namespace, id)
+}
+
+// Facts returns the facts of the operation with the given ID or alias, nil if there is none.
+func (e *Engine) Facts(namespace, id string) []operation.Fact {
+	n := e.lookup(namespace, id)
+	if n == nil {
 		return nil
 	}
-	t := x.trace(record.Trace)
-	if shared := x.sharedTrace(t); shared != nil {
-		return shared.spans[record.Span].find()
-	}
-	return x.owner(t)
+	s := e.shard(n)
+	s.mu.Lock()
+	// The bytes of an operation never change.
+	op := n.op
+	s.mu.Unlock()
+	return op.Facts()
 }
 
 func (e *Engine) snapshot(n *entry) (Snapshot, bool) {

@@ -51,26 +51,28 @@ func (c *chain) remove(n *entry) {
 }
 
 // add puts a fact into an operation, and reports whether there was room for it.
-func (s *shard) add(e *Engine, n *entry, f *operation.Fact, at int64) bool {
+func (s *shard) add(e *Engine, n *entry, f *operation.Fact) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.put(e, n, f, at)
+	return s.put(e, n, f)
 }
 
 // put is add with the lock held.
-func (s *shard) put(e *Engine, n *entry, f *operation.Fact, at int64) bool {
+func (s *shard) put(e *Engine, n *entry, f *operation.Fact) bool {
 	if n.runaway || n.op.Pending() >= e.settings.MaxFacts && n.op.Len() >= e.settings.MaxFacts {
 		// It stays, for if it left it would begin anew.
 		if !n.runaway {
 			e.counts.runaways.Add(1)
 		}
 		n.runaway, n.active = true, true
-		e.counts.drop(DropRunaway)
+		if !e.identity.replaying() {
+			e.counts.drop(DropRunaway)
+		}
 		return false
 	}
 	n.active = n.op.Pending() > 0
 	n.op.Add(f)
-	n.arrived = at
+	n.arrived = e.identity.arrival(n.arrived)
 	n.introduce(e, f)
 	s.touch(n)
 	return true
@@ -88,8 +90,8 @@ func (s *shard) touch(n *entry) {
 // schedule sets when the operation is to be judged next, 0 for never. Called with the lock held.
 func (s *shard) schedule(n *entry, due int64) { s.deadlines.set(n, due) }
 
-// leave takes an entry out of the shard. Called with the lock held.
-func (s *shard) leave(e *Engine, n *entry) {
+// leave takes an entry out of the shard; left says that it gives way. Called with the lock held.
+func (s *shard) leave(e *Engine, n *entry, left bool) {
 	if n.finished {
 		s.finished.remove(n)
 		e.counts.finished.Add(-1)
@@ -104,32 +106,11 @@ func (s *shard) leave(e *Engine, n *entry) {
 	e.unnote(n)
 	n.dirty = false
 	if n.announced && n.missed() {
-		s.gone = append(s.gone, n.depart())
+		s.gone = append(s.gone, n.depart(left))
 	}
 }
 
 // missed reports whether outputs count on being told that the operation is no more: it is part of some trouble.
 func (n *entry) missed() bool {
 	return n.state.Troubled() || n.state == operation.StateUnknown
-}
-
-// departure is an operation of which outputs were told and that is no more.
-type departure struct {
-	op                      operation.Operation
-	before                  operation.Verdict
-	revision, finalRevision uint32
-	at                      int64
-}
-
-func (n *entry) depart() departure {
-	return departure{op: n.op, before: n.verdict(), revision: n.revision, finalRevision: uint32(n.finalRevision), at: n.updated}
-}
-
-// farewell is the change by which outputs learn of it: it is neither stuck nor failed. No lock need be held.
-func (d *departure) farewell(e *Engine) operation.Change {
-	view := d.op.View(&e.habits)
-	return operation.Change{
-		View: view, Before: d.before, Verdict: operation.Verdict{Hop: -1, Consumer: -1}, Policy: e.policy(view),
-		Revision: d.revision + 1, FinalRevision: d.finalRevision, Gone: true, At: d.at,
-	}
 }

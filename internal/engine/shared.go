@@ -15,7 +15,9 @@ const maxLinked = 100
 // share declares a trace or message shared: what followed it into its owner is attached anew, each record for itself. A
 // message that several operations claim says nothing.
 func (x *identity) share(n *node, owner *entry) {
-	x.engine.counts.splits.Add(1)
+	if !x.replaying() {
+		x.engine.counts.splits.Add(1)
+	}
 	n.set(sharedBit)
 	if n.isFor(nodeTrace) {
 		x.shared[n.key] = newSharedTrace()
@@ -87,6 +89,7 @@ func (x *identity) replace(e *entry) {
 		}
 		x.spread(e, &stayed[i], claimLink, message)
 	}
+	x.moved.facts(moved)
 	for i := range moved {
 		x.takeAgain(&moved[i], standingTold)
 	}
@@ -213,6 +216,7 @@ func (x *identity) own(t *node, f *operation.Fact, e *entry) {
 		waited = append(waited, *w)
 		return true
 	})
+	x.moved.waiters(waited)
 	for i := range waited {
 		x.takeAgain(&waited[i].fact, waited[i].known)
 	}

@@ -23,10 +23,12 @@ const (
 	DropEvictedOpen
 	// DropDefect: an operation could not be judged because of a defect.
 	DropDefect
+	// DropUntold: an operation that is no more had been told of, and nobody will be told of its end.
+	DropUntold
 	dropCount
 )
 
-var dropNames = [dropCount]string{"no_operation", "waiting_full", "runaway", "evicted_finished", "evicted_open", "defect"}
+var dropNames = [dropCount]string{"no_operation", "waiting_full", "runaway", "evicted_finished", "evicted_open", "defect", "untold"}
 
 // String returns the name used in metrics and in the API.
 func (d Drop) String() string { return dropNames[d] }

@@ -19,6 +19,7 @@ func (e *Engine) Sweep(now time.Time) []operation.Change {
 		// As many as there were before, mostly.
 		changes = make([]operation.Change, 0, n+n/changesMore)
 	}
+	changes = e.tellAgain(changes)
 	for i := range e.shards {
 		changes = e.shards[i].sweep(e, r, at, changes)
 	}
@@ -169,12 +170,6 @@ func (s *shard) judge(e *Engine, r *operation.Reducer, n *entry, at int64, chang
 		judged(view, policy, at)
 	}
 	verdict := n.verdictAt(view, policy, &e.settings.Circumstances, at)
-	if verdict.State == operation.StateCompleted {
-		if !n.learned {
-			e.habits.learnClocks(view)
-		}
-		e.unpaired.addAgain(e.habits.learnOperation(n, view))
-	}
 	if !verdict.State.Final() {
 		view.Await(policy, &e.settings.Circumstances)
 	}
@@ -184,8 +179,15 @@ func (s *shard) judge(e *Engine, r *operation.Reducer, n *entry, at int64, chang
 		e.note(n, view, policy)
 		return changes
 	}
+	if verdict.State == operation.StateCompleted {
+		if !n.learned {
+			e.habits.learnClocks(view)
+		}
+		// What was learned is known from the change, which is kept.
+		e.unpaired.addAgain(e.habits.learnOperation(n, view))
+	}
 	s.schedule(n, verdict.Next)
-	before, first := n.verdict(), !n.judged
+	before, first := n.verdict(), n.revision == 0
 	n.setVerdict(&verdict)
 	n.judged = true
 	e.note(n, view, policy)
@@ -232,8 +234,9 @@ func (s *shard) emptied(e *Engine, n *entry, changes []operation.Change) []opera
 	s.schedule(n, 0)
 	s.empty = append(s.empty, n)
 	if n.announced {
-		d := n.depart()
+		d := n.depart(false)
 		changes = append(changes, d.farewell(e))
+		n.revision++
 	}
 	n.announced, n.judged = false, false
 	e.unnote(n)
@@ -241,27 +244,12 @@ func (s *shard) emptied(e *Engine, n *entry, changes []operation.Change) []opera
 	return changes
 }
 
-// finish moves an entry between the open and the finished ones as its verdict says.
+// finish counts that the operation became final, and moves its entry as its verdict says.
 func (s *shard) finish(e *Engine, n *entry) {
-	final := n.state.Final()
-	if final && n.finalRevision < math.MaxUint16 {
+	if n.state.Final() && n.finalRevision < math.MaxUint16 {
 		n.finalRevision++
 	}
-	switch {
-	case final && n.finished:
-		s.finished.remove(n)
-		s.finished.push(n)
-	case final:
-		s.open.remove(n)
-		s.finished.push(n)
-		n.finished = true
-		e.counts.finished.Add(1)
-	case n.finished:
-		s.finished.remove(n)
-		s.open.push(n)
-		n.finished = false
-		e.counts.finished.Add(-1)
-	}
+	s.shelve(e, n)
 }
 
 // know keeps the name that lists and stamps need of the view.

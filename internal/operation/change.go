@@ -6,7 +6,7 @@ type Change struct {
 	View    *View
 	Verdict Verdict
 	Before  Verdict
-	// New says that the operation was never judged before.
+	// New says that nothing was ever told of the operation before.
 	New bool
 	// Revision counts the changes of this operation's verdict, from 1.
 	Revision uint32
@@ -20,7 +20,12 @@ type Change struct {
 	Seen Sighting
 	// Gone says that the operation is no more: it turned out to be part of another one, or gave way to newer ones. Its
 	// verdict is then in_progress, and nothing follows.
-	Gone   bool
+	Gone bool
+	// Left says of a Gone one that it gave way, or that its retention was over.
+	Left bool
+	// Again says that it may have been told before the collector was started, with the same revision: whoever counts or learns must
+	// pass over it.
+	Again  bool
 	Policy *Policy
 	// At is the time of judgement in nanoseconds since 1970.
 	At int64

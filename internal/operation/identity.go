@@ -60,5 +60,10 @@ func implicitIdentity(facts []Fact, aliases []string) Identity {
 	if first == nil {
 		return Identity{Aliases: aliases}
 	}
-	return Identity{ID: ImplicitID(first.Trace, first.Span), Aliases: aliases, Namespace: first.Namespace, Implicit: true}
+	trace, span := first.Trace, first.Span
+	if first.IsAlone() && !first.LinkTrace.IsZero() {
+		// The record is about the messages of several operations, the span it is linked with about this one.
+		trace, span = first.LinkTrace, first.LinkSpan
+	}
+	return Identity{ID: ImplicitID(trace, span), Aliases: aliases, Namespace: first.Namespace, Implicit: true}
 }

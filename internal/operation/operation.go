@@ -63,6 +63,17 @@ func (o *Operation) Pending() int { return int(o.count) }
 // Facts returns the facts in canonical order.
 func (o *Operation) Facts() []Fact { return o.read() }
 
+// AppendFacts appends the facts as they came to facts. They share texts with the operation and with texts, which is made longer as
+// need be.
+func (o *Operation) AppendFacts(facts []Fact, texts []byte) (all []Fact, room []byte) {
+	d := decoder{o: o, borrow: true, room: &texts}
+	for d.more() {
+		facts = append(facts, Fact{})
+		d.next(&facts[len(facts)-1])
+	}
+	return facts, texts
+}
+
 // read returns the facts in canonical order and without duplicates. It leaves the stored bytes as they are unless there are
 // duplicates among them.
 func (o *Operation) read() []Fact {
