@@ -106,7 +106,7 @@ func (f Framing) Of(e *incident.Event) Alert {
 		Routing:     Routing{Severity: i.Severity, Priority: i.Priority, Owner: i.Owner},
 		Labels:      f.labels(i),
 		Annotations: annotations(i),
-		News:        e.Cause != incident.CauseCount && e.Cause != incident.CauseRefresh && e.Cause != incident.CauseHint,
+		News:        isNews(e.Cause),
 		StartsAt:    moment(i.OpenedAt, e.At),
 	}
 	switch i.Kind {
@@ -123,7 +123,7 @@ func (f Framing) Of(e *incident.Event) Alert {
 	}
 	if i.ParentID != "" {
 		// To whoever is not told of what stands for it, it may be news.
-		a.PartOf, a.News = i.ParentID, true
+		a.PartOf, a.News = i.ParentID, !known(e.Cause)
 		a.Annotations[AnnotationPartOf] = i.ParentID
 	}
 	if m := i.Acknowledged; m != nil {
@@ -149,6 +149,21 @@ func (f Framing) Of(e *incident.Event) Alert {
 	}
 	f.annotate(&a)
 	return a
+}
+
+// isNews says that people want to hear of it.
+func isNews(c incident.Cause) bool {
+	switch c {
+	case incident.CauseCount, incident.CauseRefresh, incident.CauseHint:
+		return false
+	default:
+		return !known(c)
+	}
+}
+
+// known says that everybody was told before, by another process.
+func known(c incident.Cause) bool {
+	return c == incident.CauseRestored || c == incident.CauseHandedOver
 }
 
 // annotate carries out the templates. All of them see the annotations as they were before.

@@ -102,3 +102,16 @@ func TestAlertOfAGap(t *testing.T) {
 	require.Equal(t, map[string]string{"incident_id": "abc", "kind": "unknown", "reason": "telemetry_gap", "service": "worker"}, a.Labels)
 	require.Equal(t, `telemetry of "worker" is lacking: 2 operations unknown`, a.Annotations["summary"])
 }
+
+func TestWhatAnotherProcessToldIsNoNews(t *testing.T) {
+	e := event()
+	e.Kind = incident.EventUpdated
+	for _, cause := range []incident.Cause{incident.CauseRestored, incident.CauseHandedOver} {
+		e.Cause, e.Incident.ParentID = cause, ""
+		require.False(t, Framing{}.Of(&e).News)
+		e.Incident.ParentID = "storm"
+		require.False(t, Framing{}.Of(&e).News, "nor is it of a part")
+	}
+	e.Cause = incident.CauseRefresh
+	require.True(t, Framing{}.Of(&e).News, "to whoever is not told of the storm")
+}

@@ -29,10 +29,11 @@ func (t *Tracker) ObserveGaps(now time.Time, gaps []Gap) []Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := now.UnixNano()
+	again := t.again()
 	for i := range gaps {
 		t.observeGap(&gaps[i], at)
 	}
-	return t.tellTouched(at)
+	return t.finish(append(again, t.tellTouched(at)...))
 }
 
 func (t *Tracker) observeGap(g *Gap, now int64) {

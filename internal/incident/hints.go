@@ -78,8 +78,13 @@ func (t *Tracker) conclude(r *record, now int64) {
 		return
 	}
 	r.undiscussed = false
-	r.Hints.Traits = t.causes.Hints(&r.suspects)
-	r.Hints.Deployment, _ = t.causes.Deployment(&r.suspects)
+	// Of an incident that a restart went through, only the operations since then are compared; what the others told is worth more than nothing.
+	if traits := t.causes.Hints(&r.suspects); len(traits) > 0 || !r.carried {
+		r.Hints.Traits = traits
+	}
+	if deployment, ok := t.causes.Deployment(&r.suspects); ok || !r.carried {
+		r.Hints.Deployment = deployment
+	}
 	r.Hints.Silent = t.silence(r, now)
 }
 

@@ -145,10 +145,15 @@ const (
 	// stood for many is over because only few are left.
 	CauseJoined
 	CauseParted
+	// CauseRestored: nothing happened to it, and the collector was started anew or took over from another one.
+	CauseRestored
+	// CauseHandedOver: nothing happened to it, and another collector tells of it from now on. The event has the revision of the one before.
+	CauseHandedOver
 )
 
 var causeNames = [...]string{
 	"new", "reopened", "escalated", "reduced", "count", "refresh", "recovered", "quiet", "lost", "marked", "hint", "joined", "parted",
+	"restored", "handed_over",
 }
 
 // String returns the name used in events.

@@ -67,7 +67,7 @@ func (t *Tracker) Act(id string, action Action, mark Mark, now time.Time) (Incid
 }
 
 func (r *record) mark(now int64) {
-	r.marked = true
+	r.marked, r.changed = true, true
 	r.UpdatedAt = max(r.UpdatedAt+1, now)
 }
 
@@ -83,6 +83,6 @@ func (r *record) lapse(now int64) bool {
 	if over(r.Muted) {
 		r.Muted = nil
 	}
-	r.marked = true
+	r.marked, r.changed = true, true
 	return true
 }

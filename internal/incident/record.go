@@ -44,10 +44,15 @@ type record struct {
 	toldTrait cause.Trait
 	// at are the open incidents of its destination, storm those that it stands for; nil without.
 	at, storm *storm
-	// moved is CauseJoined or CauseParted if that happened since the last event, else 0.
+	// moved is CauseJoined, CauseParted or CauseRestored if that happened since the last event, else 0.
 	moved Cause
 	// marked says that somebody acknowledged or muted it since the last event, or that this ended.
 	marked bool
+	// changed says that it is to be saved, recent are the events of which it is not certain that everybody was told, the latest at the end.
+	changed bool
+	recent  []sent
+	// restored says that it was restored and has no members yet, carried that it had been opened before a restart.
+	restored, carried bool
 	// touched says that the batch in hand changed it.
 	touched bool
 	// place is the record's element in the list of resolved ones, nil while it is open.
@@ -71,7 +76,7 @@ func (r *record) open(c *operation.Change, now int64) {
 	r.escalated, r.joins = [severityCount]uint64{}, rate{}
 	r.Hints, r.suspects, r.undiscussed = Hints{}, cause.Sample{}, false
 	r.Hop, r.Error = HopOf(c), ErrorOf(c)
-	r.ParentID, r.moved = "", 0
+	r.ParentID, r.moved, r.carried = "", 0, false
 }
 
 // join makes an operation a member.
@@ -168,7 +173,7 @@ func (r *record) refresh(now int64) {
 
 // event makes an event of the incident as it is.
 func (r *record) event(kind EventKind, cause Cause, revision, now int64) Event {
-	r.Revision = revision
+	r.Revision, r.changed = revision, true
 	r.told, r.toldAt, r.toldActive, r.toldSeverity, r.toldPriority = true, now, r.Active, r.Severity, r.Priority
 	r.marked, r.moved, r.toldTrait = false, 0, r.Hints.first()
 	return Event{Kind: kind, Cause: cause, At: now, Incident: r.snapshot()}

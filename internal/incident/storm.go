@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -56,11 +57,7 @@ func (t *Tracker) enter(r *record) {
 		return
 	}
 	at := place{r.Namespace, r.Destination}
-	s := t.storms[at]
-	if s == nil {
-		s = &storm{place: at}
-		t.storms[at] = s
-	}
+	s := t.stormAt(at)
 	i, _ := slices.BinarySearchFunc(s.open, r, compareRecords)
 	s.open = slices.Insert(s.open, i, r)
 	r.at = s
@@ -131,6 +128,7 @@ func (t *Tracker) adopt(parent, r *record) {
 		r.moved = CauseJoined
 	}
 	parent.Total += int64(len(r.members))
+	parent.changed = true
 	t.touch(r)
 }
 
@@ -215,6 +213,9 @@ func (r *record) sum(now int64) {
 
 // maxSummed is the number of incidents of which the one that stands for them names an operation.
 const maxSummed = 10
+
+// stormsFirst puts the events of incidents that stand for many in front, so that whoever hears of the others knows what they are part of.
+func stormsFirst(a, b Event) int { return cmp.Compare(btoi(b.Incident.Storm), btoi(a.Incident.Storm)) }
 
 // parent returns the incident that stands for this one, nil without one.
 func (r *record) parent() *record {

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"container/list"
 	"hash/maphash"
 	"slices"
@@ -40,6 +41,12 @@ type Tracker struct {
 	// revision is that of the last event of any incident.
 	revision int64
 	stats    Stats
+	// durable says that incidents are saved, toldOutput is the output up to which everybody had been told when they were restored,
+	// resuming that nothing has been told since they were. parting are incidents that left and whose last change is to be saved.
+	durable    bool
+	toldOutput int64
+	resuming   bool
+	parting    []*record
 }
 
 // New returns a tracker without incidents.
@@ -81,6 +88,7 @@ func (t *Tracker) Observe(now time.Time, changes []operation.Change) []Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := now.UnixNano()
+	again := t.again()
 	t.learn(changes, at)
 	// Who is gone goes first: when two operations turned out to be one, the one that is left may bear the other's name.
 	for _, gone := range [...]bool{true, false} {
@@ -90,7 +98,7 @@ func (t *Tracker) Observe(now time.Time, changes []operation.Change) []Event {
 			}
 		}
 	}
-	return t.tellTouched(at)
+	return t.finish(append(again, t.tellTouched(at)...))
 }
 
 // tellTouched returns what is to be told of the incidents that the batch in hand changed, those that stand for many in front.
@@ -116,11 +124,13 @@ func (t *Tracker) tellEach(at int64, events []Event) []Event {
 }
 
 // Sweep returns what is to be told because time has passed: failures that have been quiet for long enough are resolved,
-// numbers that changed since the last event are told, and open incidents are refreshed. Events are in the order of IDs.
+// numbers that changed since the last event are told, and open incidents are refreshed. Events are in the order of IDs, those of
+// incidents that stand for many in front.
 func (t *Tracker) Sweep(now time.Time) []Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := now.UnixNano()
+	again := t.again()
 	var events []Event
 	for _, r := range t.incidents {
 		if r.State != StateOpen || r.Storm {
@@ -130,15 +140,17 @@ func (t *Tracker) Sweep(now time.Time) []Event {
 			t.release(r, CauseQuiet)
 			r.refresh(at)
 		}
-		if r.lapse(at) || r.weigh(at) {
+		if r.lapse(at) || r.weigh(at) || r.moved == CauseRestored {
 			r.refresh(at)
 		}
 		events = t.tell(r, at, events)
 	}
 	parents, parted := t.tellStorms(at, true)
 	events = append(append(events, parted...), parents...)
-	slices.SortStableFunc(events, func(a, b Event) int { return strings.Compare(a.Incident.ID, b.Incident.ID) })
-	return events
+	slices.SortStableFunc(events, func(a, b Event) int {
+		return cmp.Or(stormsFirst(a, b), strings.Compare(a.Incident.ID, b.Incident.ID))
+	})
+	return t.finish(append(again, events...))
 }
 
 // group is the incident that a change puts its operation into, if there is one.
@@ -196,6 +208,7 @@ func (t *Tracker) join(key memberKey, id string, group Key, c *operation.Change,
 	t.investigate(r, c, r.join(key, c, now, t.settings.SampleSize))
 	if p := r.parent(); p != nil {
 		p.Total++
+		p.changed = true
 	}
 	t.members[key] = r
 	t.touch(r)
@@ -231,7 +244,11 @@ func (t *Tracker) room() bool {
 	if oldest == nil {
 		return false
 	}
-	delete(t.incidents, t.resolved.Remove(oldest).(*record).ID)
+	r := t.resolved.Remove(oldest).(*record)
+	delete(t.incidents, r.ID)
+	if t.durable && r.changed {
+		t.parting = append(t.parting, r)
+	}
 	t.stats.Evicted++
 	return true
 }
@@ -245,6 +262,7 @@ func (t *Tracker) leave(key memberKey, r *record, gone bool) {
 		r.Lost++
 		if p := r.parent(); p != nil {
 			p.Lost++
+			p.changed = true
 		}
 	case gone:
 		// It failed, that is known; it is only too long ago to be remembered.
@@ -263,6 +281,7 @@ func (t *Tracker) release(r *record, why Cause) {
 }
 
 func (t *Tracker) touch(r *record) {
+	r.changed = true
 	if !r.touched {
 		r.touched = true
 		t.touched = append(t.touched, r)
@@ -318,7 +337,7 @@ func (t *Tracker) next(now int64) int64 {
 func (t *Tracker) news(r *record, now int64) (Cause, bool) {
 	since := now - r.toldAt
 	switch {
-	case r.moved != 0:
+	case r.moved != 0 && r.moved != CauseRestored:
 		return r.moved, true
 	case r.Severity > r.toldSeverity, r.Severity == r.toldSeverity && r.Priority < r.toldPriority:
 		return CauseEscalated, true
@@ -326,6 +345,8 @@ func (t *Tracker) news(r *record, now int64) (Cause, bool) {
 		return CauseReduced, true
 	case r.marked:
 		return CauseMarked, true
+	case r.moved == CauseRestored:
+		return CauseRestored, true
 	case since >= int64(t.settings.RefreshInterval):
 		return CauseRefresh, true
 	case since < int64(t.settings.UpdateInterval):

@@ -42,6 +42,7 @@ func (r *record) escalate(s int, escalations []operation.Escalation, now int64) 
 			r.Priority = min(r.Priority, e.Priority)
 		}
 	}
+	r.changed = r.changed || r.escalated[s] != inForce
 	r.escalated[s] = inForce
 }
 

@@ -105,6 +105,21 @@ func (m *Miner) Template(at any, normalized string) string {
 	return normalized
 }
 
+// Keep makes the normalised message the name of a template of its own, as it was in an earlier run. It is not one if its place is full.
+func (m *Miner) Keep(at any, normalized string) {
+	words := strings.Fields(normalized)
+	if p := m.places[at]; p != nil {
+		if e := p.named(normalized, len(words)); e != nil {
+			m.used.MoveToBack(e.element)
+			return
+		}
+		if p.templates >= m.settings.MaxPerPlace {
+			return
+		}
+	}
+	m.add(at, normalized, words)
+}
+
 func (m *Miner) add(at any, name string, words []string) {
 	if m.used.Len() >= m.settings.MaxTemplates {
 		m.evict()

@@ -161,3 +161,14 @@ func BenchmarkTemplate(b *testing.B) {
 		i++
 	}
 }
+
+func TestNamesThatAreKeptAreNamesAgain(t *testing.T) {
+	m := newMiner(t, Settings{MaxTemplates: 10, MaxPerPlace: 2})
+	m.Keep("place", "tenant acme has no active subscription")
+	m.Keep("place", "tenant acme has no active subscription")
+	m.Keep("place", "tenant acme has no active contract")
+	m.Keep("place", "one too many")
+	require.Equal(t, 2, m.Stats().Templates, "each by itself, alike or not")
+	require.Equal(t, "tenant acme has no active contract", m.Template("place", "tenant acme has no active contract"))
+	require.Equal(t, "tenant acme has no active subscription", m.Template("place", "tenant hooli has no active subscription"))
+}
