@@ -50,7 +50,7 @@ type operations struct {
 	learning  *learning
 	expected  *expectations
 	rules     *rulebook
-	seen      *activity.Log // guarded by sweeping
+	seen      *activity.Log
 	board     *measure.Board
 	measuring measuring
 	feed      *feed

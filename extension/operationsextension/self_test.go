@@ -89,7 +89,9 @@ func TestWhatIsStoredIsTold(t *testing.T) {
 			require.NoError(t, err)
 			return self.Storage
 		}
-		require.Equal(t, console.Storage{ID: "memory_storage", Parts: []console.StoredPart{{Name: "learned"}}}, parts())
+		require.Equal(t, console.Storage{
+			ID: "memory_storage", Parts: []console.StoredPart{{Name: "learned"}, {Name: "clocks"}, {Name: "consumers"}, {Name: "resources"}},
+		}, parts())
 		time.Sleep(saveEvery + time.Millisecond) // synctest: fake time
 		saved := parts().Parts[0]
 		require.Equal(t, time.Now().Add(-time.Millisecond).UnixNano(), saved.SavedAt)

@@ -12,38 +12,6 @@ import (
 	"go.uber.org/zap"
 )
 
-// part is a part of the state that is kept over a restart, under a key of its own.
-type part struct {
-	key     string
-	save    func(now time.Time) ([]byte, error)
-	restore func(data []byte, now time.Time) error
-}
-
-// parts lists what is kept.
-func (o *operations) parts() []part {
-	var parts []part
-	if book := o.learning.book; book != nil {
-		parts = append(parts, part{
-			key:     "learned",
-			save:    func(time.Time) ([]byte, error) { return book.Snapshot(), nil },
-			restore: func(data []byte, now time.Time) error { return book.Restore(data, now.UnixNano()) },
-		})
-	}
-	if m := o.gaps.monitor; m != nil {
-		parts = append(parts, part{
-			key:     "services",
-			save:    func(time.Time) ([]byte, error) { return m.Snapshot(), nil },
-			restore: func(data []byte, now time.Time) error { return m.Restore(data, now.UnixNano()) },
-		})
-		// After the habits: those are of the time before.
-		parts = append(parts, part{key: "gaps", save: saveAlive, restore: o.gaps.wasAlive})
-	}
-	if o.expected.tracker != nil {
-		parts = append(parts, part{key: "expectations", save: o.expected.save, restore: o.expected.restore})
-	}
-	return parts
-}
-
 const (
 	// saveEvery is how much a collector that is killed forgets, at most.
 	saveEvery = time.Minute
@@ -63,9 +31,7 @@ func (o *operations) Dependencies() []component.ID {
 func (o *operations) openStorage(ctx context.Context, host component.Host) error {
 	parts := o.parts()
 	if o.config.Storage == nil {
-		if len(parts) > 0 {
-			o.logger.Info("A restart forgets what was learned and what was expected: `storage` names no extension to keep it in")
-		}
+		o.logger.Info("A restart forgets what was learned and what was expected: `storage` names no extension to keep it in")
 		return nil
 	}
 	found, ok := host.GetExtensions()[*o.config.Storage]

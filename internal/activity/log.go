@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,13 +25,15 @@ const (
 // DefaultMaxDestinations is the number of destinations that a [Log] remembers by default.
 const DefaultMaxDestinations = 10_000
 
-// Log remembers who consumed last. It is not safe for concurrent use.
+// Log remembers who consumed last. It is safe for concurrent use.
 type Log struct {
-	max          int
-	destinations map[string][]operation.Sighting
+	max     int // immutable after New
+	refused atomic.Uint64
+
+	mu           sync.Mutex
+	destinations map[string][]operation.Sighting // guarded by mu, as is all that follows
 	// latest is the time of the latest sign, pruned that when it was last looked for room; in nanoseconds since 1970.
 	latest, pruned int64
-	refused        atomic.Uint64
 }
 
 // New returns a log of at most so many destinations.
@@ -38,18 +41,19 @@ func New(maxDestinations int) *Log {
 	return &Log{max: maxDestinations, destinations: make(map[string][]operation.Sighting)}
 }
 
-// Refused returns how many signs were not noted, for want of room or because a name is too long or made up. It is
-// safe for concurrent use.
+// Refused returns how many signs were not noted, for want of room or because a name is too long or made up.
 func (l *Log) Refused() uint64 { return l.refused.Load() }
 
 // Observe takes note of who consumed the messages of an operation. Times are those of the consumers; none counts as later
 // than now, in nanoseconds since 1970. The view is not retained.
 func (l *Log) Observe(v *operation.View, now int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for i := range v.Hops {
 		h := &v.Hops[i]
 		for k := range h.Consumers {
 			if at := min(lastSign(&h.Consumers[k]), now); at > 0 {
-				l.note(h.Destination, &h.Consumers[k], at)
+				l.note(h.Destination, h.Consumers[k].Group, h.Consumers[k].Service, at)
 			}
 		}
 	}
@@ -65,16 +69,16 @@ func lastSign(c *operation.Consumer) (last int64) {
 	return last
 }
 
-func (l *Log) note(destination string, c *operation.Consumer, at int64) {
+func (l *Log) note(destination, group, service string, at int64) {
 	l.latest = max(l.latest, at)
 	seen, known := l.destinations[destination]
 	for i := range seen {
-		if seen[i].Group == c.Group && seen[i].Service == c.Service {
+		if seen[i].Group == group && seen[i].Service == service {
 			seen[i].At = max(seen[i].At, at)
 			return
 		}
 	}
-	if !fit(destination) || !fit(c.Group) || len(c.Service) > maxName || operation.TemporaryName(destination) || (!known && !l.room()) {
+	if !fit(destination) || !fit(group) || len(service) > maxName || operation.TemporaryName(destination) || (!known && !l.room()) {
 		l.refused.Add(1)
 		return
 	}
@@ -85,11 +89,14 @@ func (l *Log) note(destination string, c *operation.Consumer, at int64) {
 				oldest = i
 			}
 		}
+		if seen[oldest].At >= at {
+			return
+		}
 		seen = slices.Delete(seen, oldest, oldest+1)
 	}
 	// The names may be parts of something bigger.
 	l.destinations[strings.Clone(destination)] = append(seen, operation.Sighting{
-		Group: strings.Clone(c.Group), Service: strings.Clone(c.Service), At: at,
+		Group: strings.Clone(group), Service: strings.Clone(service), At: at,
 	})
 }
 
@@ -111,6 +118,8 @@ func (l *Log) room() bool {
 // Last returns who of a group consumed last from the destination, or who of any group if that is ""; its At is 0 if nobody is
 // remembered.
 func (l *Log) Last(destination, group string) operation.Sighting {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	seen := l.destinations[destination]
 	if group == "" {
 		return last(seen)

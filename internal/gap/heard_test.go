@@ -167,7 +167,7 @@ func TestPropertyWhatIsHeardAgainChangesNothing(t *testing.T) {
 		s := w.add("worker", rapid.Int64Range(1, 20).Draw(t, "every")*second)
 		w.Heard()
 		var rows [][]Heard
-		for range rapid.IntRange(1, 30).Draw(t, "steps") {
+		for range rapid.IntRange(1, 10).Draw(t, "steps") {
 			s.dead, s.blocked = rapid.Bool().Draw(t, "dead"), rapid.Bool().Draw(t, "blocked")
 			w.run(rapid.Int64Range(1, 120).Draw(t, "seconds") * second)
 			rows = append(rows, w.Heard())

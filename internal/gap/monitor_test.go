@@ -27,6 +27,8 @@ type world struct {
 	*Monitor
 	now     int64
 	senders map[string]*sender
+	// order is that in which they send.
+	order   []*sender
 	told    []string
 	changes []Gap
 }
@@ -59,6 +61,7 @@ func (w *world) add(service string, every int64, signals ...Signal) *sender {
 		s.signal = signal
 	}
 	w.senders[service+"/"+s.signal.String()] = s
+	w.order = append(w.order, s)
 	return s
 }
 
@@ -85,7 +88,7 @@ func (s *sender) step(m *Monitor, now int64) {
 // run lets time go on.
 func (w *world) run(nanos int64) {
 	for end := w.now + nanos; w.now < end; w.now += second {
-		for _, s := range w.senders {
+		for _, s := range w.order {
 			s.step(w.Monitor, w.now)
 		}
 		for _, g := range w.Silent(w.now) {

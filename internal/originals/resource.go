@@ -49,6 +49,9 @@ type resources struct {
 	known   map[identity]*entry // guarded by mu, as is all that follows
 	pruned  int64
 	refused uint64
+	// news are those that others have not been told of, once shared says that somebody asks.
+	news   map[identity]struct{}
+	shared bool
 }
 
 // Saw takes note of a resource, under the names by which facts know it, at a time in nanoseconds since 1970. Nothing is
@@ -86,10 +89,13 @@ func (r *resources) look(who identity, attributes pcommon.Map, now int64) *Resou
 		r.refused++
 		return found
 	case e == nil:
-		r.known[identity{found.Service, found.Instance}] = &entry{found, now}
+		who = identity{found.Service, found.Instance}
+		r.known[who] = &entry{found, now}
+		r.note(who)
 		return found
 	case !slices.Equal(e.resource.Attributes, found.Attributes):
 		e.resource = found
+		r.note(identity{found.Service, found.Instance})
 	}
 	e.seen = max(e.seen, now)
 	return e.resource
