@@ -16,4 +16,6 @@ func empty(tb testing.TB) store.Store { return open(tb, sqlite.Settings{}) }
 
 func BenchmarkRows(b *testing.B) { storetest.BenchRows(b, empty) }
 
+func BenchmarkRecords(b *testing.B) { storetest.BenchRecords(b, empty) }
+
 func BenchmarkLists(b *testing.B) { storetest.BenchLists(b, empty, *rows) }

@@ -16,38 +16,37 @@ import (
 )
 
 const (
-	// visits bounds the records that a page looks at.
-	visits = 2000
-	// rare is the number of records from which on terms are equally frequent.
+	// visits bounds the rows of a term that a page looks at, visitedPlaces the places in them.
+	visits        = 2000
+	visitedPlaces = 300_000
+	// rare is the number of rows from which on terms are equally frequent.
 	rare = 2000
 	// readMore is how many times the records of a page are read: some may have all terms and not match.
 	readMore = 4
+	// firstRows is how many rows of a term are read first; each time it is four times as many.
+	firstRows = 32
+	// recordsAtOnce is the number of records that one statement reads.
+	recordsAtOnce = 64
 )
 
-// position is between two records, in the order of lists.
-type position struct{ updatedAt, record int64 }
+// start is behind all places.
+const start = math.MaxInt64
 
-var start = position{math.MaxInt64, math.MaxInt64}
-
-func (p position) cursor() string {
-	b := binary.AppendVarint(nil, p.updatedAt)
-	return base64.RawURLEncoding.EncodeToString(binary.AppendVarint(b, p.record))
+func cursorOf(place int64) string {
+	return base64.RawURLEncoding.EncodeToString(binary.AppendVarint(nil, place))
 }
 
-func parseCursor(cursor string) (position, error) {
+func parseCursor(cursor string) (int64, error) {
 	if cursor == "" {
 		return start, nil
 	}
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err == nil {
-		updatedAt, n := binary.Varint(b)
-		if n > 0 {
-			if record, m := binary.Varint(b[n:]); m == len(b)-n && m > 0 {
-				return position{updatedAt, record}, nil
-			}
+		if place, n := binary.Varint(b); n == len(b) && n > 0 {
+			return place, nil
 		}
 	}
-	return position{}, fmt.Errorf("%w: the cursor is %q, which no page had", store.ErrInvalid, cursor)
+	return 0, fmt.Errorf("%w: the cursor is %q, which no page had", store.ErrInvalid, cursor)
 }
 
 // List implements [store.History].
@@ -63,88 +62,210 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 	return page, s.failed("reading a list", err)
 }
 
-// page walks from a position through the records that have the rarest term, or through all without one, the latest first, until it has
-// visited enough of them. Of those it reads the ones that have the other terms too.
-func (s *Store) page(ctx context.Context, q *store.Query, from position) (store.Page, error) {
+// page goes from a place through the records that have all terms of the query, or through all without one, the latest first, until it has
+// visited enough of them.
+func (s *Store) page(ctx context.Context, q *store.Query, from int64) (store.Page, error) {
+	reads := readMore * min(q.Limit, visits)
 	terms, err := s.byFrequency(ctx, q.Terms())
 	if err != nil {
 		return store.Page{}, err
 	}
-	of, args := "FROM records w WHERE", []any{}
-	if len(terms) > 0 {
-		of, args = "FROM terms w WHERE w.term = ? AND", append(args, int64(terms[0]))
-		terms = terms[1:]
+	if len(terms) == 0 {
+		var page store.Page
+		end, err := s.readRecords(ctx, q, &page, "place < ? AND place >= ? ORDER BY place DESC LIMIT ?", from, q.Since, reads)
+		if page.Cursor = ""; end.rows == reads || end.full {
+			page.Cursor = cursorOf(end.place)
+		}
+		return page, err
 	}
-	walk := of + " (w.updated_at, w.record) < (?, ?) AND w.updated_at >= ?"
-	args = append(args, from.updatedAt, from.record, q.Since)
-	var end position
-	err = s.read.QueryRowContext(ctx, s.dialect.bind("SELECT w.updated_at, w.record "+walk+" ORDER BY w.updated_at DESC, w.record DESC LIMIT 1 OFFSET ?"),
-		append(slices.Clone(args), visits-1)...).Scan(&end.updatedAt, &end.record)
-	more := err == nil
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	w := walk{terms: terms, from: from, since: q.Since, enough: reads}
+	if err := s.find(ctx, &w); err != nil {
 		return store.Page{}, err
 	}
-	if more {
-		walk, args = walk+" AND (w.updated_at, w.record) >= (?, ?)", append(args, end.updatedAt, end.record)
-	}
-	for _, term := range terms {
-		args = append(args, int64(term))
-	}
-	reads := min(visits, readMore*min(q.Limit, visits))
-	walk = "SELECT w.updated_at, w.record " + walk + strings.Repeat(hasTerm, len(terms)) + " ORDER BY w.updated_at DESC, w.record DESC LIMIT ?"
-	columns := qualified + ", r.record"
-	if q.Facts {
-		columns += ", r.facts"
-	}
-	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT "+columns+" FROM ("+walk+") AS v JOIN records r ON r.record = v.record"+
-		" ORDER BY v.updated_at DESC, v.record DESC"), append(args, reads)...)
-	if err != nil {
-		return store.Page{}, err
-	}
-	page, err := readPage(found, q, reads)
-	if more && page.Cursor == "" {
-		page.Cursor = end.cursor()
-	}
-	return page, err
-}
-
-const qualified = "r.namespace, r.id, r.aliases, r.name, r.state, r.reason, r.flags, r.services, r.destinations, r.texts, r.started_at, r.ended_at," +
-	" r.updated_at, r.revision, r.final_revision"
-
-// hasTerm is that a record has one more term.
-const hasTerm = " AND EXISTS (SELECT 1 FROM terms o WHERE o.term = ? AND o.updated_at = w.updated_at AND o.record = w.record)"
-
-// readPage reads until the page is full, or there were so many rows; the rest is for the next one.
-func readPage(found *sql.Rows, q *store.Query, rows int) (store.Page, error) {
 	var page store.Page
-	seen := 0
-	err := scan(found, func(row *sql.Rows) error {
-		var r store.Record
-		var at position
-		more := []any{&at.record}
-		if q.Facts {
-			more = append(more, &r.Facts)
+	for some := range slices.Chunk(w.places, recordsAtOnce) {
+		args := make([]any, recordsAtOnce)
+		for i := range args {
+			args[i] = some[min(i, len(some)-1)]
 		}
-		if err := scanRecord(row, &r, more...); err != nil {
-			return err
+		end, err := s.readRecords(ctx, q, &page, "place IN ("+list(recordsAtOnce)+") ORDER BY place DESC", args...)
+		if err != nil {
+			return store.Page{}, err
 		}
-		if at.updatedAt = r.UpdatedAt; q.Matches(&r) {
-			page.Records, page.Cursors = append(page.Records, r), append(page.Cursors, at.cursor())
+		if end.full {
+			page.Cursor = cursorOf(end.place)
+			return page, nil
 		}
-		if seen++; len(page.Records) == q.Limit || seen == rows {
-			page.Cursor = at.cursor()
-			return errFull
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errFull) {
-		return store.Page{}, err
+	}
+	if w.more {
+		page.Cursor = cursorOf(w.from)
 	}
 	return page, nil
 }
 
+// readTo says how far records were read.
+type readTo struct {
+	rows  int
+	place int64
+	full  bool
+}
+
+// readRecords adds those records to the page that match, until it is full.
+func (s *Store) readRecords(ctx context.Context, q *store.Query, page *store.Page, where string, args ...any) (readTo, error) {
+	columns := recordColumns
+	if q.Facts {
+		columns += ", facts"
+	}
+	var end readTo
+	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT "+columns+" FROM records WHERE "+where), args...)
+	if err != nil {
+		return end, err
+	}
+	err = scan(found, func(row *sql.Rows) error {
+		var r store.Record
+		var more []any
+		if q.Facts {
+			more = append(more, &r.Facts)
+		}
+		if end.place, err = scanRecord(row, &r, more...); err != nil {
+			return err
+		}
+		if end.rows++; q.Matches(&r) {
+			page.Records, page.Cursors = append(page.Records, r), append(page.Cursors, cursorOf(end.place))
+		}
+		if end.full = len(page.Records) == q.Limit; end.full {
+			return errFull
+		}
+		return nil
+	})
+	if errors.Is(err, errFull) {
+		err = nil
+	}
+	return end, err
+}
+
 // errFull ends the reading of a page.
 var errFull = errors.New("the page is full")
+
+// walk is a search for records that have all terms.
+type walk struct {
+	// terms have the rarest first.
+	terms []store.Term
+	// from is behind the next place to look at, since before the last one.
+	from, since int64
+	// enough is how many places are looked for.
+	enough int
+	// places are those found, the latest first; more says that there may be more of them before from.
+	places []int64
+	more   bool
+}
+
+// find looks for places until there are enough, or enough was visited.
+func (s *Store) find(ctx context.Context, w *walk) error {
+	segment, err := s.segmentOf(ctx, w.from)
+	if err != nil {
+		return err
+	}
+	for visited, entries, atOnce := 0, 0, firstRows; ; atOnce *= 4 {
+		atOnce = min(atOnce, visits-visited)
+		rows, n, err := s.visit(ctx, w, segment, atOnce)
+		if err != nil {
+			return err
+		}
+		visited, entries = visited+len(rows), entries+n
+		for _, row := range rows {
+			w.places = append(w.places, row.places...)
+			w.from, segment = min(w.from, row.end), row.segment-1
+		}
+		w.more = len(rows) == atOnce
+		if len(w.places) > w.enough {
+			w.places, w.more = w.places[:w.enough], true
+			w.from = w.places[w.enough-1]
+		}
+		if !w.more || len(w.places) == w.enough || visited >= visits || entries >= visitedPlaces {
+			return nil
+		}
+	}
+}
+
+// visited is what a segment has for a walk.
+type visited struct {
+	segment int64
+	// places have all terms, end is the first of those that have the first term.
+	places []int64
+	end    int64
+}
+
+// visit looks at the segments up to one that have the first term, the latest first; it also returns how many places it saw.
+func (s *Store) visit(ctx context.Context, w *walk, segment int64, limit int) (all []visited, entries int, err error) {
+	var columns, joins strings.Builder
+	var args []any
+	for i, term := range w.terms[1:] {
+		fmt.Fprintf(&columns, ", t%d.places", i)
+		fmt.Fprintf(&joins, " LEFT JOIN terms t%d ON t%d.segment = w.segment AND t%d.term = ?", i, i, i)
+		args = append(args, int64(term))
+	}
+	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT w.segment, w.places"+columns.String()+" FROM terms w"+joins.String()+
+		" WHERE w.term = ? AND w.segment <= ? AND w.segment >= ? ORDER BY w.segment DESC LIMIT ?"), append(args, int64(w.terms[0]), segment, w.since, limit)...)
+	if err != nil {
+		return nil, 0, err
+	}
+	lists := make([][]byte, len(w.terms))
+	err = scan(found, func(row *sql.Rows) error {
+		var v visited
+		to := []any{&v.segment}
+		for i := range lists {
+			lists[i] = nil
+			to = append(to, &lists[i])
+		}
+		if err := row.Scan(to...); err != nil {
+			return err
+		}
+		n, err := v.read(lists, w)
+		entries += n
+		all = append(all, v)
+		return err
+	})
+	return all, entries, err
+}
+
+// read finds the places that are in all lists and within the walk. A list that is NULL is of a term that the segment does not have.
+func (v *visited) read(lists [][]byte, w *walk) (entries int, err error) {
+	for i, encoded := range lists {
+		if i > 0 && len(v.places) == 0 {
+			return entries, nil
+		}
+		if encoded == nil {
+			v.places = nil
+			continue
+		}
+		places, err := readPlaces(encoded, v.segment)
+		if err != nil || len(places) == 0 {
+			return entries, cmp.Or(err, fmt.Errorf("%w: a term has no places in the segment %d", store.ErrCorrupt, v.segment))
+		}
+		entries += len(places)
+		if i > 0 {
+			v.places = common(v.places, places)
+			continue
+		}
+		v.end = places[len(places)-1]
+		v.places = slices.DeleteFunc(places, func(place int64) bool { return place >= w.from || place < w.since })
+	}
+	return entries, nil
+}
+
+// segmentOf returns the segment in which a place is or, if it is in none any more, would be.
+func (s *Store) segmentOf(ctx context.Context, place int64) (int64, error) {
+	if place == start {
+		return start, nil
+	}
+	var segment int64
+	err := s.read.QueryRowContext(ctx, s.dialect.bind("SELECT segment FROM segments WHERE segment >= ? ORDER BY segment LIMIT 1"), place).Scan(&segment)
+	if errors.Is(err, sql.ErrNoRows) {
+		return start, nil
+	}
+	return segment, err
+}
 
 // byFrequency returns the terms with the rarest first.
 func (s *Store) byFrequency(ctx context.Context, terms []store.Term) ([]store.Term, error) {
@@ -166,20 +287,56 @@ func (s *Store) byFrequency(ctx context.Context, terms []store.Term) ([]store.Te
 
 // Record implements [store.History].
 func (s *Store) Record(ctx context.Context, namespace, id string) (store.Record, error) {
+	const what = "reading a record"
 	key := store.KeyOf(namespace, id)
-	query, arg := "SELECT "+recordColumns+", facts FROM records WHERE operation = ?", any(key[:])
-	r, err := s.record(ctx, query, arg)
-	if errors.Is(err, sql.ErrNoRows) {
-		// Several may have had that alias: the latest.
-		query, arg = "SELECT "+qualified+", r.facts FROM terms t JOIN records r ON r.record = t.record"+
-			" WHERE t.term = ? ORDER BY t.updated_at DESC, t.record DESC LIMIT 1", int64(store.AliasTerm(namespace, id))
-		r, err = s.record(ctx, query, arg)
+	var r store.Record
+	_, err := scanRecord(s.read.QueryRowContext(ctx, s.dialect.bind("SELECT "+recordColumns+", facts FROM records WHERE operation = ?"), key[:]), &r, &r.Facts)
+	if !errors.Is(err, sql.ErrNoRows) {
+		r.Facts = notNil(r.Facts)
+		return r, s.failed(what, err)
 	}
-	return r, s.failed("reading a record", err)
+	// Several may have had that alias: the latest.
+	w := walk{terms: []store.Term{store.AliasTerm(namespace, id)}, from: start, since: math.MinInt64, enough: recordsAtOnce}
+	for more := true; more; more = w.more {
+		w.places = nil
+		if err := s.find(ctx, &w); err != nil || len(w.places) == 0 {
+			return store.Record{}, s.failed(what, cmp.Or(err, sql.ErrNoRows))
+		}
+		r, err := s.withAlias(ctx, namespace, id, w.places)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return r, s.failed(what, err)
+		}
+	}
+	return store.Record{}, s.failed(what, sql.ErrNoRows)
 }
 
-func (s *Store) record(ctx context.Context, query string, arg any) (r store.Record, err error) {
-	err = scanRecord(s.read.QueryRowContext(ctx, s.dialect.bind(query), arg), &r, &r.Facts)
-	r.Facts = notNil(r.Facts)
-	return r, err
+// withAlias returns the latest record at one of the places that has the alias.
+func (s *Store) withAlias(ctx context.Context, namespace, alias string, places []int64) (store.Record, error) {
+	args := make([]any, len(places))
+	for i := range places {
+		args[i] = places[i]
+	}
+	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT "+recordColumns+", facts FROM records WHERE place IN ("+list(len(args))+") ORDER BY place DESC"), args...)
+	if err != nil {
+		return store.Record{}, err
+	}
+	var the *store.Record
+	err = scan(found, func(row *sql.Rows) error {
+		var r store.Record
+		if _, err := scanRecord(row, &r, &r.Facts); err != nil {
+			return err
+		}
+		if the == nil && r.Namespace == namespace && slices.Contains(r.Aliases, alias) {
+			r.Facts = notNil(r.Facts)
+			the = &r
+		}
+		return nil
+	})
+	if err == nil && the == nil {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return store.Record{}, err
+	}
+	return *the, nil
 }

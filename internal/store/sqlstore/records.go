@@ -1,42 +1,53 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/store"
 )
 
-// stored is what is known of a record that is there already.
-type stored struct {
-	record, revision, updatedAt int64
-	terms                       []store.Term
+// tally is what is known of all records together. Who writes records has it locked, so that places are given and become visible in one order.
+type tally struct {
+	// last is the latest place that was given, bytes what all records count.
+	last, bytes int64
 }
 
-// lookUp returns those of the keys that have a record, and locks them.
+func readTally(ctx context.Context, t *tx) (tally, error) {
+	var all tally
+	err := t.row(ctx, "SELECT last_place, bytes FROM tally WHERE id = 0"+t.dialect.Lock).Scan(&all.last, &all.bytes)
+	return all, err
+}
+
+func (y *tally) write(ctx context.Context, t *tx) error {
+	_, err := t.exec(ctx, "UPDATE tally SET last_place = ?, bytes = ? WHERE id = 0", y.last, y.bytes)
+	return err
+}
+
+// stored is what is known of a record that is there already.
+type stored struct{ place, revision, bytes int64 }
+
+// lookUp returns those of the keys that have a record.
 func lookUp(ctx context.Context, t *tx, keys []store.Key) (map[store.Key]stored, error) {
-	there := make(map[store.Key]stored, len(keys))
+	there := make(map[store.Key]stored)
 	for some := range slices.Chunk(keys, rowsAtOnce) {
 		args := make([]any, len(some))
 		for i := range some {
 			args[i] = some[i][:]
 		}
-		found, err := t.query(ctx, "SELECT operation, record, revision, updated_at, terms FROM records WHERE operation IN ("+list(len(some))+") ORDER BY operation"+t.dialect.Lock, args...)
+		found, err := t.query(ctx, "SELECT operation, place, revision, bytes FROM records WHERE operation IN ("+list(len(some))+")", args...)
 		if err != nil {
 			return nil, err
 		}
 		err = scan(found, func(row *sql.Rows) error {
-			var key, terms []byte
+			var key []byte
 			var r stored
-			if err := row.Scan(&key, &r.record, &r.revision, &r.updatedAt, &terms); err != nil {
+			if err := row.Scan(&key, &r.place, &r.revision, &r.bytes); err != nil {
 				return err
 			}
-			r.terms = readTerms(terms)
 			there[store.Key(key)] = r
 			return nil
 		})
@@ -47,187 +58,137 @@ func lookUp(ctx context.Context, t *tx, keys []store.Key) (map[store.Key]stored,
 	return there, nil
 }
 
-// writeRecords writes those records that are newer than what is there.
-func writeRecords(ctx context.Context, t *tx, b *store.Batch) error {
-	type keyed struct {
-		key    store.Key
-		record *store.Record
+// keyed is a record of a batch.
+type keyed struct {
+	key    store.Key
+	record *store.Record
+	// at is its number in the batch.
+	at int
+}
+
+// writeHistory removes the records that are to be forgotten, and writes those that are newer than what is there.
+func writeHistory(ctx context.Context, t *tx, b *store.Batch) error {
+	if len(b.Forget)+len(b.Records) == 0 {
+		return nil
 	}
-	all := make([]keyed, len(b.Records))
-	for i := range b.Records {
-		all[i] = keyed{b.Records[i].Key(), &b.Records[i]}
+	all, err := readTally(ctx, t)
+	if err != nil {
+		return err
 	}
-	// Of several with the same key and revision the last one counts.
-	last := lastOf(all, func(a, b *keyed) int { return compareKeys(a.key, b.key) })
+	if err := forget(ctx, t, &all, b.Forget); err != nil {
+		return err
+	}
+	records, err := newer(ctx, t, &all, b.Records)
+	if err != nil {
+		return err
+	}
+	// Places are in the order of the changes, however the batch is sorted.
+	slices.SortFunc(records, func(a, b keyed) int {
+		return cmp.Or(cmp.Compare(a.record.UpdatedAt, b.record.UpdatedAt), cmp.Compare(a.at, b.at))
+	})
+	for some := range slices.Chunk(records, segmentRecords) {
+		if err := insertRecords(ctx, t, &all, some); err != nil {
+			return err
+		}
+	}
+	return all.write(ctx, t)
+}
+
+func forget(ctx context.Context, t *tx, all *tally, keys []store.Key) error {
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, compareKeys)
+	there, err := lookUp(ctx, t, slices.Compact(keys))
+	if err != nil {
+		return err
+	}
+	var old []stored
+	for _, r := range there {
+		old = append(old, r)
+	}
+	return removeRecords(ctx, t, all, old)
+}
+
+// newer returns the records that are newer than what is there, which it removes.
+func newer(ctx context.Context, t *tx, all *tally, records []store.Record) ([]keyed, error) {
+	given := make([]keyed, len(records))
+	for i := range records {
+		if records[i].UpdatedAt > latestPlace {
+			return nil, fmt.Errorf("%w: a record changed at %d", store.ErrInvalid, records[i].UpdatedAt)
+		}
+		given[i] = keyed{records[i].Key(), &records[i], i}
+	}
+	last := lastOf(given, func(a, b *keyed) int { return compareKeys(a.key, b.key) })
 	keys := make([]store.Key, len(last))
 	for i := range last {
 		keys[i] = last[i].key
 	}
 	there, err := lookUp(ctx, t, keys)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	terms := rows{head: "INSERT INTO terms (term, updated_at, record)", columns: 3, tail: " ON CONFLICT DO NOTHING"}
+	var taken []keyed
+	var old []stored
 	for _, r := range last {
 		before, known := there[r.key]
-		record, err := writeRecord(ctx, t, r.key, r.record, before, known)
-		if err != nil {
-			return err
-		}
-		if record == 0 {
+		if known && before.revision >= int64(r.record.Revision) {
 			continue
 		}
-		for _, term := range r.record.Terms() {
-			terms.add(int64(term), r.record.UpdatedAt, record)
+		if known {
+			old = append(old, before)
 		}
+		taken = append(taken, *r)
 	}
-	return terms.insert(ctx, t)
+	return taken, removeRecords(ctx, t, all, old)
 }
 
-const (
-	recordColumns = "namespace, id, aliases, name, state, reason, flags, services, destinations, texts, started_at, ended_at, updated_at, revision, final_revision"
-	insertRecord  = "INSERT INTO records (operation, " + recordColumns + ", terms, facts, bytes)" +
-		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (operation) DO NOTHING RETURNING record"
-	updateRecord = "UPDATE records SET namespace = ?, id = ?, aliases = ?, name = ?, state = ?, reason = ?, flags = ?, services = ?, destinations = ?," +
-		" texts = ?, started_at = ?, ended_at = ?, updated_at = ?, revision = ?, final_revision = ?, terms = ?, facts = ?, bytes = ? WHERE record = ?"
-)
+// latestPlace keeps places from ending: it is centuries ahead.
+const latestPlace = 1 << 62
 
-// writeRecord returns the number of the record, 0 if one that is as new is there.
-func writeRecord(ctx context.Context, t *tx, key store.Key, r *store.Record, before stored, known bool) (int64, error) {
-	if known && before.revision >= int64(r.Revision) {
-		return 0, nil
-	}
-	terms := appendTerms(nil, r.Terms())
-	values := []any{
-		[]byte(r.Namespace), []byte(r.ID), appendList(r.Aliases), []byte(r.Name), []byte(r.State.String()), []byte(r.Reason.String()), int64(r.Flags),
-		appendList(r.Services), appendList(r.Destinations), appendList(r.Text), r.StartedAt, r.EndedAt, r.UpdatedAt, int64(r.Revision), int64(r.FinalRevision),
-		terms, notNil(r.Facts),
-	}
-	bytes := int64(0)
-	for _, v := range values {
-		if b, ok := v.([]byte); ok {
-			bytes += int64(len(b))
+func removeRecords(ctx context.Context, t *tx, all *tally, old []stored) error {
+	for some := range slices.Chunk(old, rowsAtOnce) {
+		args := make([]any, len(some))
+		for i := range some {
+			args[i] = some[i].place
+			all.bytes -= some[i].bytes
 		}
-	}
-	values = append(values, bytes)
-	if known {
-		if err := removeTerms(ctx, t, before); err != nil {
-			return 0, err
-		}
-		_, err := t.exec(ctx, updateRecord, append(values, before.record)...)
-		return before.record, err
-	}
-	var record int64
-	err := t.row(ctx, insertRecord, append([]any{key[:]}, values...)...).Scan(&record)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil // Somebody else wrote it at the same time.
-	}
-	return record, err
-}
-
-// removeTerms removes what a record is found by.
-func removeTerms(ctx context.Context, t *tx, r stored) error {
-	for some := range slices.Chunk(r.terms, rowsAtOnce) {
-		args := []any{r.updatedAt, r.record}
-		for _, term := range some {
-			args = append(args, int64(term))
-		}
-		if _, err := t.exec(ctx, "DELETE FROM terms WHERE updated_at = ? AND record = ? AND term IN ("+list(len(some))+")", args...); err != nil {
+		if _, err := t.exec(ctx, "DELETE FROM records WHERE place IN ("+list(len(some))+")", args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func forget(ctx context.Context, t *tx, b *store.Batch) error {
-	keys := slices.Clone(b.Forget)
-	slices.SortFunc(keys, compareKeys)
-	there, err := lookUp(ctx, t, slices.Compact(keys))
-	if err != nil {
+// insertRecords writes a segment.
+func insertRecords(ctx context.Context, t *tx, all *tally, some []keyed) error {
+	inserts := rows{head: "INSERT INTO records (place, operation, revision, updated_at, bytes, head, facts)", columns: 7}
+	places, records := make([]int64, len(some)), make([]*store.Record, len(some))
+	for i, r := range some {
+		// The time of the change is the place, but for changes at the same time, and for a clock that went back.
+		all.last = max(all.last+1, r.record.UpdatedAt)
+		places[i], records[i] = all.last, r.record
+		head, facts := appendHead(nil, r.record), notNil(r.record.Facts)
+		bytes := int64(len(head) + len(facts))
+		all.bytes += bytes
+		inserts.add(all.last, r.key[:], int64(r.record.Revision), r.record.UpdatedAt, bytes, head, facts)
+	}
+	if err := inserts.insert(ctx, t); err != nil {
 		return err
 	}
-	for _, r := range there {
-		if err := removeRecord(ctx, t, r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func removeRecord(ctx context.Context, t *tx, r stored) error {
-	if err := removeTerms(ctx, t, r); err != nil {
-		return err
-	}
-	_, err := t.exec(ctx, "DELETE FROM records WHERE record = ?", r.record)
+	bytes, err := insertSegment(ctx, t, places, records)
+	all.bytes += bytes
 	return err
 }
 
-// scanRecord reads the columns of a record into r, and what more is asked for.
-func scanRecord(row row, r *store.Record, more ...any) error {
-	var namespace, id, aliases, name, state, reason, services, destinations, texts []byte
-	var flags, revision, final int64
-	if err := row.Scan(append([]any{
-		&namespace, &id, &aliases, &name, &state, &reason, &flags, &services, &destinations, &texts, &r.StartedAt, &r.EndedAt, &r.UpdatedAt,
-		&revision, &final,
-	}, more...)...); err != nil {
-		return err
-	}
-	r.Namespace, r.ID, r.Name = string(namespace), string(id), string(name)
-	r.Flags, r.Revision, r.FinalRevision = operation.Flags(flags), uint32(revision), uint32(final)
-	known := false
-	if r.State, known = operation.ParseState(string(state)); !known {
-		return fmt.Errorf("%w: a record has the state %q", store.ErrCorrupt, state)
-	}
-	at := slices.Index(operation.StuckReasonNames(), string(reason))
-	if at < 0 && len(reason) > 0 {
-		return fmt.Errorf("%w: a record has the reason %q", store.ErrCorrupt, reason)
-	}
-	r.Reason = operation.StuckReason(at + 1)
-	for _, v := range [...]struct {
-		to   *[]string
-		from []byte
-	}{{&r.Aliases, aliases}, {&r.Services, services}, {&r.Destinations, destinations}, {&r.Text, texts}} {
-		if *v.to, known = readList(v.from); !known {
-			return fmt.Errorf("%w: a record has a list that ends early", store.ErrCorrupt)
-		}
-	}
-	return nil
-}
+// recordColumns are those that scanRecord reads, before others.
+const recordColumns = "place, revision, updated_at, head"
 
-// appendList encodes texts as the length and the bytes of each.
-func appendList(texts []string) []byte {
-	b := []byte{}
-	for _, text := range texts {
-		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
+// scanRecord reads a record, and what more is asked for, and returns its place.
+func scanRecord(row row, r *store.Record, more ...any) (place int64, err error) {
+	var revision int64
+	var head []byte
+	if err := row.Scan(append([]any{&place, &revision, &r.UpdatedAt, &head}, more...)...); err != nil {
+		return 0, err
 	}
-	return b
-}
-
-// readList reads what appendList wrote; false if it did not.
-func readList(b []byte) ([]string, bool) {
-	var texts []string
-	for len(b) > 0 {
-		size, n := binary.Uvarint(b)
-		if n <= 0 || size > uint64(len(b)-n) {
-			return nil, false
-		}
-		texts = append(texts, string(b[n:n+int(size)]))
-		b = b[n+int(size):]
-	}
-	return texts, true
-}
-
-func appendTerms(b []byte, terms []store.Term) []byte {
-	for _, term := range terms {
-		b = binary.BigEndian.AppendUint64(b, uint64(term))
-	}
-	return b
-}
-
-func readTerms(b []byte) []store.Term {
-	var terms []store.Term
-	for ; len(b) >= 8; b = b[8:] {
-		terms = append(terms, store.Term(binary.BigEndian.Uint64(b)))
-	}
-	return terms
+	r.Revision = uint32(revision)
+	return place, readHead(head, r)
 }

@@ -13,7 +13,7 @@ import (
 func (s *Store) Write(ctx context.Context, b *store.Batch) error {
 	return s.in(ctx, "writing a batch", func(t *tx) error {
 		for _, step := range [...]func(context.Context, *tx, *store.Batch) error{
-			fence, writeRows, cut, forget, writeRecords, writeBlobs, writeIncidents, writeEntries,
+			fence, writeRows, cut, writeHistory, writeBlobs, writeIncidents, writeEntries,
 		} {
 			if err := step(ctx, t, b); err != nil {
 				return err

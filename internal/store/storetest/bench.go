@@ -61,6 +61,36 @@ func BenchRows(b *testing.B, open func(testing.TB) store.Store) {
 	}
 }
 
+// BenchRecords measures how fast records are written, so many at once, new ones and such that replace others.
+func BenchRecords(b *testing.B, open func(testing.TB) store.Store) {
+	for _, atOnce := range []int{1, 100, 1000, 10_000} {
+		s := open(b)
+		written := 0
+		next := func(revision uint32) store.Batch {
+			batch := store.Batch{Records: make([]store.Record, atOnce)}
+			for i := range batch.Records {
+				r := record(written, revision)
+				r.UpdatedAt, r.Facts = int64(written), facts(written)
+				batch.Records[i] = r
+				written++
+			}
+			return batch
+		}
+		for _, revision := range []uint32{1, 2} {
+			written = 0
+			b.Run(fmt.Sprintf("%d at once/revision %d", atOnce, revision), func(b *testing.B) {
+				for b.Loop() {
+					b.StopTimer()
+					batch := next(revision)
+					b.StartTimer()
+					write(b, s, batch)
+				}
+				b.ReportMetric(float64(b.N*atOnce)/b.Elapsed().Seconds(), "records/s")
+			})
+		}
+	}
+}
+
 // BenchLists measures how long pages take with so many records, which it writes first.
 func BenchLists(b *testing.B, open func(testing.TB) store.Store, n int) {
 	s := open(b)

@@ -215,19 +215,22 @@ func listsAgree(t *testing.T, s store.Store) {
 
 // Two terms that are frequent and never occur together: a page must not walk through everything.
 func pagesAreBounded(t *testing.T, s store.Store) {
-	var all []store.Record
-	for i := range 4400 {
-		r := store.Record{ID: fmt.Sprintf("o%d", i), UpdatedAt: int64(i), Revision: 1, Services: []string{fmt.Sprintf("s%d", i%2)}, Name: "n"}
-		r.Destinations = []string{fmt.Sprintf("d%d", i%2)}
-		all = append(all, r)
+	const batches = 2200
+	for i := range batches {
+		var two []store.Record
+		for j := range 2 {
+			two = append(two, store.Record{
+				ID: fmt.Sprintf("o%d-%d", i, j), UpdatedAt: int64(i), Revision: 1, Services: []string{fmt.Sprintf("s%d", j)}, Destinations: []string{fmt.Sprintf("d%d", j)}, Name: "n",
+			})
+		}
+		write(t, s, store.Batch{Records: two})
 	}
-	write(t, s, store.Batch{Records: all})
 	page, err := s.List(t.Context(), store.Query{Service: "s0", Destination: "d1", Limit: 10})
 	require.NoError(t, err)
 	require.Empty(t, page.Records)
 	require.NotEmpty(t, page.Cursor)
 	require.Empty(t, list(t, s, store.Query{Service: "s0", Destination: "d1", Limit: 10}))
-	require.Len(t, list(t, s, store.Query{Service: "s0", Destination: "d0", Limit: 10}), 2200)
+	require.Len(t, list(t, s, store.Query{Service: "s0", Destination: "d0", Limit: 10}), batches)
 }
 
 func cursorsOfRecords(t *testing.T, s store.Store) {

@@ -18,34 +18,30 @@ CREATE TABLE roles (
     epoch BIGINT NOT NULL,
     lease_until BIGINT NOT NULL
 );
+CREATE TABLE tally (
+    id BIGINT PRIMARY KEY,
+    last_place BIGINT NOT NULL,
+    bytes BIGINT NOT NULL
+);
+INSERT INTO tally (id, last_place, bytes) VALUES (0, 0, 0);
 CREATE TABLE records (
-    record BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    place BIGINT PRIMARY KEY,
     operation BYTEA NOT NULL UNIQUE,
-    namespace BYTEA NOT NULL,
-    id BYTEA NOT NULL,
-    aliases BYTEA NOT NULL,
-    name BYTEA NOT NULL,
-    state BYTEA NOT NULL,
-    reason BYTEA NOT NULL,
-    flags BIGINT NOT NULL,
-    services BYTEA NOT NULL,
-    destinations BYTEA NOT NULL,
-    texts BYTEA NOT NULL,
-    started_at BIGINT NOT NULL,
-    ended_at BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL,
     revision BIGINT NOT NULL,
-    final_revision BIGINT NOT NULL,
-    terms BYTEA NOT NULL,
+    updated_at BIGINT NOT NULL,
     bytes BIGINT NOT NULL,
+    head BYTEA NOT NULL,
     facts BYTEA NOT NULL
 );
-CREATE INDEX records_by_time ON records (updated_at, record, bytes);
+CREATE TABLE segments (
+    segment BIGINT PRIMARY KEY,
+    terms BYTEA NOT NULL
+);
 CREATE TABLE terms (
     term BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL,
-    record BIGINT NOT NULL,
-    PRIMARY KEY (term, updated_at, record)
+    segment BIGINT NOT NULL,
+    places BYTEA NOT NULL,
+    PRIMARY KEY (term, segment)
 );
 CREATE TABLE blobs (
     name BYTEA PRIMARY KEY NOT NULL,

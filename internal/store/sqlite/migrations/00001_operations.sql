@@ -17,34 +17,30 @@ CREATE TABLE roles (
     epoch INTEGER NOT NULL,
     lease_until INTEGER NOT NULL
 );
+CREATE TABLE tally (
+    id INTEGER PRIMARY KEY,
+    last_place INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+);
+INSERT INTO tally (id, last_place, bytes) VALUES (0, 0, 0);
 CREATE TABLE records (
-    record INTEGER PRIMARY KEY AUTOINCREMENT,
+    place INTEGER PRIMARY KEY,
     operation BLOB NOT NULL UNIQUE,
-    namespace BLOB NOT NULL,
-    id BLOB NOT NULL,
-    aliases BLOB NOT NULL,
-    name BLOB NOT NULL,
-    state BLOB NOT NULL,
-    reason BLOB NOT NULL,
-    flags INTEGER NOT NULL,
-    services BLOB NOT NULL,
-    destinations BLOB NOT NULL,
-    texts BLOB NOT NULL,
-    started_at INTEGER NOT NULL,
-    ended_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
     revision INTEGER NOT NULL,
-    final_revision INTEGER NOT NULL,
-    terms BLOB NOT NULL,
+    updated_at INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
+    head BLOB NOT NULL,
     facts BLOB NOT NULL
 );
-CREATE INDEX records_by_time ON records (updated_at, record, bytes);
+CREATE TABLE segments (
+    segment INTEGER PRIMARY KEY,
+    terms BLOB NOT NULL
+);
 CREATE TABLE terms (
     term INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
-    record INTEGER NOT NULL,
-    PRIMARY KEY (term, updated_at, record)
+    segment INTEGER NOT NULL,
+    places BLOB NOT NULL,
+    PRIMARY KEY (term, segment)
 ) WITHOUT ROWID;
 CREATE TABLE blobs (
     name BLOB PRIMARY KEY NOT NULL,
