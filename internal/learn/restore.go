@@ -21,8 +21,9 @@ const (
 // errMalformed says that a snapshot was not written by Snapshot.
 var errMalformed = errors.New("malformed")
 
-// Restore continues from a snapshot of an earlier run, at the time now. What was learned in this run already stays. Settings may be others
-// by now; what exceeds the bounds is left out, the least recently seen first. When it returns an error, nothing was restored.
+// Restore continues, at the time now, from the snapshot of an earlier run, or of another collector that learned until now. Of what is known
+// already that stays which was seen later. Settings may be others by now; what exceeds the bounds is left out, the least recently seen
+// first. When it returns an error, nothing was restored.
 func (b *Book) Restore(data []byte, now int64) error {
 	body, written, err := open(data)
 	if err != nil {
@@ -66,19 +67,40 @@ func open(data []byte) (body []byte, written byte, err error) {
 }
 
 func (b *Book) keepPlace(p *place) {
-	if b.destinations[p.destination] != nil || changing(p.destination) {
+	if changing(p.destination) {
 		return
 	}
-	kept := b.addPlace(p.destination)
+	kept := b.destinations[p.destination]
+	if kept == nil {
+		kept = b.addPlace(p.destination)
+	} else if kept.seen() > p.seen() {
+		return
+	}
 	kept.groups, kept.consumers = p.groups, p.consumers
 	b.places.touch(kept)
 }
 
-func (b *Book) keepFlow(f *flow) {
-	if b.flows[f.key] != nil {
-		return
+// seen is when a message was last seen there.
+func (p *place) seen() (last int64) {
+	for i := range p.groups {
+		last = max(last, p.groups[i].seen)
 	}
-	kept := b.add(f.key)
+	for i := range p.consumers {
+		last = max(last, p.consumers[i].seen)
+	}
+	return last
+}
+
+func (b *Book) keepFlow(f *flow) {
+	kept := b.flows[f.key]
+	switch {
+	case kept == nil:
+		kept = b.add(f.key)
+	case kept.seen > f.seen:
+		return
+	default:
+		b.count(kept, -kept.stages)
+	}
 	kept.seen, kept.waiting, kept.groups, kept.followers = f.seen, f.waiting, f.groups, f.followers
 	stages := 0
 	kept.each(func(g *stage) {

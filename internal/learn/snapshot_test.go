@@ -81,6 +81,31 @@ func TestRestoreKeepsWhatWasLearnedSince(t *testing.T) {
 	near(t, 6*minute, int64(threshold(later, waiting)))
 }
 
+// TestPropertyAFollowerKnowsWhatTheOtherLearned: whoever restores again knows what the later snapshot says.
+func TestPropertyAFollowerKnowsWhatTheOtherLearned(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		change := func(s *Settings) { s.MinSamples, s.HalfLife = 2, 24*time.Hour }
+		b, follower := newBook(t, change), newBook(t, change)
+		now := epoch
+		for range rapid.IntRange(1, 4).Draw(t, "snapshots") {
+			for range rapid.IntRange(0, 10).Draw(t, "operations") {
+				now += rapid.Int64Range(1, day/2).Draw(t, "pause")
+				b.Learn(drawView(t, now), now)
+			}
+			require.NoError(t, follower.Restore(b.Snapshot(), now))
+			requireSame(t, b, follower)
+			requireSound(t, follower, follower.settings.MaxStages)
+		}
+		// Now the follower learns, and the other one follows.
+		for range rapid.IntRange(1, 10).Draw(t, "operations") {
+			now += rapid.Int64Range(1, day/2).Draw(t, "pause")
+			follower.Learn(drawView(t, now), now)
+		}
+		require.NoError(t, b.Restore(follower.Snapshot(), now))
+		requireSame(t, follower, b)
+	})
+}
+
 func TestAClockThatWasSetBackTakesNothingAway(t *testing.T) {
 	b := newBook(t, few)
 	teach(b, 20, func(at int64) *facts { return chain(at, "orders", "payments") })
