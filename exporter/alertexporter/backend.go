@@ -74,6 +74,13 @@ func (b *backend) put(a alert.Alert, now time.Time) string {
 	}
 }
 
+// remember notes what is true of the incidents before it waits for its delivery, so that what it has overtaken is not told after a restart.
+func (b *backend) remember(ctx context.Context, ids []string) {
+	if b.memory != nil {
+		b.memory.save(ctx, ids)
+	}
+}
+
 func withResolution(annotations map[string]string, why string) map[string]string {
 	out := make(map[string]string, len(annotations)+1)
 	maps.Copy(out, annotations)
@@ -141,12 +148,16 @@ func (b *backend) shutdown(ctx context.Context) error {
 type collector struct {
 	logs    plog.Logs
 	records plog.LogRecordSlice
+	ids     []string
 }
 
 func newCollector(version string) collector {
 	logs, records := event.New(version)
-	return collector{logs, records}
+	return collector{logs: logs, records: records}
 }
 
 // add writes the event anew: incoming telemetry is shared and must not be kept.
-func (c collector) add(e *incident.Event) { event.AppendIncident(c.records, e) }
+func (c *collector) add(e *incident.Event) {
+	event.AppendIncident(c.records, e)
+	c.ids = append(c.ids, e.Incident.ID)
+}

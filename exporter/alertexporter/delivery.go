@@ -25,7 +25,7 @@ type delivery struct {
 	telemetry *metadata.TelemetryBuilder
 	notifier  alert.Notifier // set before the first delivery
 	// keep is told of what the backend has been told, or may have been, if that is not nil.
-	keep func(context.Context, []alert.Alert)
+	keep func(ctx context.Context, ids []string)
 	// turn holds one token while a delivery is under way.
 	turn chan struct{}
 }
@@ -71,7 +71,11 @@ func (d *delivery) note(ctx context.Context, batch []alert.Alert, err error) {
 		d.book.Uncertain(batch)
 	}
 	if d.keep != nil {
-		d.keep(ctx, batch)
+		ids := make([]string, len(batch))
+		for i := range batch {
+			ids[i] = batch[i].ID
+		}
+		d.keep(ctx, ids)
 	}
 }
 

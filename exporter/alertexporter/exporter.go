@@ -63,7 +63,7 @@ func (a *alertExporter) backend(ctx context.Context, k kind) (*backend, error) {
 		name: k.name, match: matches(k.match), http: k.http, connect: k.connect,
 		delivery: newDelivery(k.name, k.batch, book, a.telemetry),
 	}
-	if queue := a.config.Queue.Get(); k.once && queue != nil && queue.StorageID != nil {
+	if queue := a.config.Queue.Get(); queue != nil && queue.StorageID != nil {
 		b.memory = &memory{id: *queue.StorageID, logger: a.set.Logger}
 		b.delivery.keep = b.memory.save
 	}
@@ -126,6 +126,10 @@ func (a *alertExporter) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	}
 	now := time.Now()
 	for e := range a.events(ctx, logs) {
+		if e.Cause == incident.CauseHandedOver {
+			a.release(e.Incident.ID)
+			continue
+		}
 		told, taken, reason := a.framing.Of(&e), false, ""
 		for i, b := range a.backends {
 			outcome := b.put(told, now)
@@ -143,10 +147,18 @@ func (a *alertExporter) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	var errs []error
 	for i, b := range a.backends {
 		if accepted[i].records.Len() > 0 {
+			b.remember(ctx, accepted[i].ids)
 			errs = append(errs, b.queue.ConsumeLogs(ctx, accepted[i].logs))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// release lets go of an incident that another collector tells of from now on. What waits for its delivery is not delivered.
+func (a *alertExporter) release(id string) {
+	for _, b := range a.backends {
+		b.delivery.book.Release(id)
+	}
 }
 
 // events yields the events of incidents among the records, and counts the others.
@@ -191,7 +203,9 @@ func (a *alertExporter) push(ctx context.Context, b *backend, logs plog.Logs) er
 	now := time.Now()
 	for e := range a.events(ctx, logs) {
 		// After a restart the queue may know what the book does not.
-		if b.put(a.framing.Of(&e), now) != "overflow" {
+		told := a.framing.Of(&e)
+		told.Recalled = true
+		if b.put(told, now) != "overflow" {
 			ids = append(ids, e.Incident.ID)
 		}
 	}

@@ -23,7 +23,9 @@ import (
 	"github.com/throughline/throughline/exporter/alertexporter/internal/metadatatest"
 )
 
-var ofAlertmanager = attribute.String("backend", nameAlertmanager)
+var ofAlertmanager = ofBackend(nameAlertmanager)
+
+func ofBackend(name string) attribute.KeyValue { return attribute.String("backend", name) }
 
 func point(value int64, attributes ...attribute.KeyValue) metricdata.DataPoint[int64] {
 	return metricdata.DataPoint[int64]{Value: value, Attributes: attribute.NewSet(attributes...)}

@@ -1,12 +1,15 @@
 package alertexporter
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -19,13 +22,17 @@ import (
 // buckets is how many parts the memory has: each alert told writes one of them.
 const buckets = 64
 
-// memory keeps over a restart what a backend that is told once has been told.
+// memory keeps over a restart what a backend has been told, and what is true of that which waits to be told.
 type memory struct {
 	id     component.ID // of the storage extension
 	logger *zap.Logger
 	// client and book are set before the first delivery.
 	client storage.Client
 	book   *alert.Book
+
+	mu sync.Mutex
+	// written are the hashes of what the buckets hold.
+	written [buckets]uint64 // guarded by mu
 }
 
 func (m *memory) open(ctx context.Context, host component.Host, owner component.ID, book *alert.Book) error {
@@ -60,11 +67,13 @@ func (m *memory) restore(ctx context.Context, bucket int) error {
 	return nil
 }
 
-// save writes what is known of the alerts, and of those that share a bucket with one of them.
-func (m *memory) save(ctx context.Context, alerts []alert.Alert) {
+// save writes what is known of the alerts, and of those that share a bucket with one of them. What did not change is not written again.
+func (m *memory) save(ctx context.Context, ids []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	var changed [buckets]bool
-	for i := range alerts {
-		changed[bucketOf(alerts[i].ID)] = true
+	for _, id := range ids {
+		changed[bucketOf(id)] = true
 	}
 	var parts [buckets][]alert.Known
 	for _, k := range m.book.Known(func(id string) bool { return changed[bucketOf(id)] }) {
@@ -76,13 +85,23 @@ func (m *memory) save(ctx context.Context, alerts []alert.Alert) {
 		if !is {
 			continue
 		}
+		slices.SortFunc(parts[i], func(a, b alert.Known) int { return cmp.Compare(a.ID, b.ID) })
 		data, err := json.Marshal(parts[i])
 		errs = append(errs, err)
+		hash := fnv.New64a()
+		_, _ = hash.Write(data)
+		if m.written[i] == hash.Sum64() {
+			continue
+		}
+		m.written[i] = hash.Sum64()
 		operations = append(operations, storage.SetOperation(key(i), data))
 	}
 	// What has been told must be noted even if the time for telling is over.
-	errs = append(errs, m.client.Batch(context.WithoutCancel(ctx), operations...))
+	if len(operations) > 0 {
+		errs = append(errs, m.client.Batch(context.WithoutCancel(ctx), operations...))
+	}
 	if err := errors.Join(errs...); err != nil {
+		m.written = [buckets]uint64{}
 		m.logger.Warn("What was told cannot be kept, a restart may tell it again.", zap.Error(err))
 	}
 }

@@ -66,6 +66,9 @@ type Alert struct {
 	MutedUntil   time.Time
 	// PartOf is the ID of the alert that stands for this one and others, "" while it stands for itself.
 	PartOf string
+	// Recalled says that it waited somewhere while the process was started anew, and that nobody has said since how it is now. It is told,
+	// and not again before somebody has.
+	Recalled bool
 	// News says that something happened that people want to hear of: opened, opened again, more or less severe, over.
 	// Otherwise the alert is as it was but for numbers.
 	News bool

@@ -208,6 +208,8 @@ func (b *Book) Due(now time.Time) []Alert {
 		case e.alert.Status == StatusFiring && now.Sub(e.heardAt) >= b.settings.StaleAfter:
 			b.close(e)
 			b.stats.Stale++
+		case e.alert.Recalled && e.told >= e.alert.Revision:
+			b.close(e)
 		case !e.over.IsZero() && now.Sub(e.over) >= b.settings.ResolvedRepeat:
 			b.close(e)
 		case b.settings.Once && !b.untold(e):
@@ -242,11 +244,15 @@ func (b *Book) Told(alerts []Alert, now time.Time) {
 	defer b.mu.Unlock()
 	for _, a := range alerts {
 		e := b.entries[a.ID]
-		if e == nil || e.closed {
+		if e == nil {
 			continue
 		}
 		if a.Revision >= e.told {
 			e.told, e.known, e.held = a.Revision, a.gist(), a.Status == StatusFiring
+		}
+		if e.closed {
+			// It was handed over while it was told.
+			continue
 		}
 		e.touchedAt = now
 		if e.over.IsZero() && e.alert.Status == StatusResolved && e.told >= e.alert.Revision {
@@ -257,6 +263,15 @@ func (b *Book) Told(alerts []Alert, now time.Time) {
 				e.former[k].told = now
 			}
 		}
+	}
+}
+
+// Release ends the telling of an alert as it stands: somebody else tells of it from now on. What the backend was told stays known.
+func (b *Book) Release(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.entries[id]; e != nil && !e.closed {
+		b.close(e)
 	}
 }
 

@@ -206,3 +206,42 @@ func BenchmarkDue(b *testing.B) {
 		book.Due(start)
 	}
 }
+
+func TestWhatIsReleasedIsNotToldAgain(t *testing.T) {
+	book := newBook(t, nil)
+	book.Put(firing("a", 5, operation.SeverityError), start)
+	tell(book, start, "a")
+	book.Release("a")
+	book.Release("unknown")
+	require.Empty(t, book.Due(start.Add(time.Hour)))
+	require.Zero(t, book.Stats().Firing)
+	require.Equal(t, OutcomeOutdated, book.Put(firing("a", 5, operation.SeverityError), start))
+	require.Equal(t, OutcomeTaken, book.Put(firing("a", 6, operation.SeverityError), start.Add(time.Hour)))
+	require.Len(t, tell(book, start.Add(time.Hour), "a"), 1, "it is ours again")
+	require.Len(t, book.Due(start.Add(time.Hour+time.Minute)), 1)
+}
+
+func TestWhatWaitedSomewhereIsToldOnce(t *testing.T) {
+	book := newBook(t, nil)
+	recalled := firing("a", 5, operation.SeverityError)
+	recalled.Recalled = true
+	book.Put(recalled, start)
+	require.Len(t, book.Changed([]string{"a"}, start), 1, "and the backend refuses")
+	require.Len(t, book.Due(start.Add(time.Minute)), 1)
+	require.Len(t, tell(book, start.Add(time.Minute), "a"), 1)
+	require.Empty(t, book.Due(start.Add(time.Hour)), "whether it still is so nobody knows")
+	book.Put(firing("a", 6, operation.SeverityError), start.Add(time.Hour))
+	tell(book, start.Add(time.Hour), "a")
+	require.Len(t, book.Due(start.Add(time.Hour+time.Minute)), 1)
+}
+
+func TestWhatWasOvertakenBeforeARestartIsOutdatedAfterIt(t *testing.T) {
+	before := newBook(t, nil)
+	before.Put(firing("a", 1, operation.SeverityError), start)
+	before.Put(resolved("a", 2), start)
+	after := newBook(t, nil)
+	after.Restore(before.Known(func(string) bool { return true }), start)
+	require.Equal(t, OutcomeOutdated, after.Put(firing("a", 1, operation.SeverityError), start))
+	require.Equal(t, OutcomeTaken, after.Put(resolved("a", 2), start))
+	require.Len(t, tell(after, start, "a"), 1)
+}
