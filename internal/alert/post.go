@@ -14,6 +14,9 @@ import (
 // maxResponse is how much of a response is read so that the connection can be used again.
 const maxResponse = 64 << 10
 
+// maxAnswer is how much of an answer is read that is asked for.
+const maxAnswer = 8 << 20
+
 // maxLink bounds an address that somebody is to click on, in bytes.
 const maxLink = 2000
 
@@ -68,7 +71,11 @@ func (c *Client) do(ctx context.Context, method, address string, header http.Hea
 		return nil, NoAnswer(err)
 	}
 	defer response.Body.Close()
-	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxResponse))
+	limit := int64(maxResponse)
+	if method == http.MethodGet {
+		limit = maxAnswer
+	}
+	answer, _ := io.ReadAll(io.LimitReader(response.Body, limit))
 	return answer, CheckResponse(response, time.Now())
 }
 

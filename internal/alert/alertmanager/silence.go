@@ -25,7 +25,9 @@ type silences struct {
 	client *alert.Client
 
 	mu    sync.Mutex
-	known map[string]silence
+	known map[string]silence // guarded by mu
+	// learned says that those are known that an earlier process made.
+	learned bool // guarded by mu
 }
 
 type silence struct {
@@ -37,6 +39,9 @@ type silence struct {
 func (s *silences) update(ctx context.Context, alerts []alert.Alert, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.learned {
+		s.learn(ctx, now)
+	}
 	for i := range alerts {
 		a := &alerts[i]
 		known, silenced := s.known[a.ID]
@@ -53,6 +58,41 @@ func (s *silences) update(ctx context.Context, alerts []alert.Alert, now time.Ti
 	}
 	return nil
 }
+
+// gettableSilence is an element of the answer of getSilences.
+type gettableSilence struct {
+	postableSilence
+	Status struct {
+		State string `json:"state"`
+	} `json:"status"`
+}
+
+// learn asks for the silences that an earlier process made, because who is not muted any more must be heard. It is no more than an attempt: a silence
+// that is not found is made again, and ends by itself.
+func (s *silences) learn(ctx context.Context, now time.Time) {
+	// Alertmanager's filter finds silences by their exact matchers only.
+	answer, err := s.client.Do(ctx, http.MethodGet, "silences", nil, nil)
+	if e, ok := errors.AsType[*alert.Error](err); ok && e.Retryable {
+		return
+	}
+	s.learned = true
+	var all []gettableSilence
+	if err != nil || json.Unmarshal(answer, &all) != nil {
+		return
+	}
+	for i := range all {
+		g := &all[i]
+		if g.Status.State == "expired" || g.CreatedBy != createdBy || len(g.Matchers) != 1 || !g.EndsAt.After(now) || len(s.known) >= maxSilences {
+			continue
+		}
+		if m := g.Matchers[0]; m.Name == alert.LabelIncident && !m.IsRegex && m.IsEqual {
+			s.known[m.Value] = silence{id: g.ID, until: g.EndsAt}
+		}
+	}
+}
+
+// createdBy names the author of silences.
+const createdBy = "throughline"
 
 // postableSilence is the body of postSilences.
 type postableSilence struct {
@@ -82,7 +122,7 @@ func (s *silences) keep(ctx context.Context, a *alert.Alert, known silence, now 
 		return nil
 	}
 	body := postableSilence{
-		ID: known.id, StartsAt: now.UTC(), EndsAt: until.UTC(), CreatedBy: "throughline", Comment: "muted " + a.Annotations[alert.AnnotationMuted],
+		ID: known.id, StartsAt: now.UTC(), EndsAt: until.UTC(), CreatedBy: createdBy, Comment: "muted " + a.Annotations[alert.AnnotationMuted],
 		Matchers: []matcher{{Name: alert.LabelIncident, Value: a.ID, IsEqual: true}},
 	}
 	id, err := s.post(ctx, &body)

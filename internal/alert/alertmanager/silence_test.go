@@ -18,9 +18,27 @@ type manager struct {
 	silences map[string]postableSilence
 	requests []string
 	refuse   int
+	// others are silences that somebody else made.
+	others []gettableSilence
+	// asked counts who asked for the silences.
+	asked int
+}
+
+// list answers who asks for silences.
+func (m *manager) list(w http.ResponseWriter) {
+	m.asked++
+	all := m.others
+	for _, s := range m.silences {
+		all = append(all, gettableSilence{postableSilence: s})
+	}
+	_ = json.NewEncoder(w).Encode(all)
 }
 
 func (m *manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		m.list(w)
+		return
+	}
 	m.requests = append(m.requests, r.Method+" "+r.URL.Path)
 	switch r.Method + " " + r.URL.Path {
 	case "POST /api/v2/silences":
@@ -126,4 +144,38 @@ func TestAnAlertThatCannotBeSilencedIsNotTold(t *testing.T) {
 	a.Muted = true
 	require.Error(t, notifier.Notify(t.Context(), []alert.Alert{a}))
 	require.Equal(t, []string{"POST /api/v2/silences"}, m.requests)
+}
+
+func TestSilencesOfAnEarlierProcess(t *testing.T) {
+	m := &manager{silences: map[string]postableSilence{}}
+	server := httptest.NewServer(m)
+	defer server.Close()
+	a := alerttest.Alert()
+	tell := func(n *Notifier) { require.NoError(t, n.Notify(t.Context(), []alert.Alert{a})) }
+	before, err := New(server.Client(), Settings{Endpoint: server.URL})
+	require.NoError(t, err)
+	a.Muted, a.MutedUntil = true, time.Now().Add(24*time.Hour).UTC().Truncate(time.Second)
+	tell(before)
+	require.Len(t, m.silences, 1)
+
+	// What somebody made by hand, for whatever incident, is left alone.
+	byHand := gettableSilence{postableSilence: postableSilence{
+		ID: "by-hand", CreatedBy: "ann", EndsAt: a.MutedUntil, Matchers: []matcher{{Name: "incident_id", Value: "b", IsEqual: true}},
+	}}
+	over := byHand
+	over.ID, over.CreatedBy, over.Status.State = "over", createdBy, "expired"
+	many := byHand
+	many.ID, many.CreatedBy, many.Matchers = "many", createdBy, []matcher{{Name: "incident_id", Value: ".+", IsRegex: true, IsEqual: true}}
+	m.others = []gettableSilence{byHand, over, many}
+
+	after, err := New(server.Client(), Settings{Endpoint: server.URL})
+	require.NoError(t, err)
+	posts := len(m.requests)
+	tell(after)
+	require.Len(t, m.requests, posts+1, "there is a silence already")
+	require.Len(t, after.silences.known, 1)
+	a.Muted, a.MutedUntil = false, time.Time{}
+	tell(after)
+	require.Empty(t, m.silences, "it is heard again")
+	require.Equal(t, 2, m.asked, "each process asks once")
 }
