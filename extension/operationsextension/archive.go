@@ -17,6 +17,9 @@ func (o *operations) useArchive(s store.Store, collector string, judges func() b
 
 // judging reports whether this collector is the one that judges, as it is without a store.
 func (o *operations) judging() bool {
+	if o.durable != nil {
+		return o.durable.judges.Load()
+	}
 	a := o.archive.Load()
 	return a == nil || a.judges()
 }

@@ -50,6 +50,8 @@ type Config struct {
 	// Storage is the ID of the storage extension in which what was learned and what was expected is kept; none: a restart
 	// forgets it.
 	Storage *component.ID `mapstructure:"storage"`
+	// Store is where all that is known is kept, so that a restart forgets nothing.
+	Store StoreConfig `mapstructure:"store"`
 	// Learn says how thresholds that nobody declared, and what always follows, are learned.
 	Learn LearnConfig `mapstructure:"learn"`
 }
@@ -156,6 +158,7 @@ func createDefaultConfig() component.Config {
 		TelemetryGaps: defaultTelemetryGaps(),
 		ClockSkew:     ClockSkewConfig{Enabled: true},
 		Learn:         defaultLearn(),
+		Store:         defaultStore(),
 	}
 }
 
@@ -200,7 +203,10 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("`sweep_interval` is %v: must be between 10ms and 1m", c.SweepInterval))
 	}
 	errs = append(errs, checkNames("dead_letter_destinations", c.DeadLetterDestinations), checkNames("retry_destinations", c.RetryDestinations))
-	errs = append(errs, c.Defaults.validate("defaults"), validateHops("destinations", c.Destinations), c.TelemetryGaps.validate(), c.Learn.validate())
+	errs = append(errs, c.Defaults.validate("defaults"), validateHops("destinations", c.Destinations), c.TelemetryGaps.validate(), c.Learn.validate(), c.Store.validate())
+	if c.Storage != nil && c.Store.enabled() {
+		errs = append(errs, fmt.Errorf("`storage` is %q, and there is a `store`: leave `storage` out, the store keeps what was learned too", c.Storage))
+	}
 	return errors.Join(append(errs, c.validateRules())...)
 }
 

@@ -3,6 +3,7 @@ package operationsextension
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/event"
@@ -18,6 +19,8 @@ type Output struct {
 	Incidents  []incident.Event
 	// Gaps are the gaps in telemetry that began or are over.
 	Gaps []event.Gap
+	// number tells outputs apart that are told again after a restart; they grow.
+	number int64
 }
 
 func (o *Output) size() int { return len(o.Changes) + len(o.Incidents) + len(o.Gaps) }
@@ -36,6 +39,7 @@ type Subscription struct {
 	queue   []Output      // guarded by mu
 	queued  int           // guarded by mu; changes and events in queue
 	busy    bool          // guarded by mu; an output was handed out and is not done
+	current int64         // guarded by mu; the number of the one that was handed out last
 	closed  bool          // guarded by mu
 	changed chan struct{} // closed and renewed under mu whenever the state changes
 }
@@ -45,19 +49,24 @@ type Subscription struct {
 func (s *Subscription) Next(ctx context.Context) (Output, error) {
 	for {
 		s.mu.Lock()
-		s.busy = false
 		if err := ctx.Err(); err != nil {
+			if s.busy {
+				// It may have been given up because the context ended.
+				s.feed.abandon(s.current)
+			}
+			s.busy = false
 			s.wake()
 			s.mu.Unlock()
 			return Output{}, err
 		}
+		s.busy = false
 		if len(s.queue) > 0 {
 			next := s.queue[0]
 			s.queue[0] = Output{}
 			s.queue = s.queue[1:]
 			s.queued -= next.size()
 			s.taken += uint64(next.size())
-			s.busy = true
+			s.busy, s.current = true, next.number
 			s.mu.Unlock()
 			return next, nil
 		}
@@ -93,6 +102,7 @@ func (s *Subscription) Close() {
 	defer s.mu.Unlock()
 	if s.queued > 0 {
 		s.feed.drop(s.queued)
+		s.feed.abandon(s.queue[0].number)
 	}
 	s.queue, s.queued, s.busy, s.closed = nil, 0, false, true
 	s.wake()
@@ -147,9 +157,12 @@ func (s *Subscription) idle(ctx context.Context) error {
 // feed distributes outputs to all subscriptions.
 type feed struct {
 	drop func(int)
+	// abandoned is the least number of an output that somebody did not deal with, 0 without one.
+	abandoned atomic.Int64
 
 	mu   sync.Mutex
 	subs map[*Subscription]struct{} // guarded by mu
+	last int64                      // guarded by mu; the number of the last output
 }
 
 func newFeed(drop func(int)) *feed {
@@ -184,11 +197,61 @@ func (f *feed) publish(o Output) {
 	if o.size() == 0 {
 		return
 	}
-	for _, s := range f.all() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last = max(f.last, o.number)
+	for s := range f.subs {
 		if n := s.put(o); n > 0 {
 			f.drop(n)
 		}
 	}
+}
+
+// begin forgets which outputs were told, and returns the number of the last one.
+func (f *feed) begin() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last := f.last
+	f.last = 0
+	f.abandoned.Store(0)
+	return last
+}
+
+// abandon says that an output is not dealt with, nor those after it.
+func (f *feed) abandon(number int64) {
+	for {
+		least := f.abandoned.Load()
+		if (least != 0 && least <= number) || f.abandoned.CompareAndSwap(least, number) {
+			return
+		}
+	}
+}
+
+// told returns the number of the last output up to which everybody dealt with all, 0 if there was none.
+func (f *feed) told() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	told := f.last
+	for s := range f.subs {
+		told = min(told, s.told(f.last))
+	}
+	if least := f.abandoned.Load(); least != 0 {
+		told = min(told, least-1)
+	}
+	return told
+}
+
+// told returns up to which output the subscription dealt with all, if last is the last one.
+func (s *Subscription) told(last int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.busy:
+		return s.current - 1
+	case len(s.queue) > 0:
+		return s.queue[0].number - 1
+	}
+	return last
 }
 
 // flush waits until all subscribers have dealt with everything, or ctx ends.

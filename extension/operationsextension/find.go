@@ -1,6 +1,7 @@
 package operationsextension
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +21,12 @@ import (
 type Operations interface {
 	// Apply attaches facts to their operations and appends one assignment for each to out.
 	Apply(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment
-	// Try does the same for a dry run: the facts meet those of other dry runs only, and nothing follows from them but their
+	// Commit waits until all that was applied before the call will survive a kill of the collector, if telemetry is to be acknowledged no sooner.
+	// An error says that the telemetry is to be sent again.
+	Commit(ctx context.Context) error
+	// Waits reports whether Commit may wait.
+	Waits() bool
+	// Try does the same as Apply for a dry run: the facts meet those of other dry runs only, and nothing follows from them but their
 	// part of the coverage report.
 	Try(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment
 	// Arrived takes note that telemetry of a service arrived. oldest and newest are when spans of it ended, or records were

@@ -161,6 +161,20 @@ func incidentGaps(all []event.Gap) []incident.Gap {
 	return out
 }
 
+// lasting returns the services whose telemetry is lacking, "" for that of everybody.
+func (g *gaps) lasting(now time.Time) []string {
+	if g.monitor == nil {
+		return nil
+	}
+	var services []string
+	for _, v := range g.monitor.Gaps(now.UnixNano(), maxMeasuredGaps) {
+		if v.Until == 0 && v.Kind != gap.KindCollectorDown {
+			services = append(services, v.Service)
+		}
+	}
+	return services
+}
+
 // maxMeasuredGaps is beyond what metrics show; what exceeds their own bound is counted there.
 const maxMeasuredGaps = 10_000
 

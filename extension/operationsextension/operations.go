@@ -2,6 +2,7 @@ package operationsextension
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -72,6 +73,8 @@ type operations struct {
 
 	// storage is set by Start, nil without one.
 	storage storage.Client
+	// durable is nil without a store.
+	durable *durable
 
 	// sweeping keeps sweeps one after another.
 	sweeping sync.Mutex
@@ -130,13 +133,18 @@ func newOperations(set extension.Settings, cfg *Config) (*operations, error) {
 	if o.telemetry, err = metadata.NewTelemetryBuilder(set.TelemetrySettings); err != nil {
 		return nil, err
 	}
+	o.durable = newDurable(o)
 	return o, nil
 }
 
 // Start implements component.Component. It continues with what an earlier run has kept.
 func (o *operations) Start(ctx context.Context, host component.Host) error {
 	err := o.observe()
-	if err == nil {
+	switch {
+	case err != nil:
+	case o.durable != nil:
+		err = o.durable.start(ctx)
+	default:
 		err = o.openStorage(ctx, host)
 	}
 	if err != nil {
@@ -184,6 +192,9 @@ func (o *operations) NotReady() error {
 func (o *operations) Shutdown(ctx context.Context) error {
 	o.stop()
 	err := o.closeStorage(ctx)
+	if o.durable != nil {
+		err = errors.Join(err, o.durable.shutdown(ctx))
+	}
 	o.telemetry.Shutdown()
 	return err
 }
@@ -221,13 +232,18 @@ func (o *operations) sweep(now time.Time) {
 	o.sweeping.Lock()
 	defer o.sweeping.Unlock()
 	began := time.Now()
+	if d := o.durable; d != nil && !d.judges.Load() {
+		o.guard(stepFollow, func() { d.tidy(now) })
+		return
+	}
 	var out Output
 	o.guard(stepListen, func() { out.Gaps = o.gaps.sweep(now) })
 	o.guard(stepJudge, func() { out.Changes = o.engine.Sweep(now) })
-	o.guard(stepLearn, func() { o.learning.sweep(now, out.Changes) })
-	o.guard(stepSee, func() { o.see(now, out.Changes) })
-	o.measure(out.Changes)
 	judged := out.Changes
+	news := first(judged)
+	o.guard(stepLearn, func() { o.learning.sweep(now, news) })
+	o.guard(stepSee, func() { o.see(now, judged) })
+	o.measure(news)
 	o.guard(stepExpect, func() {
 		if more := o.expected.sweep(now); len(more) > 0 {
 			out.Changes = slices.Concat(judged, more)
@@ -237,9 +253,12 @@ func (o *operations) sweep(now time.Time) {
 	o.guard(stepGroup, func() {
 		o.incidentsOf(&out)
 		out.Incidents = slices.Concat(
-			o.incidents.ObserveGaps(now, incidentGaps(out.Gaps)), o.incidents.Observe(now, out.Changes), o.incidents.Sweep(now))
+			o.incidents.ObserveGaps(now, incidentGaps(out.Gaps)), o.incidents.Observe(now, first(out.Changes)), o.incidents.Sweep(now))
 		o.incidentsOf(&out)
 	})
+	if o.durable != nil {
+		o.guard(stepCommit, func() { o.durable.record(now, &out) })
+	}
 	o.feed.publish(out)
 	o.guard(stepCover, func() { o.cover(now, judged) })
 	took := time.Since(began)
@@ -258,7 +277,18 @@ const (
 	stepGroup   = "group"
 	stepCover   = "cover"
 	stepSave    = "save"
+	stepCommit  = "commit"
+	stepFollow  = "follow"
 )
+
+// first returns the changes that were not told before: only they are counted and learned from.
+func first(changes []operation.Change) []operation.Change {
+	again := func(c operation.Change) bool { return c.Again }
+	if !slices.ContainsFunc(changes, again) {
+		return changes
+	}
+	return slices.DeleteFunc(slices.Clone(changes), again)
+}
 
 // guard keeps a defect in a step from taking the collector down.
 func (o *operations) guard(step string, do func()) {
@@ -283,8 +313,22 @@ func (o *operations) incidentsOf(out *Output) {
 
 // Apply implements [Operations].
 func (o *operations) Apply(now time.Time, facts []operation.Fact, out []engine.Assignment) []engine.Assignment {
-	return o.engine.Apply(now, facts, out)
+	if o.durable == nil {
+		return o.engine.Apply(now, facts, out)
+	}
+	return o.durable.apply(now, facts, out)
 }
+
+// Commit implements [Operations].
+func (o *operations) Commit(ctx context.Context) error {
+	if !o.Waits() {
+		return nil
+	}
+	return o.durable.commit(ctx)
+}
+
+// Waits implements [Operations].
+func (o *operations) Waits() bool { return o.durable != nil && o.config.Store.batch() }
 
 // Traces implements [Operations].
 func (o *operations) Traces(traces []operation.TraceID, out []engine.Assignment) []engine.Assignment {

@@ -2,6 +2,9 @@ package operationsextension
 
 import "time"
 
+// keyAlive is that of the part that says when the collector was known to run.
+const keyAlive = "gaps"
+
 // part is a part of the state that is kept over a restart, under a key of its own, beside operations and incidents.
 type part struct {
 	key  string
@@ -26,11 +29,12 @@ func (o *operations) parts() []part {
 	if m := o.gaps.monitor; m != nil {
 		add("services", m.Snapshot, m.Restore)
 		// After the habits: those are of the time before.
-		parts = append(parts, part{key: "gaps", save: saveAlive, restore: o.gaps.wasAlive})
+		parts = append(parts, part{key: keyAlive, save: saveAlive, restore: o.gaps.wasAlive})
 	}
 	if e := o.clocks.estimator; e != nil {
 		add("clocks", e.Snapshot, func(data []byte, _ int64) error { return e.Restore(data) })
 	}
+	add("habits", o.engine.SaveHabits, func(data []byte, _ int64) error { return o.engine.RestoreHabits(data) })
 	add("consumers", o.seen.Snapshot, o.seen.Restore)
 	add("resources", o.originals.Snapshot, o.originals.Restore)
 	if o.expected.tracker != nil {

@@ -143,6 +143,9 @@ func (s source) Self(ctx context.Context) (console.Self, error) {
 		Learning: o.learning.book != nil, Learned: o.learning.stats(),
 	}
 	self.HeapBytes, self.Goroutines = process()
+	if o.durable != nil {
+		self.Store = o.durable.state()
+	}
 	if o.config.Storage != nil {
 		self.Storage.ID = o.config.Storage.String()
 		for _, p := range o.parts() {

@@ -66,10 +66,15 @@ func (o *operations) onStorage(ctx context.Context, key, trouble string, do func
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	if err := do(ctx); err != nil {
-		o.saves.failed(key)
-		o.telemetry.OperationsStorageFailures.Add(ctx, 1, metric.WithAttributes(attribute.String("part", key)))
-		o.logger.Warn(trouble, zap.String("part", key), zap.Error(err))
+		o.partFailed(ctx, key, trouble, err)
 	}
+}
+
+// partFailed tells and counts what goes wrong with one part.
+func (o *operations) partFailed(ctx context.Context, key, trouble string, err error) {
+	o.saves.failed(key)
+	o.telemetry.OperationsStorageFailures.Add(ctx, 1, metric.WithAttributes(attribute.String("part", key)))
+	o.logger.Warn(trouble, zap.String("part", key), zap.Error(err))
 }
 
 // keepSaving saves until ctx ends. What it has begun it ends.

@@ -37,6 +37,9 @@ func (o *operations) observe() error {
 		t.RegisterOperationsOriginalsBytesCallback(gaugeOf(func() int { return o.originals.Stats().Bytes })),
 		t.RegisterOperationsOriginalsDroppedCallback(countsOf("reason", o.originalsDropped)),
 		t.RegisterOperationsOriginalsSpansCallback(gaugeOf(func() int { return o.originals.Stats().Spans })),
+		t.RegisterOperationsStoreJudgeCallback(gaugeOf(func() int { return number(o.judging()) })),
+		t.RegisterOperationsStorePendingCallback(gaugeOf(o.durable.pending)),
+		t.RegisterOperationsStoreTroubleCallback(gaugeOf(func() int { return number(o.durable.troubled()) })),
 		t.RegisterOperationsSeriesOverflowedCallback(countsOf("metric", o.measuring.overflows)),
 	)
 }
@@ -68,6 +71,13 @@ func (o *operations) countDropped(n int) {
 		o.outputsDropped.Add(uint64(n))
 		o.telemetry.OperationsOutputsDropped.Add(context.Background(), int64(n))
 	}
+}
+
+func number(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 func gaugeOf(value func() int) metric.Int64Callback {

@@ -24,12 +24,14 @@ import (
 
 // correlation reads one signal. Traces and logs meet in the operations extension.
 type correlation struct {
-	// Immutable after construction, but for operations, which Start sets before anything is consumed.
+	// Immutable after construction, but for operations and waits, which Start sets before anything is consumed.
 	config     *Config
 	logger     *zap.Logger
 	telemetry  *metadata.TelemetryBuilder
 	extractor  *evidence.Extractor
 	operations operationsextension.Operations
+	// waits says that a batch is acknowledged when what was drawn from it is committed.
+	waits bool
 	// signal and reasons are the attributes of counts; as lists, so that counting allocates none.
 	signal  []metric.AddOption
 	reasons [][]metric.AddOption
@@ -76,8 +78,11 @@ func (c *correlation) options() []processorhelper.Option {
 
 func (c *correlation) start(_ context.Context, host component.Host) error {
 	var err error
-	c.operations, err = operationsextension.Find(host, c.config.Operations)
-	return err
+	if c.operations, err = operationsextension.Find(host, c.config.Operations); err != nil {
+		return err
+	}
+	c.waits = c.operations.Waits() && !c.config.DryRun
+	return nil
 }
 
 func (c *correlation) shutdown(context.Context) error {
@@ -150,6 +155,7 @@ func (c *correlation) apply(ctx context.Context, b *batch, signal gap.Signal) {
 		b.assigned = c.operations.Try(time.Now(), b.Facts, b.assigned)
 		return
 	}
+	drew(ctx)
 	b.assigned = c.operations.Apply(time.Now(), b.Facts, b.assigned)
 }
 

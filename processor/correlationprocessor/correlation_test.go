@@ -41,6 +41,8 @@ type fakeOperations struct {
 	lacking bool
 
 	originals *originals.Store
+	// commit is what Commit does, nil: nobody waits for it.
+	commit func(context.Context) error
 
 	mu       sync.Mutex
 	arrivals []arrival          // guarded by mu
@@ -53,6 +55,10 @@ func (f *fakeOperations) Apply(now time.Time, facts []operation.Fact, out []engi
 	}
 	return f.engine.Apply(now, facts, out)
 }
+
+func (f *fakeOperations) Waits() bool { return f.commit != nil }
+
+func (f *fakeOperations) Commit(ctx context.Context) error { return f.commit(ctx) }
 
 func (f *fakeOperations) Traces(traces []operation.TraceID, out []engine.Assignment) []engine.Assignment {
 	if f.tracesBroken {

@@ -26,7 +26,11 @@ func createTraces(ctx context.Context, set processor.Settings, cfg component.Con
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewTraces(ctx, set, cfg, next, c.traces, c.options()...)
+	traces, err := processorhelper.NewTraces(ctx, set, cfg, next, c.traces, c.options()...)
+	if err != nil {
+		return nil, err
+	}
+	return waitingTraces{traces, c}, nil
 }
 
 func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
@@ -34,5 +38,9 @@ func createLogs(ctx context.Context, set processor.Settings, cfg component.Confi
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewLogs(ctx, set, cfg, next, c.logs, c.options()...)
+	logs, err := processorhelper.NewLogs(ctx, set, cfg, next, c.logs, c.options()...)
+	if err != nil {
+		return nil, err
+	}
+	return waitingLogs{logs, c}, nil
 }

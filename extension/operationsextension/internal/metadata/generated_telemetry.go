@@ -25,37 +25,47 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                              metric.Meter
-	mu                                 sync.Mutex
-	registrations                      []metric.Registration
-	CorrelationMissing                 metric.Int64ObservableCounter
-	CorrelationRecords                 metric.Int64ObservableCounter
-	CorrelationRecordsWaiting          metric.Int64ObservableGauge
-	OperationsActive                   metric.Int64ObservableGauge
-	OperationsClockPairs               metric.Int64ObservableGauge
-	OperationsClockWaits               metric.Int64ObservableCounter
-	OperationsDropped                  metric.Int64ObservableCounter
-	OperationsFacts                    metric.Int64ObservableCounter
-	OperationsFactsAttached            metric.Int64ObservableCounter
-	OperationsFactsWaiting             metric.Int64ObservableGauge
-	OperationsFailures                 metric.Int64Counter
-	OperationsFinished                 metric.Int64ObservableGauge
-	OperationsIncidentsDropped         metric.Int64ObservableCounter
-	OperationsIncidentsMessagesDropped metric.Int64ObservableCounter
-	OperationsIncidentsOpen            metric.Int64ObservableGauge
-	OperationsLearnedDropped           metric.Int64ObservableCounter
-	OperationsLearnedOperations        metric.Int64ObservableCounter
-	OperationsLearnedStages            metric.Int64ObservableGauge
-	OperationsOriginalsBytes           metric.Int64ObservableGauge
-	OperationsOriginalsDropped         metric.Int64ObservableCounter
-	OperationsOriginalsSpans           metric.Int64ObservableGauge
-	OperationsOutputsDropped           metric.Int64Counter
-	OperationsSeriesOverflowed         metric.Int64ObservableCounter
-	OperationsStorageFailures          metric.Int64Counter
-	OperationsSweepDuration            metric.Float64Histogram
-	OperationsTelemetryGaps            metric.Int64ObservableCounter
-	OperationsTelemetryRefused         metric.Int64ObservableCounter
-	OperationsTelemetryServices        metric.Int64ObservableGauge
+	meter                                  metric.Meter
+	mu                                     sync.Mutex
+	registrations                          []metric.Registration
+	CorrelationMissing                     metric.Int64ObservableCounter
+	CorrelationRecords                     metric.Int64ObservableCounter
+	CorrelationRecordsWaiting              metric.Int64ObservableGauge
+	OperationsActive                       metric.Int64ObservableGauge
+	OperationsClockPairs                   metric.Int64ObservableGauge
+	OperationsClockWaits                   metric.Int64ObservableCounter
+	OperationsDropped                      metric.Int64ObservableCounter
+	OperationsFacts                        metric.Int64ObservableCounter
+	OperationsFactsAttached                metric.Int64ObservableCounter
+	OperationsFactsWaiting                 metric.Int64ObservableGauge
+	OperationsFailures                     metric.Int64Counter
+	OperationsFinished                     metric.Int64ObservableGauge
+	OperationsIncidentsDropped             metric.Int64ObservableCounter
+	OperationsIncidentsMessagesDropped     metric.Int64ObservableCounter
+	OperationsIncidentsOpen                metric.Int64ObservableGauge
+	OperationsLearnedDropped               metric.Int64ObservableCounter
+	OperationsLearnedOperations            metric.Int64ObservableCounter
+	OperationsLearnedStages                metric.Int64ObservableGauge
+	OperationsOriginalsBytes               metric.Int64ObservableGauge
+	OperationsOriginalsDropped             metric.Int64ObservableCounter
+	OperationsOriginalsSpans               metric.Int64ObservableGauge
+	OperationsOutputsDropped               metric.Int64Counter
+	OperationsSeriesOverflowed             metric.Int64ObservableCounter
+	OperationsStorageFailures              metric.Int64Counter
+	OperationsStoreAcknowledgedUncommitted metric.Int64Counter
+	OperationsStoreBytes                   metric.Int64Counter
+	OperationsStoreCommitDuration          metric.Float64Histogram
+	OperationsStoreDropped                 metric.Int64Counter
+	OperationsStoreFailures                metric.Int64Counter
+	OperationsStoreJudge                   metric.Int64ObservableGauge
+	OperationsStorePending                 metric.Int64ObservableGauge
+	OperationsStoreRestoreDuration         metric.Float64Histogram
+	OperationsStoreRows                    metric.Int64Counter
+	OperationsStoreTrouble                 metric.Int64ObservableGauge
+	OperationsSweepDuration                metric.Float64Histogram
+	OperationsTelemetryGaps                metric.Int64ObservableCounter
+	OperationsTelemetryRefused             metric.Int64ObservableCounter
+	OperationsTelemetryServices            metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -384,6 +394,51 @@ func (builder *TelemetryBuilder) RegisterOperationsSeriesOverflowedCallback(cb m
 	return nil
 }
 
+// RegisterOperationsStoreJudgeCallback sets callback for observable OperationsStoreJudge metric.
+func (builder *TelemetryBuilder) RegisterOperationsStoreJudgeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsStoreJudge, obs: o})
+		return nil
+	}, builder.OperationsStoreJudge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsStorePendingCallback sets callback for observable OperationsStorePending metric.
+func (builder *TelemetryBuilder) RegisterOperationsStorePendingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsStorePending, obs: o})
+		return nil
+	}, builder.OperationsStorePending)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterOperationsStoreTroubleCallback sets callback for observable OperationsStoreTrouble metric.
+func (builder *TelemetryBuilder) RegisterOperationsStoreTroubleCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.OperationsStoreTrouble, obs: o})
+		return nil
+	}, builder.OperationsStoreTrouble)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterOperationsTelemetryGapsCallback sets callback for observable OperationsTelemetryGaps metric.
 func (builder *TelemetryBuilder) RegisterOperationsTelemetryGapsCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -599,6 +654,68 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_operations_storage_failures",
 		metric.WithDescription("Parts of the state that could not be saved in the storage or restored from it, by part. [Alpha]"),
 		metric.WithUnit("{failure}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsStoreAcknowledgedUncommitted, err = builder.meter.Int64Counter(
+		"otelcol_operations_store_acknowledged_uncommitted",
+		metric.WithDescription("Batches of telemetry that were acknowledged though the store could not commit them in time, with the durability `batch`. [Alpha]"),
+		metric.WithUnit("{batch}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsStoreBytes, err = builder.meter.Int64Counter(
+		"otelcol_operations_store_bytes",
+		metric.WithDescription("Bytes of the log that were committed. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsStoreCommitDuration, err = builder.meter.Float64Histogram(
+		"otelcol_operations_store_commit_duration",
+		metric.WithDescription("How long commits took. [Alpha]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsStoreDropped, err = builder.meter.Int64Counter(
+		"otelcol_operations_store_dropped",
+		metric.WithDescription("Bytes that waited for a commit and were dropped to stay within `store::buffer_mib`. All operations that are held are written again afterwards. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsStoreFailures, err = builder.meter.Int64Counter(
+		"otelcol_operations_store_failures",
+		metric.WithDescription("Commits and other dealings with the store that failed, by kind (full, read_only, unavailable, corrupt, newer, in_use, invalid, lost, other). [Alpha]"),
+		metric.WithUnit("{failure}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsStoreJudge, err = builder.meter.Int64ObservableGauge(
+		"otelcol_operations_store_judge",
+		metric.WithDescription("Whether this collector is the one that judges (1) or takes telemetry only (0). [Alpha]"),
+		metric.WithUnit("{collector}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsStorePending, err = builder.meter.Int64ObservableGauge(
+		"otelcol_operations_store_pending",
+		metric.WithDescription("Bytes that wait for their commit, of `store::buffer_mib`. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsStoreRestoreDuration, err = builder.meter.Float64Histogram(
+		"otelcol_operations_store_restore_duration",
+		metric.WithDescription("How long it took to restore operations at the start. [Alpha]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.1, 0.5, 1, 5, 10, 30, 60}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsStoreRows, err = builder.meter.Int64Counter(
+		"otelcol_operations_store_rows",
+		metric.WithDescription("Rows of the log that were committed. [Alpha]"),
+		metric.WithUnit("{row}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsStoreTrouble, err = builder.meter.Int64ObservableGauge(
+		"otelcol_operations_store_trouble",
+		metric.WithDescription("Whether the store takes no commits (1). [Alpha]"),
+		metric.WithUnit("{store}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OperationsSweepDuration, err = builder.meter.Float64Histogram(

@@ -104,6 +104,18 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterOperationsStoreJudgeCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterOperationsStorePendingCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterOperationsStoreTroubleCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterOperationsTelemetryGapsCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -119,6 +131,13 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.OperationsFailures.Add(context.Background(), 1)
 	tb.OperationsOutputsDropped.Add(context.Background(), 1)
 	tb.OperationsStorageFailures.Add(context.Background(), 1)
+	tb.OperationsStoreAcknowledgedUncommitted.Add(context.Background(), 1)
+	tb.OperationsStoreBytes.Add(context.Background(), 1)
+	tb.OperationsStoreCommitDuration.Record(context.Background(), 1)
+	tb.OperationsStoreDropped.Add(context.Background(), 1)
+	tb.OperationsStoreFailures.Add(context.Background(), 1)
+	tb.OperationsStoreRestoreDuration.Record(context.Background(), 1)
+	tb.OperationsStoreRows.Add(context.Background(), 1)
 	tb.OperationsSweepDuration.Record(context.Background(), 1)
 	AssertEqualCorrelationMissing(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
@@ -190,6 +209,36 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualOperationsStorageFailures(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsStoreAcknowledgedUncommitted(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsStoreBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsStoreCommitDuration(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsStoreDropped(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsStoreFailures(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsStoreJudge(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsStorePending(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsStoreRestoreDuration(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsStoreRows(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsStoreTrouble(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualOperationsSweepDuration(t, testTel,
