@@ -34,7 +34,10 @@ func (o *operations) parts() []part {
 	if e := o.clocks.estimator; e != nil {
 		add("clocks", e.Snapshot, func(data []byte, _ int64) error { return e.Restore(data) })
 	}
-	add("habits", o.engine.SaveHabits, func(data []byte, _ int64) error { return o.engine.RestoreHabits(data) })
+	if o.durable != nil {
+		// They are those of the operations that are kept.
+		add("habits", o.engine.SaveHabits, func(data []byte, _ int64) error { return o.engine.RestoreHabits(data) })
+	}
 	add("consumers", o.seen.Snapshot, o.seen.Restore)
 	add("resources", o.originals.Snapshot, o.originals.Restore)
 	if o.expected.tracker != nil {
