@@ -25,6 +25,9 @@ type expectations struct {
 	rows map[string]*row // guarded by mu; by the ID of the operation
 	// evicted counts the rows that are over and left before their retention was, to stay within bounds.
 	evicted uint64 // guarded by mu
+	// output is the number of the latest output, told that of the last one with which everybody has dealt; told is below 0 where
+	// nobody keeps these numbers.
+	output, told int64 // guarded by mu
 }
 
 // expectation is a rule with one.
@@ -40,11 +43,13 @@ type expectation struct {
 // row is a row of missed starts.
 type row struct {
 	expect.Missed
-	view     *operation.View
-	verdict  operation.Verdict
-	revision uint32
-	// restored says that it was told before a restart.
-	restored bool
+	view            *operation.View
+	verdict, before operation.Verdict
+	revision        uint32
+	// output is the number of the output that told of the row as it is, 0 until it has one.
+	output int64
+	// restored says that it was told before a restart, and that nothing but this is known; again that it is to be told once more.
+	restored, again bool
 	// decidedAt is when the last due time of it was decided, updatedAt when the row last changed.
 	decidedAt, updatedAt int64
 }
@@ -59,7 +64,7 @@ const (
 )
 
 func newExpectations(cfg *Config, g *gaps, now time.Time) (*expectations, error) {
-	x := &expectations{gaps: g, retention: cfg.Retention, rules: map[string]*expectation{}, rows: map[string]*row{}}
+	x := &expectations{gaps: g, retention: cfg.Retention, rules: map[string]*expectation{}, rows: map[string]*row{}, told: -1}
 	var all []expect.Expectation
 	base := cfg.basePolicy()
 	for i := range cfg.Rules {
@@ -145,7 +150,7 @@ func (x *expectations) sweep(now time.Time) []operation.Change {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	var changes []operation.Change
+	changes := x.tellAgain()
 	for _, m := range x.tracker.Due(now) {
 		r := x.rows[missedID(&m)]
 		if r == nil {
@@ -198,17 +203,22 @@ func (x *expectations) judge(r *row, now time.Time, changes []operation.Change) 
 	if !grew && verdict.SameOutcome(before) {
 		return changes
 	}
-	r.verdict, r.updatedAt = verdict, now.UnixNano()
+	r.verdict, r.before, r.updatedAt, r.output = verdict, before, now.UnixNano(), 0
 	r.revision++
-	r.view = &operation.View{
-		ID: missedID(&r.Missed), Name: rule.name, StartedAt: r.FirstDueAt.UnixNano(), LastAt: r.DueAt.UnixNano(), Progress: -1, Missed: r.Count,
-	}
-	return append(changes, x.change(r, before, first))
+	r.view = r.operation(rule)
+	return append(changes, x.change(r, first))
 }
 
-func (x *expectations) change(r *row, before operation.Verdict, first bool) operation.Change {
+// operation is what stands for the row.
+func (r *row) operation(rule *expectation) *operation.View {
+	return &operation.View{
+		ID: missedID(&r.Missed), Name: rule.name, StartedAt: r.FirstDueAt.UnixNano(), LastAt: r.DueAt.UnixNano(), Progress: -1, Missed: r.Count,
+	}
+}
+
+func (x *expectations) change(r *row, first bool) operation.Change {
 	c := operation.Change{
-		View: r.view, Verdict: r.verdict, Before: before, New: first, Policy: x.rules[r.Rule].policy, Revision: r.revision, At: r.updatedAt,
+		View: r.view, Verdict: r.verdict, Before: r.before, New: first, Policy: x.rules[r.Rule].policy, Revision: r.revision, At: r.updatedAt,
 	}
 	if r.verdict.State.Final() {
 		c.FinalRevision = 1
@@ -262,25 +272,6 @@ func (x *expectations) forget(now time.Time) {
 		delete(x.rows, r.view.ID)
 		x.evicted++
 	}
-}
-
-// save returns what is to be kept over a restart. There must be an expectation.
-func (x *expectations) save(now time.Time) ([]byte, error) { return x.tracker.Snapshot(now) }
-
-// restore goes on from what was kept. It must be called before anything else. What was missed before is not told again, but
-// belongs to its incident again.
-func (x *expectations) restore(data []byte, _ time.Time) error {
-	if err := x.tracker.Restore(data); err != nil {
-		return err
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, status := range x.tracker.Status() {
-		if m := status.Missed; m != nil {
-			x.rows[missedID(m)] = &row{Missed: *m, restored: true}
-		}
-	}
-	return nil
 }
 
 // get returns the operation that stands for missed starts with the ID.

@@ -2,6 +2,7 @@ package operationsextension
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,6 +215,93 @@ func TestMissedStartsOutliveARestart(t *testing.T) {
 	})
 }
 
+// TestMissedStartsAreToldOnceOverARestart: with numbers of outputs, what was told stays told, and what may not have been is told with the same
+// revision.
+func TestMissedStartsAreToldOnceOverARestart(t *testing.T) {
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	night := begin.Add(2 * time.Hour)
+	cfg := createDefaultConfig().(*Config)
+	nightly(cfg)
+	first, err := newExpectations(cfg, &gaps{}, begin)
+	require.NoError(t, err)
+	first.rules["nightly-report"].ranBy("scheduler")
+	first.numbered(6, 6)
+	missed := first.sweep(night)
+	require.Len(t, missed, 1)
+	first.numbered(7, 6)
+	saved, err := first.save(night)
+	require.NoError(t, err)
+
+	again := func(told int64) *expectations {
+		x, err := newExpectations(cfg, &gaps{}, night.Add(time.Hour))
+		require.NoError(t, err)
+		x.numbered(7, told)
+		require.NoError(t, x.restore(saved, night.Add(time.Hour)))
+		require.Equal(t, []string{"scheduler"}, x.rules["nightly-report"].runners())
+		r, ok := x.get(missed[0].View.ID)
+		require.True(t, ok, "it is shown before it is judged")
+		require.Equal(t, operation.StateStuck, r.verdict.State)
+		return x
+	}
+	told := again(7)
+	require.Empty(t, told.sweep(night.Add(time.Hour)))
+	told.tracker.Started("nightly-report", night.Add(time.Hour), night.Add(time.Hour))
+	over := told.sweep(night.Add(time.Hour))
+	require.Len(t, over, 1)
+	require.EqualValues(t, 2, over[0].Revision)
+	require.Equal(t, operation.StateStuck, over[0].Before.State)
+
+	x := again(6)
+	for range 2 {
+		// Whoever takes over restores once more.
+		require.NoError(t, x.restore(saved, night.Add(time.Hour)))
+	}
+	changes := x.sweep(night.Add(time.Hour))
+	require.Len(t, changes, 1)
+	require.True(t, changes[0].Again)
+	changes[0].Again = false
+	changes[0].Policy = missed[0].Policy
+	require.Equal(t, missed, changes)
+	require.Empty(t, x.sweep(night.Add(time.Hour)))
+}
+
+func TestAStartIsSavedBeforeItCounts(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	nightly(cfg)
+	at := time.Date(2026, 1, 1, 1, 30, 0, 0, time.UTC)
+	x, err := newExpectations(cfg, &gaps{}, at.Add(-time.Hour))
+	require.NoError(t, err)
+	require.False(t, x.changed())
+	x.tracker.Started("nightly-report", at, at)
+	require.True(t, x.changed())
+	_, err = x.save(at)
+	require.NoError(t, err)
+	x.tracker.Started("nightly-report", at, at)
+	require.False(t, x.changed(), "it is known")
+}
+
+func TestSavedRowsThatCannotBe(t *testing.T) {
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	cfg := createDefaultConfig().(*Config)
+	nightly(cfg)
+	x, err := newExpectations(cfg, &gaps{}, begin)
+	require.NoError(t, err)
+	x.numbered(1, 1)
+	require.Len(t, x.sweep(begin.Add(2*time.Hour)), 1)
+	saved, err := x.save(begin.Add(2 * time.Hour))
+	require.NoError(t, err)
+	for replaced, by := range map[string]string{
+		`"version":2`: `"version":3`, `"State":3`: `"State":2`, `"revision":1`: `"revision":0`, `"Count":1`: `"Count":0`, `"Hop":-1`: `"Hop":0`,
+	} {
+		damaged := strings.Replace(string(saved), replaced, by, 1)
+		require.NotEqual(t, string(saved), damaged, replaced)
+		y, err := newExpectations(cfg, &gaps{}, begin)
+		require.NoError(t, err)
+		require.ErrorContains(t, y.restore([]byte(damaged), begin), "snapshot of expectations: ", replaced)
+		require.Empty(t, y.rows)
+	}
+}
+
 func TestAnExpectationIsMissedForLackOfTelemetryOnly(t *testing.T) {
 	hourly := func(c *Config) {
 		nightly(c)
@@ -347,5 +435,31 @@ func TestMissedStartsAreKeptInTheStorage(t *testing.T) {
 		l.sub.Close()
 		require.NoError(t, second.NotReady())
 		require.NoError(t, second.Shutdown(t.Context()))
+	})
+}
+
+func FuzzRestoreExpectations(f *testing.F) {
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	cfg := createDefaultConfig().(*Config)
+	nightly(cfg)
+	x, err := newExpectations(cfg, &gaps{}, begin)
+	require.NoError(f, err)
+	x.sweep(begin.Add(2 * time.Hour))
+	saved, err := x.save(begin.Add(2 * time.Hour))
+	require.NoError(f, err)
+	f.Add(saved)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		x, err := newExpectations(cfg, &gaps{}, begin)
+		require.NoError(t, err)
+		x.numbered(1, 0)
+		if x.restore(data, begin) != nil {
+			return
+		}
+		for _, c := range x.sweep(begin.Add(24 * time.Hour)) {
+			require.NotEmpty(t, c.Verdict.State.String()+c.Verdict.Reason.String()+c.Verdict.Source.String())
+		}
+		saved, err := x.save(begin.Add(24 * time.Hour))
+		require.NoError(t, err)
+		require.NoError(t, x.restore(saved, begin.Add(24*time.Hour)))
 	})
 }

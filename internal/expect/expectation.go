@@ -96,6 +96,23 @@ func (e *expectation) started(at int64) {
 	}
 }
 
+// mark tells whether a start made a difference: it moves nothing but the ends of runs.
+type mark struct {
+	due  int64
+	open miss
+	runs int
+	ends int64
+}
+
+func (e *expectation) mark() mark {
+	m := mark{due: e.due, open: e.open, runs: len(e.starts)}
+	for _, r := range e.starts {
+		// It may overflow, which makes no difference.
+		m.ends += r.last - r.first + 31*r.first
+	}
+	return m
+}
+
 // maxSteps bounds the due times that one call decides, so that it returns soon even after years; the next call goes on.
 const maxSteps = 1000
 

@@ -48,6 +48,7 @@ func (t *Tracker) Snapshot(now time.Time) ([]byte, error) {
 	for _, e := range t.expectations {
 		s.Rules = append(s.Rules, e.save())
 	}
+	t.unsaved = false
 	data, err := json.Marshal(s)
 	if err != nil {
 		return nil, fmt.Errorf("snapshot of expectations: %w", err)

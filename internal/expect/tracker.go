@@ -46,6 +46,8 @@ type Tracker struct {
 	// blindFrom and blindUntil enclose the time between the last snapshot of an earlier run and Since.
 	blindFrom, blindUntil int64
 	since                 int64
+	// unsaved says that a start made a difference since the last snapshot.
+	unsaved bool
 }
 
 // New returns a tracker of the given expectations, which must have distinct rules. It expects nothing before Since.
@@ -86,9 +88,18 @@ func (t *Tracker) Started(rule string, at, now time.Time) bool {
 		at = now
 	}
 	if at.Year() >= 1970 && at.Year() <= lastYear {
+		before := e.mark()
 		e.started(at.UnixNano())
+		t.unsaved = t.unsaved || e.mark() != before
 	}
 	return true
+}
+
+// Unsaved reports whether starts were told since the last snapshot that made a difference.
+func (t *Tracker) Unsaved() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.unsaved
 }
 
 // Missed is a row of due times of one rule that passed without a start, as it is by now. Rule and FirstDueAt name it.
