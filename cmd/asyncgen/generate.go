@@ -35,6 +35,7 @@ func generate(abort, stop context.Context, o options.Options, stdout, stderr io.
 	}
 	p := plan.New(plan.Settings{
 		Seed: o.Seed, Operations: o.Operations, Hops: o.Hops, Mix: o.Mix, TimeScale: o.TimeScale, RecoverAfter: o.Recover, Long: o.Long,
+		Instances: o.Instances, Bad: o.Bad,
 	})
 	conn, err := telemetry.Dial(stop, telemetry.Connection{Endpoint: o.Endpoint, Insecure: o.Insecure, CAFile: o.CAFile, Timeout: o.ConnectTimeout})
 	if err != nil {
@@ -44,7 +45,8 @@ func generate(abort, stop context.Context, o options.Options, stdout, stderr io.
 	complaints := &errorPrinter{out: stderr}
 	otel.SetErrorHandler(complaints)
 	gap := gapOf(o, time.Now())
-	providers, err := telemetry.New(abort, conn, identities(p, o.Late, gap))
+	services, instances := identities(p, o.Late, gap)
+	providers, err := telemetry.New(abort, conn, services)
 	if err != nil {
 		return err
 	}
@@ -55,6 +57,7 @@ func generate(abort, stop context.Context, o options.Options, stdout, stderr io.
 	simulator := sim.New(p, sim.Settings{
 		Rate: o.Rate, For: o.For, Propagation: o.Propagation, Gap: gap, Skew: sim.Skew{Service: o.SkewService, By: o.Skew},
 		Periodic: sim.Periodic{Every: o.Periodic, Missed: o.PeriodicMissed},
+		Instance: func(process plan.Process) string { return instances[process] },
 	}, providers, write)
 	reporter := startProgress(o.Progress, simulator, providers, stderr)
 	err = simulator.Run(abort, stop)
@@ -101,23 +104,26 @@ func gapOf(o options.Options, begin time.Time) sim.Gap {
 	return sim.Gap{Service: o.GapService, From: from, Until: from.Add(o.GapFor), Late: o.GapLate}
 }
 
-// identities gives every service an instance ID of this run, as a new process would have. The service with the gap has a second
+// identities gives every process an instance ID of this run, as a new one would have. The service with the gap has a further
 // SDK, for what does not get through.
-func identities(p *plan.Plan, late time.Duration, gap sim.Gap) []telemetry.Service {
+func identities(p *plan.Plan, late time.Duration, gap sim.Gap) ([]telemetry.Service, map[plan.Process]string) {
 	var services []telemetry.Service
-	for _, name := range p.Services() {
-		s := telemetry.Service{Name: name, Instance: fmt.Sprintf("%s-%08x", name, rand.Uint32())}
+	instances := map[plan.Process]string{}
+	for _, process := range p.Processes() {
+		name := process.Service
+		instances[process] = fmt.Sprintf("%s-%08x", name, rand.Uint32())
+		s := telemetry.Service{Name: name, Instance: instances[process], Version: process.Version, Voice: process.Voice()}
 		if late > 0 {
 			s.Delay = func() time.Duration { return rand.N(late) }
 		}
 		services = append(services, s)
-		if name == gap.Service {
+		if process.Voice() == gap.Service {
 			s.Voice, s.Mute = gap.Voice(), !gap.Late
 			s.Delay = func() time.Duration { return time.Until(gap.Until) }
 			services = append(services, s)
 		}
 	}
-	return services
+	return services, instances
 }
 
 func lost(d telemetry.Delivery, endpoint string) error {

@@ -61,7 +61,7 @@ func TestNoFalseAlarms(t *testing.T) {
 func (c *collector) traffic(t *testing.T, settings plan.Settings, rate float64) []*truth.Operation {
 	t.Helper()
 	p := plan.New(settings)
-	all := newServices(c, p.Services(), lateness)
+	all := newServices(c, p.Processes(), lateness)
 	var mu sync.Mutex
 	var truths []*truth.Operation
 	write := func(op *truth.Operation) error {
@@ -70,7 +70,7 @@ func (c *collector) traffic(t *testing.T, settings plan.Settings, rate float64) 
 		truths = append(truths, op)
 		return nil
 	}
-	simulator := sim.New(p, sim.Settings{Rate: rate, Propagation: sim.PropagationTrace}, all, write)
+	simulator := sim.New(p, sim.Settings{Rate: rate, Propagation: sim.PropagationTrace, Instance: instanceOf}, all, write)
 	require.NoError(t, simulator.Run(t.Context(), t.Context()))
 	require.NoError(t, all.finish())
 	time.Sleep(time.Minute) // synctest: fake time

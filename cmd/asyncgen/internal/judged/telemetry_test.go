@@ -1,8 +1,11 @@
 package judged
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +18,9 @@ import (
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/throughline/throughline/cmd/asyncgen/internal/plan"
+	"github.com/throughline/throughline/cmd/asyncgen/internal/telemetry"
 )
 
 // batchDelay is how long a service collects before it exports.
@@ -32,10 +38,11 @@ type services struct {
 
 // service is the SDK of one service.
 type service struct {
-	all    *services
-	name   string
-	tracer trace.Tracer
-	logger log.Logger
+	all *services
+	// resource are the attributes of its resource.
+	resource map[string]any
+	tracer   trace.Tracer
+	logger   log.Logger
 
 	mu     sync.Mutex
 	random *rand.Rand // guarded by mu
@@ -45,18 +52,27 @@ type service struct {
 	logs   plog.Logs // guarded by mu
 }
 
-func newServices(c *collector, names []string, late time.Duration) *services {
+// newServices gives each process an SDK. Processes of which there is one each say no more than the name of their service.
+func newServices(c *collector, processes []plan.Process, late time.Duration) *services {
 	all := &services{collector: c, late: late, byName: map[string]*service{}, errors: make(chan error, 1)}
-	for i, name := range names {
-		s := &service{all: all, name: name, random: rand.New(rand.NewPCG(uint64(i), 7))}
+	several := slices.ContainsFunc(processes, func(p plan.Process) bool { return p.Number > 0 })
+	for i, process := range processes {
+		s := &service{all: all, random: rand.New(rand.NewPCG(uint64(i), 7)), resource: map[string]any{"service.name": process.Service}}
+		if several {
+			s.resource["service.instance.id"] = instanceOf(process)
+			s.resource["service.version"] = cmp.Or(process.Version, telemetry.ServiceVersion)
+		}
 		s.tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spanProcessor{s})).Tracer("asyncgen")
 		s.logger = sdklog.NewLoggerProvider(sdklog.WithProcessor(lineProcessor{s})).Logger("asyncgen")
 		s.renewTraces()
 		s.renewLogs()
-		all.byName[name] = s
+		all.byName[process.Voice()] = s
 	}
 	return all
 }
+
+// instanceOf names a process.
+func instanceOf(p plan.Process) string { return fmt.Sprint(p.Service, "-", p.Number, p.Version) }
 
 // Tracer implements sim.Telemetry.
 func (a *services) Tracer(service string) trace.Tracer { return a.byName[service].tracer }
@@ -78,14 +94,14 @@ func (a *services) finish() error {
 func (s *service) renewTraces() {
 	s.traces = ptrace.NewTraces()
 	rs := s.traces.ResourceSpans().AppendEmpty()
-	rs.Resource().Attributes().PutStr("service.name", s.name)
+	_ = rs.Resource().Attributes().FromRaw(s.resource)
 	s.spans = rs.ScopeSpans().AppendEmpty().Spans()
 }
 
 func (s *service) renewLogs() {
 	s.logs = plog.NewLogs()
 	rl := s.logs.ResourceLogs().AppendEmpty()
-	rl.Resource().Attributes().PutStr("service.name", s.name)
+	_ = rl.Resource().Attributes().FromRaw(s.resource)
 	s.lines = rl.ScopeLogs().AppendEmpty().LogRecords()
 }
 

@@ -35,6 +35,9 @@ type Options struct {
 	Recover     time.Duration
 	// Long is how long an attempt of the progress scenarios takes before it dies or does the rest.
 	Long time.Duration
+	// Instances is the number of processes of each service, Bad what makes operations fail that come by it.
+	Instances int
+	Bad       plan.Bad
 	// Late is by how much export requests are held back at most.
 	Late time.Duration
 	// Gap is when telemetry of GapService does not get through: GapFor long, GapAfter the start; with GapLate it comes then.
@@ -119,6 +122,11 @@ func (o *Options) settle(flags *flag.FlagSet) error {
 	if o.Mix[plan.ScenarioStalled] > 0 && o.Hops < 2 {
 		return fmt.Errorf("--mix with stalled needs --hops 2 or more, not %d: after the last hop nothing follows", o.Hops)
 	}
+	for _, name := range [...]string{"bad-share", "bad-from"} {
+		if given[name] && o.Bad.Attribute == plan.BadNone {
+			return fmt.Errorf("--%s is of no use without --bad", name)
+		}
+	}
 	if o.PeriodicMissed > 0 && o.Periodic == 0 {
 		return fmt.Errorf("--periodic-missed %d is of no use without --periodic", o.PeriodicMissed)
 	}
@@ -133,7 +141,11 @@ func (o *Options) settle(flags *flag.FlagSet) error {
 
 // services checks that the services that are to be in trouble take part.
 func (o *Options) services() error {
-	known := plan.New(plan.Settings{Hops: o.Hops, Mix: o.Mix, TimeScale: 1}).Services()
+	p := plan.New(plan.Settings{Hops: o.Hops, Mix: o.Mix, TimeScale: 1})
+	known := p.Services()
+	if err := o.bad(p, known); err != nil {
+		return err
+	}
 	for _, s := range []struct {
 		flag, name string
 		wanted     bool
@@ -141,6 +153,31 @@ func (o *Options) services() error {
 		if s.wanted && !slices.Contains(known, s.name) {
 			return fmt.Errorf("--%s %q: does not take part with --hops %d; these do: %s", s.flag, s.name, o.Hops, strings.Join(known, ", "))
 		}
+	}
+	return nil
+}
+
+// bad checks that what is to be bad takes part.
+func (o *Options) bad(p *plan.Plan, services []string) error {
+	b := &o.Bad
+	var destinations []string
+	for _, workflow := range p.Workflows() {
+		for i := range workflow.Stages {
+			if workflow.Stages[i].System == plan.SystemKafka {
+				destinations = append(destinations, workflow.Stages[i].Destination)
+			}
+		}
+	}
+	switch {
+	case b.Attribute == plan.BadNone:
+	case b.Attribute == plan.BadPartition:
+		if !slices.Contains(destinations, b.Of) {
+			return fmt.Errorf("--bad %q: has no partitions with --hops %d; these have: %s", b.Of, o.Hops, strings.Join(destinations, ", "))
+		}
+	case !slices.Contains(services, b.Of):
+		return fmt.Errorf("--bad %q: does not take part with --hops %d; these do: %s", b.Of, o.Hops, strings.Join(services, ", "))
+	case b.Attribute == plan.BadInstance && b.Number >= o.Instances:
+		return fmt.Errorf("--bad \"%s:%d\": with --instances %d the last one is number %d", b.Of, b.Number, o.Instances, o.Instances-1)
 	}
 	return nil
 }
@@ -162,6 +199,10 @@ func settings(o *Options) []setting {
 		{"time-scale", "1", "multiplies all waits, processing times and backoffs", number(&o.TimeScale, minTimeScale, maxTimeScale), false},
 		{"recover", "0s", "consume never_consumed messages after all, this long after they were sent; 0 means never", duration(&o.Recover, 0), false},
 		{"long", "10s", "how long attempts of progress and progress_killed go on telling of their progress", duration(&o.Long, time.Millisecond), false},
+		{"instances", "1", "processes of each service", integer(&o.Instances, 1, plan.MaxInstances), false},
+		{"bad", "", "let operations fail that come by `instance=service:number`, version=service:version or partition=destination:number", bad(&o.Bad), false},
+		{"bad-share", "0.8", "how many of the operations fail that come by what is bad", number(&o.Bad.Share, 0, 1), false},
+		{"bad-from", "0", "number of the first operation after which what is bad is there", integer(&o.Bad.From, 0, maxOperations), false},
 		{"late", "0s", "hold each export request back for a random time up to this, so that telemetry is late and out of order", duration(&o.Late, 0), false},
 		{"gap-service", "notify-worker", "`service` whose telemetry is held back with --gap-for", service(&o.GapService), false},
 		{"gap-after", "30s", "when the gap begins, from the start of the run", duration(&o.GapAfter, 0), false},
@@ -301,6 +342,19 @@ func propagation(to *sim.Propagation) func(string) error {
 			return errors.New("want trace, link or none")
 		}
 		*to = sim.Propagation(value)
+		return nil
+	}
+}
+
+// bad keeps the share and the beginning, which flags of their own say.
+func bad(to *plan.Bad) func(string) error {
+	return func(value string) error {
+		parsed, err := plan.ParseBad(value)
+		if err != nil {
+			return err
+		}
+		parsed.Share, parsed.From = to.Share, to.From
+		*to = parsed
 		return nil
 	}
 }

@@ -19,6 +19,7 @@ func TestDefaults(t *testing.T) {
 		Operations: 1000, Rate: 200, Hops: 3, Propagation: sim.PropagationTrace,
 		Mix: plan.Mix{78, 8, 4, 4, 2, 2, 2}, TimeScale: 1, Progress: 5 * time.Second,
 		Long: 10 * time.Second, GapService: "notify-worker", GapAfter: 30 * time.Second, SkewService: "shipping-worker",
+		Instances: 1, Bad: plan.Bad{Share: 0.8},
 	}, o)
 }
 
@@ -29,6 +30,7 @@ func TestAllFlags(t *testing.T) {
 		"--time-scale", "0.25", "--recover", "20s", "--truth", "-", "--progress", "0",
 		"--long", "9s", "--late", "10s", "--gap-service", "crm-worker", "--gap-after", "1m", "--gap-for", "40s", "--gap-late",
 		"--skew-service", "order-api", "--skew", "-3s", "--periodic", "20s", "--periodic-missed", "4",
+		"--instances", "6", "--bad", "version=order-api:2", "--bad-share", "0.4", "--bad-from", "30",
 	})
 	require.NoError(t, err)
 	require.Equal(t, Options{
@@ -38,6 +40,7 @@ func TestAllFlags(t *testing.T) {
 		TimeScale: 0.25, Recover: 20 * time.Second, Truth: "-",
 		Long: 9 * time.Second, Late: 10 * time.Second, GapService: "crm-worker", GapAfter: time.Minute, GapFor: 40 * time.Second, GapLate: true,
 		SkewService: "order-api", Skew: -3 * time.Second, Periodic: 20 * time.Second, PeriodicMissed: 4,
+		Instances: 6, Bad: plan.Bad{Attribute: plan.BadVersion, Of: "order-api", Version: "2", Share: 0.4, From: 30},
 	}, o)
 }
 
@@ -89,6 +92,14 @@ func TestRefused(t *testing.T) {
 		"--periodic-missed 3":              `--periodic-missed 3 is of no use without --periodic`,
 		"--hops 1 --gap-for 1s":            `--gap-service "notify-worker": does not take part with --hops 1; these do: ` + services,
 		"--hops 1 --skew 1s":               `--skew-service "shipping-worker": does not take part with --hops 1; these do: ` + services,
+		"--bad instance=x":                 `--bad "instance=x": want instance=service:number, version=service:version or partition=destination:number`,
+		"--bad zone=a:1":                   `--bad "zone=a:1": want instance=service:number, version=service:version or partition=destination:number`,
+		"--bad partition=orders:6":         `--bad "partition=orders:6": want a number from 0 to 5 behind the colon`,
+		"--bad instance=nobody:0 --hops 1": `--bad "nobody": does not take part with --hops 1; these do: ` + services,
+		"--bad instance=payment-worker:2":  `--bad "payment-worker:2": with --instances 1 the last one is number 0`,
+		"--bad partition=refunds:2":        `--bad "refunds": has no partitions with --hops 3; these have: orders, payments, signups, crm-updates, price-changes`,
+		"--bad-from 3":                     `--bad-from is of no use without --bad`,
+		"--instances 65":                   `--instances "65": want a whole number from 1 to 64`,
 		"--truth=":                         `--truth "": want a path, not nothing`,
 		"--progress -1s":                   `--progress "-1s": want a duration such as 10m or 1.5s, from 0s to 720h0m0s`,
 		"--rate":                           `flag needs an argument: -rate`,
@@ -98,6 +109,18 @@ func TestRefused(t *testing.T) {
 	} {
 		_, err := Parse(strings.Fields(args))
 		require.EqualError(t, err, want, args)
+	}
+}
+
+func TestBad(t *testing.T) {
+	for args, want := range map[string]plan.Bad{
+		"--bad instance=payment-worker:2 --instances 3":    {Attribute: plan.BadInstance, Of: "payment-worker", Number: 2, Share: 0.8},
+		"--bad-share 0.5 --bad version=payment-worker:1.5": {Attribute: plan.BadVersion, Of: "payment-worker", Version: "1.5", Share: 0.5},
+		"--bad partition=orders:5 --bad-from 100":          {Attribute: plan.BadPartition, Of: "orders", Number: 5, Share: 0.8, From: 100},
+	} {
+		o, err := Parse(strings.Fields(args))
+		require.NoError(t, err, args)
+		require.Equal(t, want, o.Bad)
 	}
 }
 

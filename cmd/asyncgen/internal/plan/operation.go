@@ -22,6 +22,10 @@ type Operation struct {
 	ID       string
 	Scenario Scenario
 	Workflow *Workflow
+	// Entry is the process that accepts the request.
+	Entry Process
+	// Bad is what it fails by, BadNone unless it came by something bad.
+	Bad BadAttribute
 	// Customer keys the Kafka messages: shared by many operations, so that nobody can take it for a correlation ID.
 	Customer string
 	// EntrySteps are the durations of the entry service's steps; EntryRest is the time it takes after it has sent.
@@ -57,6 +61,8 @@ type Hop struct {
 
 // Attempt is one delivery of a message to the stage's service.
 type Attempt struct {
+	// Process is the one that makes it.
+	Process Process
 	// Wait is the time before it: in the queue for the first, backoff or redelivery for the others.
 	Wait time.Duration
 	// Comeback says that the wait is for a dead consumer to return, which does not happen any more once the run is stopping.

@@ -22,6 +22,9 @@ type Settings struct {
 	RecoverAfter time.Duration
 	// Long is how long an attempt of ScenarioProgress tells of its progress before it does the rest; it is not scaled.
 	Long time.Duration
+	// Instances is the number of processes of each service, 0 is 1. Bad is what makes operations fail that would complete.
+	Instances int
+	Bad       Bad
 }
 
 // maxAttempts is how often a message is delivered before it is given up on.
@@ -54,6 +57,7 @@ const (
 	streamDeck      = 0x9e3779b97f4a7c15
 	streamOperation = 0xbf58476d1ce4e5b9
 	streamPeriodic  = 0x2545f4914f6cdd1d
+	streamPlace     = 0x8cb92ba72f3d8dd7
 )
 
 // Plan tells what the operation with a given index does. It is not safe for concurrent use.
@@ -115,19 +119,25 @@ func (p *Plan) operation(random *rand.Rand, index int, workflow *Workflow, plann
 		ID:       fmt.Sprintf("%s-%06d-%s", workflow.Prefix, index, p.suffix),
 		Customer: fmt.Sprintf("customer-%03d", random.IntN(500)),
 	}
+	// What happens where has a generator of its own, so that an operation is the same on however many processes.
+	places := rand.New(rand.NewPCG(p.settings.Seed, mix64(streamPlace+uint64(index))))
+	op.Entry = p.process(places, workflow.EntryService, index)
 	op.EntrySteps, op.EntryRest = split(random, p.between(random, minEntry, maxEntry))
-	places := len(workflow.Stages)
+	stages := len(workflow.Stages)
 	if planned == ScenarioStalled {
 		// After the last one nothing follows.
-		places = max(1, places-1)
+		stages = max(1, stages-1)
 	}
-	fault := random.IntN(places)
+	fault := random.IntN(stages)
 	for number := range workflow.Stages {
 		scenario := ScenarioCompleted
 		if number == fault {
 			scenario = op.Scenario
 		}
 		hop := p.hop(random, &workflow.Stages[number], scenario)
+		if p.place(places, &hop, index, op.Scenario == ScenarioCompleted) {
+			op.Scenario, op.Bad = ScenarioFailed, p.settings.Bad.Attribute
+		}
 		op.Hops = append(op.Hops, hop)
 		if hop.continues() && scenario != ScenarioStalled {
 			continue

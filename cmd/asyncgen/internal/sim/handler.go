@@ -23,7 +23,7 @@ type handling struct {
 	done    *truth.Hop
 	attempt *plan.Attempt
 	service string
-	// voice is the service whose SDK it uses: its own, or the one whose telemetry is held back.
+	// voice names the SDK it uses: that of its process, or the one whose telemetry is held back.
 	voice string
 	span  trace.Span
 }
@@ -32,7 +32,7 @@ type handling struct {
 // end, because its process is planned to die or because the run was aborted.
 func (r *run) handle(abort context.Context, number int, stage *plan.Stage, delivered delivery, attempt *plan.Attempt, forward bool) bool {
 	h := &handling{run: r, hop: &r.op.Hops[number], stage: stage, done: &r.hops[number], attempt: attempt, service: stage.Service}
-	h.voice = r.sim.settings.Gap.voice(h.service, time.Now(), attempt.Duration())
+	h.voice = r.sim.settings.Gap.voice(attempt.Process, time.Now(), attempt.Duration())
 	ctx := h.begin(abort, delivered)
 	if !h.progress(ctx, abort) {
 		return false
@@ -138,7 +138,7 @@ func (h *handling) received(at time.Time) {
 	h.run.mu.Lock()
 	defer h.run.mu.Unlock()
 	h.done.Received(at, h.stage.Group, spanOf(h.service, h.span.SpanContext()))
-	h.done.Hidden = h.done.Hidden || (h.voice != h.service && !h.run.sim.settings.Gap.Late)
+	h.done.Hidden = h.done.Hidden || (h.voice == h.run.sim.settings.Gap.Voice() && !h.run.sim.settings.Gap.Late)
 	h.done.Skewed = h.run.sim.settings.Skew.negative(h.done.Producer.Service, h.service)
 }
 

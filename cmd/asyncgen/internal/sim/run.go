@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -36,7 +37,7 @@ func (r *run) perform(abort context.Context) *truth.Operation {
 	r.wg.Wait()
 	done := &truth.Operation{
 		ID: r.op.ID, Name: r.op.Workflow.Name, Scenario: r.op.Scenario.String(),
-		Stalled: r.op.Scenario == plan.ScenarioStalled, Cancelled: r.cancelled,
+		Stalled: r.op.Scenario == plan.ScenarioStalled, Cancelled: r.cancelled, Cause: r.cause(),
 	}
 	for i := range r.hops {
 		if r.hops[i].SentAt.IsZero() {
@@ -47,28 +48,48 @@ func (r *run) perform(abort context.Context) *truth.Operation {
 	return done
 }
 
+// cause names what the operation fails by, nil if it is not by something bad.
+func (r *run) cause() *truth.Cause {
+	if r.op.Bad == plan.BadNone {
+		return nil
+	}
+	last := &r.op.Hops[len(r.op.Hops)-1]
+	process := last.Attempts[0].Process
+	c := &truth.Cause{Attribute: r.op.Bad.String(), Service: process.Service, Destination: last.Stage.Destination}
+	switch r.op.Bad {
+	case plan.BadInstance:
+		c.Value = r.sim.settings.Instance(process)
+	case plan.BadVersion:
+		c.Value = process.Version
+	case plan.BadPartition:
+		c.Value = strconv.Itoa(last.Partition)
+	case plan.BadNone:
+	}
+	return c
+}
+
 // enter is the request that begins the operation.
 func (r *run) enter(abort context.Context) {
-	flow, at := r.op.Workflow, time.Now()
-	ctx, span := r.sim.telemetry.Tracer(flow.EntryService).Start(abort, "POST "+flow.Route,
+	flow, at, voice := r.op.Workflow, time.Now(), r.op.Entry.Voice()
+	ctx, span := r.sim.telemetry.Tracer(voice).Start(abort, "POST "+flow.Route,
 		trace.WithSpanKind(trace.SpanKindServer), r.stamp(flow.EntryService, at), trace.WithAttributes(
 			attribute.String(keyHTTPMethod, "POST"), attribute.String(keyHTTPRoute, flow.Route),
 			attribute.String(keyURLPath, flow.Route), attribute.String(keyURLScheme, "https"),
 			attribute.String(keyServerAddress, flow.EntryService+".example.com"), attribute.Int(keyHTTPStatus, 202),
 		))
 	correlation := log.String(keyConversationID, r.op.ID)
-	r.emit(ctx, flow.EntryService, record{at: at, severity: log.SeverityInfo, body: flow.Noun + " received", attributes: []log.KeyValue{correlation}})
+	r.emit(ctx, voice, record{at: at, severity: log.SeverityInfo, body: flow.Noun + " received", attributes: []log.KeyValue{correlation}})
 	for i, step := range flow.EntrySteps {
-		if !r.step(ctx, abort, flow.EntryService, step, r.op.EntrySteps[i], nil) {
+		if !r.step(ctx, abort, voice, step, r.op.EntrySteps[i], nil) {
 			return
 		}
 	}
-	r.send(ctx, abort, flow.EntryService, flow.EntryService, 0)
+	r.send(ctx, abort, flow.EntryService, voice, 0)
 	if !pause(abort, r.op.EntryRest) {
 		return
 	}
 	end := time.Now()
-	r.emit(ctx, flow.EntryService, record{at: end, severity: log.SeverityInfo, body: flow.Noun + " accepted", attributes: []log.KeyValue{correlation}})
+	r.emit(ctx, voice, record{at: end, severity: log.SeverityInfo, body: flow.Noun + " accepted", attributes: []log.KeyValue{correlation}})
 	span.End(r.stamp(flow.EntryService, end))
 }
 
@@ -109,7 +130,7 @@ func (r *run) cancel(abort context.Context, after time.Duration) {
 	}
 	r.cancelled = true
 	flow := r.op.Workflow
-	r.emit(context.WithoutCancel(abort), flow.EntryService, record{
+	r.emit(context.WithoutCancel(abort), r.op.Entry.Voice(), record{
 		at: time.Now(), severity: log.SeverityInfo, event: EventCancelled, body: flow.Noun + " cancelled by the customer",
 		attributes: []log.KeyValue{log.String(keyConversationID, r.op.ID)},
 	})

@@ -42,12 +42,14 @@ type Settings struct {
 	Gap         Gap
 	Skew        Skew
 	Periodic    Periodic
+	// Instance returns the service.instance.id of a process, for the truth of what fails by one; it may be nil if nothing does.
+	Instance func(plan.Process) string
 }
 
-// Telemetry gives access to the SDK of each service. It must be safe for concurrent use.
+// Telemetry gives access to the SDK of each process, by its voice. It must be safe for concurrent use.
 type Telemetry interface {
-	Tracer(service string) trace.Tracer
-	Logger(service string) log.Logger
+	Tracer(voice string) trace.Tracer
+	Logger(voice string) log.Logger
 }
 
 // Simulator carries out one plan, once.

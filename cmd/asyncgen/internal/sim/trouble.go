@@ -3,6 +3,8 @@ package sim
 import (
 	"strings"
 	"time"
+
+	"github.com/throughline/throughline/cmd/asyncgen/internal/plan"
 )
 
 // Gap is a time in which the telemetry of one service does not get through, though the service works on.
@@ -21,9 +23,9 @@ func (g Gap) Voice() string { return g.Service + heldBack }
 
 // voice returns the name of the SDK for a piece of work of the service: what falls into the gap by any part of it does not
 // get through as a whole, so that the truth is one or the other.
-func (g Gap) voice(service string, at time.Time, takes time.Duration) string {
-	if service != g.Service || g.Service == "" || at.After(g.Until) || at.Add(takes).Before(g.From) {
-		return service
+func (g Gap) voice(process plan.Process, at time.Time, takes time.Duration) string {
+	if process.Service != g.Service || g.Service == "" || at.After(g.Until) || at.Add(takes).Before(g.From) {
+		return process.Voice()
 	}
 	return g.Voice()
 }
@@ -34,9 +36,10 @@ type Skew struct {
 	By      time.Duration
 }
 
-// of returns a time by the clock of the service.
-func (s Skew) of(service string, at time.Time) time.Time {
-	if s.Service == "" || strings.TrimSuffix(service, heldBack) != s.Service {
+// of returns a time by the clock of the service of a voice.
+func (s Skew) of(voice string, at time.Time) time.Time {
+	service, _, _ := strings.Cut(voice, "\x00")
+	if s.Service == "" || service != s.Service {
 		return at
 	}
 	return at.Add(s.By)

@@ -22,7 +22,7 @@ import (
 // ScopeName is the instrumentation scope of everything asyncgen emits.
 const ScopeName = "asyncgen"
 
-// ServiceVersion is the service.version of every simulated service.
+// ServiceVersion is the service.version of every simulated service unless it has another one.
 const ServiceVersion = "1.4.2"
 
 const (
@@ -48,8 +48,8 @@ type service struct {
 
 // Service identifies one simulated process.
 type Service struct {
-	// Name is service.name, Instance service.instance.id.
-	Name, Instance string
+	// Name is service.name, Instance service.instance.id, Version service.version; empty: [ServiceVersion].
+	Name, Instance, Version string
 	// Voice is the name by which its tracer and logger are asked for; empty: Name.
 	Voice string
 	// Delay returns for how long an export request is to be held back; nil: it is not. Requests overtake each other.
@@ -86,7 +86,7 @@ func (p *Providers) add(ctx context.Context, identity Service, spans sdktrace.Sp
 	res := resource.NewSchemaless(
 		attribute.String("service.name", identity.Name),
 		attribute.String("service.instance.id", identity.Instance),
-		attribute.String("service.version", ServiceVersion),
+		attribute.String("service.version", cmp.Or(identity.Version, ServiceVersion)),
 		attribute.String("telemetry.sdk.name", "opentelemetry"),
 		attribute.String("telemetry.sdk.language", "go"),
 	)

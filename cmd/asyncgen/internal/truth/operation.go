@@ -46,12 +46,24 @@ type Operation struct {
 	Flags []string `json:"flags"`
 	// Scenario is what had been planned, for whoever looks into a difference.
 	Scenario string `json:"scenario"`
+	// Cause is what it failed by, nil unless something was bad on purpose.
+	Cause *Cause `json:"cause,omitempty"`
 	// DueAt is when an operation that did not start (ReasonMissed) should have started; it has no ID.
 	DueAt time.Time `json:"due_at,omitzero"`
 	// Hops are the messages that were sent, in order.
 	Hops []Hop `json:"hops"`
 	// Stalled says that the last hop should have been followed by another one, Cancelled that the operation was declared cancelled.
 	Stalled, Cancelled bool `json:"-"`
+}
+
+// Cause is the process, the version or the partition by which an operation failed.
+type Cause struct {
+	// Attribute is instance, version or partition, Value its value in the telemetry.
+	Attribute string `json:"attribute"`
+	Value     string `json:"value"`
+	// Service and Destination are where.
+	Service     string `json:"service"`
+	Destination string `json:"destination"`
 }
 
 // Hop is one message that was sent.
