@@ -6,9 +6,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,13 +21,18 @@ var measurements = map[string]func(context.Context, options) (figures, error){
 	"engine":    measureEngine,
 	"live":      measureLive,
 	"collector": measureCollector,
+	"flood":     measureFlood,
+	"restore":   measureRestore,
+	"store":     measureStore,
 }
+
+func measurementNames() string { return strings.Join(slices.Sorted(maps.Keys(measurements)), ", ") }
 
 // child runs the measurement of the given name and writes its figures to standard output.
 func child(ctx context.Context, name string, o options) error {
 	run, ok := measurements[name]
 	if !ok {
-		return fmt.Errorf("-measure is %q: must be ingest, engine, live or collector", name)
+		return fmt.Errorf("-measure is %q: must be one of %s", name, measurementNames())
 	}
 	found, err := run(ctx, o)
 	if err != nil {

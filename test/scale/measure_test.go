@@ -55,6 +55,8 @@ func TestFlags(t *testing.T) {
 		"-round is -1s: must be at least 1s":    {"-round=-1s"},
 		"-seconds is 0s: must be at least 1s":   {"-seconds=0"},
 		"-calm is -1s: must be at least 0s":     {"-calm=-1s"},
+		"-flood is 499: must be at least 500":   {"-flood=499"},
+		`-about is "all": must be engine or`:    {"-about=all"},
 	} {
 		o := parsed(t, args...)
 		require.ErrorContains(t, o.validate(), want)
@@ -133,7 +135,7 @@ func TestComparisonIsRoundByRound(t *testing.T) {
 	found := compare([]*rival{
 		{name: "without", rates: []float64{100, 50}, costs: []float64{10, 20}}, {name: "with", rates: []float64{90, 45}, costs: []float64{11, 22}, derived: []float64{0.7, 0.8}},
 		{name: "without_plain", rates: []float64{200}}, {name: "with_plain", rates: []float64{100}}, {name: "correlation_plain", rates: []float64{150}},
-	})
+	}, yardsticks)
 	require.InDelta(t, 0.9, found["throughput_with"], 1e-9)
 	require.InDelta(t, 1.1, found["cpu_with"], 1e-9)
 	require.InDelta(t, 0.75, found["derived_with"], 1e-9)
@@ -158,6 +160,7 @@ func TestConfigurationsAreValid(t *testing.T) {
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](otlpexporter.NewFactory())
 	require.NoError(t, err)
 	for _, r := range newRivals() {
+		require.Len(t, r.configs, 1, r.name)
 		name := map[string]string{"without_plain": "without", "with_plain": "with", "correlation_plain": "correlation"}[r.name]
 		if name == "" {
 			name = r.name

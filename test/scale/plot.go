@@ -26,16 +26,19 @@ const (
 
 // draw writes the picture as PNG: one chart for each figure, with its target as a red line.
 func (r *report) draw(w io.Writer) error {
-	canvas := vgimg.New(42*vg.Centimeter, 22*vg.Centimeter)
+	return drawAll(w, columns, r.costChart, r.heapChart, r.growthChart, r.delayChart, r.idleChart, r.throughputChart)
+}
+
+// drawAll draws two rows of as many charts as there are columns.
+func drawAll(w io.Writer, columns int, all ...func() (*plot.Plot, error)) error {
+	canvas := vgimg.New(14*vg.Length(columns)*vg.Centimeter, 22*vg.Centimeter)
 	const margin = 5 * vg.Millimeter
 	tiles := draw.Tiles{
 		Rows: rows, Cols: columns, PadX: vg.Centimeter, PadY: vg.Centimeter,
 		PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: margin,
 	}
 	charts := make([][]*plot.Plot, rows)
-	for i, chart := range [rows * columns]func() (*plot.Plot, error){
-		r.costChart, r.heapChart, r.growthChart, r.delayChart, r.idleChart, r.throughputChart,
-	} {
+	for i, chart := range all {
 		p, err := chart()
 		if err != nil {
 			return fmt.Errorf("picture: %w", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -23,38 +24,51 @@ type report struct {
 	Collector figures   `json:"collector"`
 }
 
-// all runs every measurement, prints the table and draws the picture.
+// all runs every measurement of the engine and of the collector around it, prints the table and draws the picture.
 func all(ctx context.Context, o options) error {
-	// Better now than after minutes.
-	if err := os.MkdirAll(o.out, 0o750); err != nil {
-		return fmt.Errorf("folder of the report: %w", err)
-	}
-	began := time.Now()
-	r := report{At: began.UTC(), Processors: runtime.NumCPU(), Go: runtime.Version()}
-	var err error
-	step := func(name, what string, open int) figures {
-		if err != nil {
-			return nil
-		}
-		fmt.Fprintf(os.Stderr, "%4.0fs  %s\n", time.Since(began).Seconds(), what)
-		var found figures
-		found, err = inOwnProcess(ctx, name, open)
-		return found
-	}
-	r.Ingest = step("ingest", "evidence, identity and apply beside unmarshalling", o.open)
+	s := &steps{began: time.Now()}
+	r := &report{At: s.began.UTC(), Processors: runtime.NumCPU(), Go: runtime.Version()}
+	r.Ingest = s.measure(ctx, "ingest", "evidence, identity and apply beside unmarshalling", o.open)
 	for _, open := range sizes(o.open) {
-		r.Engines = append(r.Engines, step("engine", "heap and cost per span, "+short(float64(open))+" open", open))
+		r.Engines = append(r.Engines, s.measure(ctx, "engine", "heap and cost per span, "+short(float64(open))+" open", open))
 	}
-	r.Live = step("live", "idle, then verdict delays, "+short(float64(o.open))+" open", o.open)
-	r.Collector = step("collector", "the whole collector, with and without Throughline by turns", o.open)
-	if err != nil {
+	r.Live = s.measure(ctx, "live", "idle, then verdict delays, "+short(float64(o.open))+" open", o.open)
+	r.Collector = s.measure(ctx, "collector", "the whole collector, with and without Throughline by turns", o.open)
+	return s.finish(o.out, "scale", r)
+}
+
+// steps are measurements one after another, until one fails.
+type steps struct {
+	began time.Time
+	err   error
+}
+
+func (s *steps) measure(ctx context.Context, name, what string, open int) figures {
+	if s.err != nil {
+		return nil
+	}
+	fmt.Fprintf(os.Stderr, "%4.0fs  %s\n", time.Since(s.began).Seconds(), what)
+	found, err := inOwnProcess(ctx, name, open)
+	s.err = err
+	return found
+}
+
+// presentable is a report as a table in Markdown and as a picture in PNG.
+type presentable interface {
+	table() []byte
+	draw(io.Writer) error
+}
+
+// finish saves the report under the given name and prints its table.
+func (s *steps) finish(folder, name string, r presentable) error {
+	if s.err != nil {
+		return s.err
+	}
+	if err := save(folder, name, r); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "%4.0fs  done; the report is in %s\n", time.Since(began).Seconds(), o.out)
-	if err := r.save(o.out); err != nil {
-		return err
-	}
-	_, err = os.Stdout.Write(r.table())
+	fmt.Fprintf(os.Stderr, "%4.0fs  done; the report is in %s\n", time.Since(s.began).Seconds(), folder)
+	_, err := os.Stdout.Write(r.table())
 	return err
 }
 
@@ -62,7 +76,7 @@ func all(ctx context.Context, o options) error {
 func sizes(open int) []int { return []int{open / 100, open / 10, open} }
 
 // save writes the report as numbers, as a table and as a picture.
-func (r *report) save(folder string) error {
+func save(folder, name string, r presentable) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -71,8 +85,8 @@ func (r *report) save(folder string) error {
 	if err := r.draw(&picture); err != nil {
 		return err
 	}
-	for name, content := range map[string][]byte{"scale.json": append(data, '\n'), "scale.md": r.table(), "scale.png": picture.Bytes()} {
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+	for extension, content := range map[string][]byte{".json": append(data, '\n'), ".md": r.table(), ".png": picture.Bytes()} {
+		if err := os.WriteFile(filepath.Join(folder, name+extension), content, 0o600); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
 	}

@@ -85,7 +85,7 @@ func TestTargetsThatAreMissed(t *testing.T) {
 
 func TestSave(t *testing.T) {
 	folder, r := t.TempDir(), sample()
-	require.NoError(t, r.save(folder))
+	require.NoError(t, save(folder, "scale", r))
 	data, err := os.ReadFile(filepath.Join(folder, "scale.json"))
 	require.NoError(t, err)
 	var back report

@@ -21,6 +21,8 @@ type shape struct {
 	first, last int
 	// probe replaces all of it by one message that nobody consumes.
 	probe bool
+	// junk replaces all of it by one span in which every name is one that never occurred before.
+	junk bool
 }
 
 var (
@@ -31,12 +33,14 @@ var (
 	// shapeOpen is an operation of three hops, the last of which nobody consumed yet.
 	shapeOpen  = shape{first: 1, last: spansPerOperation - 3}
 	shapeProbe = shape{probe: true}
+	shapeJunk  = shape{junk: true}
 )
 
 // builder writes the spans of operations.
 type builder struct {
-	shape    shape
-	services [4]ptrace.SpanSlice
+	shape     shape
+	resources ptrace.ResourceSpansSlice
+	services  [4]ptrace.SpanSlice
 
 	id       token
 	position int
@@ -48,6 +52,10 @@ func (b *builder) operation(id token) {
 	text := hex.EncodeToString(id[:])
 	if b.shape.probe {
 		b.probe(text)
+		return
+	}
+	if b.shape.junk {
+		b.junk(text)
 		return
 	}
 	parent := b.span(0, ptrace.SpanKindServer, "POST /orders", 0, "http.request.method", "POST", "url.path", "/orders", "http.route", "/orders")
@@ -79,6 +87,37 @@ func (b *builder) probe(text string) {
 	b.at -= spanStep
 	b.span(0, ptrace.SpanKindProducer, "send "+probeDestination, 0, "messaging.operation.type", "send", "messaging.system", "kafka",
 		"messaging.destination.name", probeDestination, "messaging.message.conversation_id", "order-"+text)
+}
+
+// junk is one span of a service of its own. By turns it sends a message, waits for one, and fails.
+func (b *builder) junk(text string) {
+	kinds := []struct {
+		kind ptrace.SpanKind
+		word string
+	}{{ptrace.SpanKindProducer, "send"}, {ptrace.SpanKindConsumer, "process"}, {ptrace.SpanKindConsumer, "process"}}
+	which := b.resources.Len() % len(kinds)
+	b.services[0] = b.service("service-"+text, "instance-"+text)
+	b.shape.first, b.shape.last = 1, 1
+	b.at -= spanStep
+	b.span(0, kinds[which].kind, kinds[which].word+" queue-"+text, 0, "messaging.operation.type", kinds[which].word, "messaging.system", "kafka",
+		"messaging.destination.name", "queue-"+text, "messaging.message.conversation_id", "order-"+text, "messaging.message.id", "message-"+text,
+		"messaging.consumer.group.name", "group-"+text)
+	if which == len(kinds)-1 {
+		span := b.services[0].At(0)
+		span.Status().SetCode(ptrace.StatusCodeError)
+		failure := span.Events().AppendEmpty()
+		failure.SetName("exception")
+		failure.SetTimestamp(b.at)
+		putAll(failure.Attributes(), "exception.type", "Error"+text, "exception.message", "no order "+text)
+	}
+}
+
+// service adds a resource and returns the place of its spans.
+func (b *builder) service(name, instance string) ptrace.SpanSlice {
+	rs := b.resources.AppendEmpty()
+	putAll(rs.Resource().Attributes(), "service.name", name, "service.instance.id", instance, "service.version", "1.2.3",
+		"host.name", "node-7", "telemetry.sdk.language", "go")
+	return rs.ScopeSpans().AppendEmpty().Spans()
 }
 
 func (b *builder) inner(service, parent int) {
@@ -113,7 +152,7 @@ func (b *builder) span(service int, kind ptrace.SpanKind, name string, parent in
 	s.SetName(name)
 	s.SetStartTimestamp(b.at)
 	s.SetEndTimestamp(b.at + spanTakes)
-	if b.shape.probe {
+	if b.shape.probe || b.shape.junk {
 		s.SetEndTimestamp(b.at)
 	}
 	putAll(s.Attributes(), attributes...)

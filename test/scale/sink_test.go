@@ -48,7 +48,7 @@ func TestSendersReachTheSink(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var next atomic.Uint64
-	wait, err := startSenders(ctx, sink.address, &next)
+	wait, err := loadOf(t, &next).start(ctx, sink.address)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return sink.spans.Load() >= 3000 }, time.Minute, time.Millisecond)
 	cancel()
@@ -62,7 +62,34 @@ func TestASenderTellsThatNobodyListens(t *testing.T) {
 	require.NoError(t, err)
 	sink.stop()
 	var next atomic.Uint64
-	wait, err := startSenders(t.Context(), sink.address, &next)
+	l := loadOf(t, &next)
+	wait, err := l.start(t.Context(), sink.address)
 	require.NoError(t, err)
 	require.ErrorContains(t, wait(), "send: ")
+	require.Zero(t, l.refused.Load())
+	l.patience = 5 * again
+	wait, err = l.start(t.Context(), sink.address)
+	require.NoError(t, err)
+	require.ErrorContains(t, wait(), "send: ", "not for ever")
+	require.NotZero(t, l.refused.Load(), "it was sent again")
+}
+
+func loadOf(tb testing.TB, next *atomic.Uint64) *load {
+	whole, err := newTemplate(shapeWhole, perBatch)
+	require.NoError(tb, err)
+	return &load{template: whole, senders: 4, next: next}
+}
+
+// TestALoadEnds sends a given number of operations, each once.
+func TestALoadEnds(t *testing.T) {
+	sink, err := newSink(t.Context())
+	require.NoError(t, err)
+	defer sink.stop()
+	var next atomic.Uint64
+	l := loadOf(t, &next)
+	l.last = 3 * perBatch
+	wait, err := l.start(t.Context(), sink.address)
+	require.NoError(t, err)
+	require.NoError(t, wait())
+	require.Equal(t, 3*perBatch*spansPerOperation, int(sink.spans.Load()))
 }

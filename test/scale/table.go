@@ -125,10 +125,14 @@ func short(n float64) string {
 
 // table writes the figures as a table in Markdown.
 func (r *report) table() []byte {
+	return tableOf(fmt.Sprintf("Measured on %s, %d processors, %s. Other programs left a busy thread %.0f %% of a processor.",
+		r.At.Format(time.DateOnly), r.Processors, r.Go, 100*r.share()), r.rows())
+}
+
+func tableOf(head string, rows []row) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "Measured on %s, %d processors, %s. Other programs left a busy thread %.0f %% of a processor.\n\n| what | target | measured | range | met | in detail |\n|---|---|---|---|---|---|\n",
-		r.At.Format(time.DateOnly), r.Processors, r.Go, 100*r.share())
-	for _, row := range r.rows() {
+	fmt.Fprintf(&b, "%s\n\n| what | target | measured | range | met | in detail |\n|---|---|---|---|---|---|\n", head)
+	for _, row := range rows {
 		met := "no"
 		if row.met {
 			met = "yes"

@@ -17,6 +17,7 @@ var shapes = map[string]struct {
 	spans, messages int
 }{
 	"whole": {shapeWhole, 15, 6}, "head": {shapeHead, 4, 1}, "tail": {shapeTail, 11, 5}, "open": {shapeOpen, 12, 5}, "probe": {shapeProbe, 1, 1},
+	"junk": {shapeJunk, 1, 1},
 }
 
 // TestRenderedOperationsAreDistinct reads what is rendered, and looks for the times and IDs that were asked for.
