@@ -13,7 +13,7 @@ COMPONENTS := $(sort $(dir $(wildcard processor/*/metadata.yaml receiver/*/metad
 # How long each fuzz target runs, and how often each benchmark is repeated.
 FUZZTIME ?= 20s
 COUNT ?= 1
-# How many operations `make bench-scale` holds open, and further flags for it (bin/scale -help).
+# How many operations `make bench-scale` and `make bench-store` hold open, and further flags for them (bin/scale -help).
 OPEN ?= 1000000
 SCALE_FLAGS ?=
 # A result file of an earlier `make bench` to compare with.
@@ -78,6 +78,11 @@ bench: ## Run the benchmarks; COUNT=10 BASE=old.out compares with an earlier run
 bench-scale: ## Measure with OPEN (1,000,000) open operations: a table, and a picture in .run/scale
 	$(GO) build -trimpath -o $(BIN)/ ./cmd/throughline ./test/scale
 	$(BIN)/scale -bin $(BIN) -out .run/scale -open $(OPEN) $(SCALE_FLAGS)
+
+.PHONY: bench-store
+bench-store: ## Measure what a store costs, restarts, and a flood of distinct IDs: a table, and a picture in .run/store
+	$(GO) build -trimpath -o $(BIN)/ ./cmd/throughline ./test/scale
+	$(BIN)/scale -about store -bin $(BIN) -out .run/store -open $(OPEN) $(SCALE_FLAGS)
 
 .PHONY: pictures
 pictures: build $(BIN)/jaeger $(BIN)/alertmanager $(BIN)/prometheus ## Draw docs/images again, from what a real Jaeger and a real Prometheus return
