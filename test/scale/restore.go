@@ -25,8 +25,9 @@ type restoring struct {
 	set       stack.CollectorSettings
 	collector *stack.Collector
 	found     figures
-	// ready and swept are seconds from the start of the process until it took OTLP, and until its first sweep was over.
-	ready, swept []float64
+	// ready and swept are seconds from the start of the process until it took OTLP, and until its first sweep was over; busy
+	// are the seconds of processor time that it had used by then, on all processors.
+	ready, swept, busy []float64
 }
 
 // measureRestore fills a collector with open operations, kills it, and measures how soon the next one has them all.
@@ -61,10 +62,12 @@ func measureRestore(ctx context.Context, o options) (found figures, err error) {
 		if err := r.again(ctx); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(os.Stderr, "       restart %d of %d: took OTLP after %.1f s, first sweep over after %.1f s\n", round+1, o.rounds, r.ready[round], r.swept[round])
+		fmt.Fprintf(os.Stderr, "       restart %d of %d: took OTLP after %.1f s, first sweep over after %.1f s and %.1f s of processor time\n", round+1, o.rounds,
+			r.ready[round], r.swept[round], r.busy[round])
 	}
 	r.found.note("ready_seconds", r.ready)
 	r.found.note("swept_seconds", r.swept)
+	r.found.note("busy_seconds", r.busy)
 	return r.found, r.idle(ctx, work)
 }
 
@@ -134,6 +137,11 @@ func (r *restoring) again(ctx context.Context) error {
 		}
 	}
 	r.swept = append(r.swept, time.Since(began).Seconds())
+	cpu, err := cpuOf(r.collector.Pid())
+	if err != nil {
+		return err
+	}
+	r.busy = append(r.busy, cpu.Seconds())
 	_, most, err := residentOf(r.collector.Pid())
 	r.found["rss_most"] = max(r.found["rss_most"], most)
 	return errors.Join(err, r.complete(ctx))
