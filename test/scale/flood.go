@@ -25,17 +25,8 @@ const (
 	afterFlood = 20 * time.Second
 )
 
-// withoutStore is put over the quickstart configuration.
-const withoutStore = "yaml:extensions::operations::store::path: \"\""
-
-// floods are the variants of the shipped configuration, with further values of --config each.
-var floods = []struct {
-	name    string
-	configs []string
-}{
-	{"off", []string{"embedded:quickstart", withoutStore}},
-	{"on", []string{"embedded:quickstart"}},
-}
+// floods are the variants of the shipped configuration, with the file of the store in the collector's folder each; "" = none.
+var floods = []struct{ name, store string }{{"off", ""}, {"on", "operations.db"}}
 
 // floodName names the figure when so many percent of the flood were sent; past 100 nothing more came.
 func floodName(variant, what string, percent int) string {
@@ -47,7 +38,7 @@ func floodName(variant, what string, percent int) string {
 func measureFlood(ctx context.Context, o options) (figures, error) {
 	found := figures{"ids": float64(o.flood)}
 	for _, v := range floods {
-		if err := flood(ctx, o, v.name, v.configs, found); err != nil {
+		if err := flood(ctx, o, v.name, v.store, found); err != nil {
 			return nil, fmt.Errorf("flood, store %s: %w", v.name, err)
 		}
 		fmt.Fprintf(os.Stderr, "       store %s: at most %.0f MiB resident, %.0f MiB of files\n", v.name, found[v.name+"_rss_most"]/(1<<20), found[v.name+"_disk_most"]/(1<<20))
@@ -56,7 +47,7 @@ func measureFlood(ctx context.Context, o options) (figures, error) {
 }
 
 // flood lets one variant of the collector endure it.
-func flood(ctx context.Context, o options, variant string, configs []string, found figures) (err error) {
+func flood(ctx context.Context, o options, variant, file string, found figures) (err error) {
 	work, err := os.MkdirTemp("", "flood")
 	if err != nil {
 		return err
@@ -78,7 +69,7 @@ func flood(ctx context.Context, o options, variant string, configs []string, fou
 	}
 	defer func() { err = errors.Join(err, servers.Stop()) }()
 	collector, err := servers.StartCollector(ctx, stack.CollectorSettings{
-		Configs: configs, JaegerOTLP: originals.address, AlertmanagerURL: alerts.URL,
+		Configs: []string{"embedded:quickstart", storeAt(work, file)}, JaegerOTLP: originals.address, AlertmanagerURL: alerts.URL,
 	})
 	if err != nil {
 		return err
@@ -91,6 +82,14 @@ func flood(ctx context.Context, o options, variant string, configs []string, fou
 	l := &load{template: junk, senders: senders, next: &next, last: uint64(o.flood), patience: time.Minute}
 	w := &watch{variant: variant, pid: collector.Pid(), folder: work, load: l, found: found}
 	return w.run(ctx, collector.OTLPGRPC)
+}
+
+// storeAt is a value of --config that moves the store to a file of the folder, or switches it off.
+func storeAt(folder, file string) string {
+	if file != "" {
+		file = filepath.Join(folder, file)
+	}
+	return fmt.Sprintf("yaml:extensions::operations::store::path: %q", file)
 }
 
 // watch notes memory and files of one collector while a load is sent.

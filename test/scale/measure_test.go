@@ -6,17 +6,21 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/provider/envprovider"
+	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
+	"go.opentelemetry.io/collector/confmap/xconfmap"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/otelcol"
-	"go.opentelemetry.io/collector/otelcol/otelcoltest"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/batchprocessor"
 	"go.opentelemetry.io/collector/receiver"
@@ -24,6 +28,7 @@ import (
 	"go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
 	"go.uber.org/goleak"
 
+	"github.com/throughline/throughline/extension/consoleextension"
 	"github.com/throughline/throughline/extension/operationsextension"
 	"github.com/throughline/throughline/processor/correlationprocessor"
 	"github.com/throughline/throughline/receiver/operationsreceiver"
@@ -144,34 +149,55 @@ func TestComparisonIsRoundByRound(t *testing.T) {
 	require.NotContains(t, found, "cpu_with_plain", "where processor time is unknown")
 }
 
-func TestConfigurationsAreValid(t *testing.T) {
-	for _, env := range []string{"THROUGHLINE_OTLP_GRPC_ENDPOINT", "THROUGHLINE_OTLP_HTTP_ENDPOINT", "SCALE_SINK", "SCALE_DERIVED"} {
-		t.Setenv(env, "localhost:4317")
+// loaded reads the configurations as the collector does that is told all of them, and makes sure that they are valid.
+func loaded(tb testing.TB, configs ...[]byte) *otelcol.Config {
+	for _, env := range []string{"THROUGHLINE_OTLP_GRPC_ENDPOINT", "THROUGHLINE_OTLP_HTTP_ENDPOINT", "THROUGHLINE_CONSOLE_ENDPOINT", "SCALE_SINK", "SCALE_DERIVED"} {
+		tb.Setenv(env, "localhost:4317")
 	}
-	t.Setenv("SCALE_COMPRESSION", "gzip")
+	tb.Setenv("SCALE_COMPRESSION", "gzip")
+	tb.Setenv("SCALE_STORE", filepath.Join(tb.TempDir(), "operations.db"))
+	tb.Setenv("SCALE_DURABILITY", "batch")
+	tb.Setenv("SCALE_OPERATIONS", "1000")
 	factories := otelcol.Factories{Telemetry: otelconftelemetry.NewFactory()}
 	var err error
-	factories.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](operationsextension.NewFactory())
-	require.NoError(t, err)
+	factories.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](operationsextension.NewFactory(), consoleextension.NewFactory())
+	require.NoError(tb, err)
 	factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](otlpreceiver.NewFactory(), operationsreceiver.NewFactory())
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	factories.Processors, err = otelcol.MakeFactoryMap[processor.Factory](correlationprocessor.NewFactory(), batchprocessor.NewFactory())
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](otlpexporter.NewFactory())
-	require.NoError(t, err)
-	for _, r := range newRivals() {
-		require.Len(t, r.configs, 1, r.name)
-		name := map[string]string{"without_plain": "without", "with_plain": "with", "correlation_plain": "correlation"}[r.name]
-		if name == "" {
-			name = r.name
-		}
-		cfg, err := otelcoltest.LoadConfigAndValidate(filepath.Join("testdata", name+".yaml"), factories)
-		require.NoError(t, err, name)
+	require.NoError(tb, err)
+	paths, err := writeConfigs(tb.TempDir(), configs...)
+	require.NoError(tb, err)
+	provider, err := otelcol.NewConfigProvider(otelcol.ConfigProviderSettings{ResolverSettings: confmap.ResolverSettings{
+		URIs: paths, ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory(), envprovider.NewFactory()},
+	}})
+	require.NoError(tb, err)
+	cfg, err := provider.Get(tb.Context(), factories)
+	require.NoError(tb, err)
+	require.NoError(tb, xconfmap.Validate(cfg))
+	return cfg
+}
+
+func TestConfigurationsAreValid(t *testing.T) {
+	for _, r := range append(newRivals(), newKeepers()...) {
+		cfg := loaded(t, r.configs...)
 		protocols := cfg.Receivers[component.MustNewID("otlp")].(*otlpreceiver.Config).Protocols
-		require.True(t, protocols.GRPC.HasValue() && protocols.HTTP.HasValue(), "%s: a collector is ready when it listens for both", name)
-		_, ours := cfg.Processors[component.MustNewID("correlation")]
-		require.Equal(t, name != "without", ours)
+		require.True(t, protocols.GRPC.HasValue() && protocols.HTTP.HasValue(), "%s: a collector is ready when it listens for both", r.name)
+		_, correlates := cfg.Processors[component.MustNewID("correlation")]
+		require.Equal(t, !strings.HasPrefix(r.name, "without"), correlates, r.name)
+		_, derives := cfg.Receivers[component.MustNewID("operations")]
+		require.Equal(t, r.derives, derives, r.name)
+		if operations, ok := cfg.Extensions[operationsextension.DefaultID]; ok {
+			require.Equal(t, r.durability != "", operations.(*operationsextension.Config).Store.Path != "", r.name)
+		}
 	}
+	cfg := loaded(t, configCorrelation, configStore, configRestore)
+	operations := cfg.Extensions[operationsextension.DefaultID].(*operationsextension.Config)
+	require.Equal(t, 1000, operations.MaxOperations)
+	require.Equal(t, "batch", operations.Store.Durability)
+	require.Len(t, cfg.Service.Extensions, 2)
 }
 
 func TestAnInterruptEndsAMeasurement(t *testing.T) {

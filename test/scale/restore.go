@@ -18,6 +18,9 @@ import (
 // lets many batches wait for the same commit.
 const storeSenders = 16
 
+// longestRestart is far beyond the target: a restart that takes too long is a figure too.
+const longestRestart = 10 * time.Minute
+
 // restoring is a collector that is killed and started again.
 type restoring struct {
 	o         options
@@ -42,7 +45,7 @@ func measureRestore(ctx context.Context, o options) (found figures, err error) {
 		return nil, err
 	}
 	defer originals.stop()
-	servers, err := stack.New(stack.Settings{BinDir: o.bin, WorkDir: work})
+	servers, err := stack.New(stack.Settings{BinDir: o.bin, WorkDir: work, Patience: longestRestart})
 	if err != nil {
 		return nil, err
 	}

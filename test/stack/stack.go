@@ -33,6 +33,8 @@ type Settings struct {
 	// ContainerEngine is the command (docker, podman) that runs Jaeger and Alertmanager from their official images.
 	// When empty, both come from BinDir.
 	ContainerEngine string
+	// Patience is how long a server may take until it is ready; 0 = a minute, or five where images have to be fetched.
+	Patience time.Duration
 }
 
 // Stack is a set of running servers. Its methods are safe for concurrent use.
@@ -93,6 +95,9 @@ func (s *Stack) launch(ctx context.Context, name string, cmd *exec.Cmd, ready pr
 	timeout := readyTimeout
 	if s.settings.ContainerEngine != "" {
 		timeout = pullTimeout
+	}
+	if s.settings.Patience > 0 {
+		timeout = s.settings.Patience
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
