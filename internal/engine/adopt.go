@@ -32,13 +32,14 @@ func (e *Engine) Adopt(states []State, told int64) (unknown []State) {
 
 // adopt reports whether the operation is known, or need not be.
 func (e *Engine) adopt(s *State) bool {
-	if s.Parted {
-		e.untold.depart(s.depart(), e)
-		return true
-	}
 	n := e.find(s.Namespace, s.ID)
-	if s.Gone {
+	switch {
+	case s.Gone:
 		e.untold.forget(s.address())
+	case s.Parted:
+		e.untold.depart(s.depart(), e)
+	}
+	if s.Gone || s.Parted {
 		if n != nil {
 			e.adoptGone(n, s)
 		}
@@ -99,15 +100,20 @@ func (n *entry) setFormer(s *State) {
 	}
 }
 
-// adoptGone deals with an operation whose end was told. If it left, what is held of it came before that. Called with Engine.mu held.
+// adoptGone deals with an operation whose end was told, or is to be. If it left, what is held of it came before that. Called with
+// Engine.mu held.
 func (e *Engine) adoptGone(n *entry, s *State) {
+	last := s.Revision
+	if s.Parted {
+		last++
+	}
 	shard := e.shard(n)
 	shard.mu.Lock()
-	if !n.isCalled(s.address()) || s.Revision <= n.revision {
+	if !n.isCalled(s.address()) || last <= n.revision {
 		shard.mu.Unlock()
 		return
 	}
-	n.announced, n.judged, n.revision = false, false, s.Revision
+	n.announced, n.judged, n.revision = false, false, last
 	n.setVerdict(&operation.Verdict{Hop: -1, Consumer: -1})
 	shard.shelve(e, n)
 	shard.touch(n)

@@ -134,7 +134,7 @@ func New(settings Settings) (*Engine, error) {
 	e := &Engine{settings: settings, symbols: operation.NewSymbols(maxSymbols)}
 	e.reducers.New = func() any { return new(operation.Reducer) }
 	e.identity.init(e)
-	e.habits.init(settings)
+	e.habits.init(settings, e.symbols)
 	e.unpaired.init()
 	e.untold.init()
 	for i := range e.shards {

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"strings"
+
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -127,7 +129,7 @@ func (n *entry) setVerdict(v *operation.Verdict) {
 func (n *entry) call(symbols *operation.Symbols, name string) {
 	n.name = symbols.Number(name)
 	if n.name == 0 && (name != "" || n.extra != nil) {
-		n.more().name = name
+		n.more().name = strings.Clone(name)
 	}
 }
 

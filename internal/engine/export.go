@@ -128,7 +128,7 @@ func (x *exporter) add(n *entry) {
 	}
 	x.facts(&op, s.ArrivedAt)
 	called := op.Called()
-	s.Namespace, s.ID, s.Facts = called.Namespace, called.ID, uint32(op.Pending())
+	s.Namespace, s.ID = called.Namespace, called.ID
 	x.chunk.States = append(x.chunk.States, s)
 }
 

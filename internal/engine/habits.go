@@ -27,6 +27,7 @@ type habits struct {
 	// deadLetter and retry are set once.
 	deadLetter, retry func(destination string) bool
 	clocks            Clocks
+	symbols           *operation.Symbols
 	// destinations holds the one last asked for of each slot.
 	destinations [destinationSlots]atomic.Pointer[destinationKind]
 }
@@ -58,7 +59,8 @@ func (h *habits) kindOf(destination string) destinationKind {
 	return kind
 }
 
-func (h *habits) init(s Settings) {
+func (h *habits) init(s Settings, symbols *operation.Symbols) {
+	h.symbols = symbols
 	h.tables = make(map[string]struct{})
 	h.processes, h.senders, h.counts = make(map[string]struct{}), make(map[string]string), make(map[flow]*multiplicity)
 	h.deadLetter, h.retry, h.clocks = operation.DeadLetterName, operation.RetryName, s.Clocks
@@ -138,7 +140,7 @@ func (h *habits) learn(f *operation.Fact) {
 	if known.kind == f.Kind && known.service == f.Service && known.destination == f.Destination {
 		return
 	}
-	*known = habit{f.Kind, f.Service, f.Destination}
+	*known = habit{f.Kind, h.kept(f.Service), h.kept(f.Destination)}
 	switch f.Kind {
 	case operation.KindProcess:
 		h.learnProcess(f.Service)
@@ -148,6 +150,9 @@ func (h *habits) learn(f *operation.Fact) {
 		h.learnTable(f.Destination)
 	}
 }
+
+// kept returns a name that can be kept: the one at hand may be a part of something large. It is another one if there are too many.
+func (h *habits) kept(name string) string { return h.symbols.Name(h.symbols.Number(name)) }
 
 // last returns the last byte of a name, which tells most names apart that are alike.
 func last(name string) int {
@@ -172,7 +177,7 @@ func (h *habits) learnTable(table string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.tables) < maxHabits {
-		h.tables[table] = struct{}{}
+		h.tables[strings.Clone(table)] = struct{}{}
 	}
 }
 
@@ -183,7 +188,7 @@ func (h *habits) learnProcess(service string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.processes) < maxHabits {
-		h.processes[service] = struct{}{}
+		h.processes[strings.Clone(service)] = struct{}{}
 	}
 }
 
@@ -200,7 +205,7 @@ func (h *habits) learnSender(destination, service string) {
 	case ok:
 		h.senders[destination] = ""
 	case len(h.senders) < maxHabits:
-		h.senders[destination] = service
+		h.senders[strings.Clone(destination)] = strings.Clone(service)
 	}
 }
 

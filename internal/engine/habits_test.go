@@ -12,7 +12,7 @@ import (
 
 func newHabits() *habits {
 	h := &habits{}
-	h.init(Settings{})
+	h.init(Settings{}, operation.NewSymbols(100))
 	return h
 }
 
@@ -156,7 +156,7 @@ func TestNamesOfDestinationsAreHabits(t *testing.T) {
 	require.True(t, h.DeadLetter("orders.dlq"))
 	require.True(t, h.Retry("orders.retry"))
 	h = &habits{}
-	h.init(Settings{DeadLetter: func(d string) bool { return d == "morgue" }, Retry: func(d string) bool { return d == "nursery" }})
+	h.init(Settings{DeadLetter: func(d string) bool { return d == "morgue" }, Retry: func(d string) bool { return d == "nursery" }}, operation.NewSymbols(100))
 	require.True(t, h.DeadLetter("morgue"))
 	require.False(t, h.DeadLetter("orders.dlq"))
 	require.True(t, h.Retry("nursery"))

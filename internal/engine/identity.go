@@ -291,7 +291,7 @@ func (x *identity) retry(home key, wanted bool) {
 	})
 	x.moved.waiters(waited)
 	for i := range waited {
-		x.takeAgain(&waited[i].fact, waited[i].known)
+		x.takeAgain(&waited[i].fact, waited[i].known, waited[i].at)
 	}
 }
 

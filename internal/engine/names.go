@@ -56,12 +56,13 @@ func (x *identity) takeApart(t *node, e *entry) []*node {
 		}
 		return true
 	})
-	former := x.dissolve(e, false)
+	former, at := x.dissolve(e, false), x.at
 	x.moved.operation(former)
 	facts := former.Facts()
 	x.discard(e)
 	for i := range facts {
-		x.take(&facts[i], x.at)
+		x.take(&facts[i], max(at, e.arrived))
 	}
+	x.at = at
 	return kept
 }

@@ -27,21 +27,22 @@ const (
 	standingTold
 )
 
-// takeAgain takes a fact for another time, in the midst of taking one.
-func (x *identity) takeAgain(f *operation.Fact, known standing) {
-	outer := x.standing
+// takeAgain takes a fact for another time, in the midst of taking one. It arrived at the given time, which may be later than that of
+// one that is replayed.
+func (x *identity) takeAgain(f *operation.Fact, known standing, arrived int64) {
+	outer, at := x.standing, x.at
 	x.standing = known
-	x.take(f, x.at)
-	x.standing = outer
+	x.take(f, max(x.at, arrived))
+	x.standing, x.at = outer, at
 }
 
 // attachWaiting attaches a fact from among the waiting ones.
 func (x *identity) attachWaiting(e *entry, w *waiter, reason operation.Reason) {
 	x.moved.fact(&w.fact)
-	outer := x.standing
-	x.standing = w.known
+	outer, at := x.standing, x.at
+	x.standing, x.at = w.known, max(x.at, w.at)
 	x.attach(e, &w.fact, reason)
-	w.known, x.standing = x.standing, outer
+	w.known, x.standing, x.at = x.standing, outer, at
 }
 
 // tellAttached tells that the fact being taken was attached, or had no room in its operation.

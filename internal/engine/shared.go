@@ -77,7 +77,7 @@ func (x *identity) replace(e *entry) {
 		x.forget(n)
 		return true
 	})
-	moved, stayed := x.withdraw(e)
+	moved, stayed, arrived := x.withdraw(e)
 	x.disown(e, moved, stayed)
 	for i := range stayed {
 		if !stayed[i].IsStrong() {
@@ -91,7 +91,7 @@ func (x *identity) replace(e *entry) {
 	}
 	x.moved.facts(moved)
 	for i := range moved {
-		x.takeAgain(&moved[i], standingTold)
+		x.takeAgain(&moved[i], standingTold, arrived)
 	}
 }
 
@@ -113,8 +113,9 @@ func (x *identity) disown(e *entry, moved, stayed []operation.Fact) {
 	}
 }
 
-// withdraw takes the facts out of e that belong to it by a soft claim, and lists those that stay.
-func (x *identity) withdraw(e *entry) (moved, stayed []operation.Fact) {
+// withdraw takes the facts out of e that belong to it by a soft claim, and lists those that stay. It returns when the last of them
+// arrived.
+func (x *identity) withdraw(e *entry) (moved, stayed []operation.Fact, arrived int64) {
 	s := x.engine.shard(e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +127,7 @@ func (x *identity) withdraw(e *entry) (moved, stayed []operation.Fact) {
 	})
 	stayed = e.op.Facts()
 	s.touch(e)
-	return moved, stayed
+	return moved, stayed, e.arrived
 }
 
 // takeAlone attaches a fact whose trace says nothing: the fact names one message of a batch, or several operations share
@@ -218,7 +219,7 @@ func (x *identity) own(t *node, f *operation.Fact, e *entry) {
 	})
 	x.moved.waiters(waited)
 	for i := range waited {
-		x.takeAgain(&waited[i].fact, waited[i].known)
+		x.takeAgain(&waited[i].fact, waited[i].known, waited[i].at)
 	}
 }
 

@@ -25,7 +25,8 @@ type State struct {
 	// Ended is the final state that it came to first, StateInProgress without one; Late says that late evidence led to another.
 	Ended operation.State
 	Late  bool
-	// Runaway says that it takes no more facts. Facts is how many it had when it was judged, 0 if that is not known.
+	// Runaway says that it takes no more facts. Facts is how many it had when it was judged for the last time, if it is not to be judged
+	// anew; 0 if that is not known.
 	Runaway bool
 	Facts   uint32
 	// Learned says that habits were learned from it, Taught as what it was counted then.
@@ -152,6 +153,9 @@ func (n *entry) kept(e *Engine) State {
 	}
 	if n.revision > 0 {
 		s.Verdict = n.verdict()
+	}
+	if !n.dirty && n.place < 0 {
+		s.Facts = uint32(n.op.Pending())
 	}
 	if n.extra != nil {
 		s.Incident = n.extra.incident

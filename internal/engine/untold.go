@@ -150,8 +150,18 @@ func (e *Engine) tellAgain(changes []operation.Change) []operation.Change {
 	for _, a := range addresses {
 		d := left[a]
 		changes = append(changes, d.farewell(e))
+		e.part(a, &d)
 	}
 	return changes
+}
+
+// part lets go of an operation whose end is told, if what came since that made it anew.
+func (e *Engine) part(a address, d *departure) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if n := e.find(a.namespace, a.id); n != nil {
+		e.adoptGone(n, &State{Namespace: a.namespace, ID: a.id, Revision: d.revision + 1, Gone: true, Left: d.left})
+	}
 }
 
 // repeat is a change once more. What the view says may be newer.

@@ -1,7 +1,9 @@
 package operation
 
 import (
+	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -114,4 +116,13 @@ func TestPoorIDsComeBack(t *testing.T) {
 		}
 		require.Len(t, facts, len(want))
 	})
+}
+
+// What is decoded of a store's row shares the memory of all of it: a name that stays must not keep the row.
+func TestNamesKeepNothingButThemselves(t *testing.T) {
+	row := strings.Repeat("x", 100) + "orders"
+	s := NewSymbols(10)
+	kept := s.Name(s.Number(row[100:]))
+	require.Equal(t, "orders", kept)
+	require.NotSame(t, unsafe.StringData(row[100:]), unsafe.StringData(kept))
 }

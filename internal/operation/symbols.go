@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -69,8 +70,9 @@ func (s *Symbols) intern(name string) *symbol {
 	if known := s.index[name]; known != nil || len(s.index) >= s.limit {
 		return known
 	}
-	known := &symbol{name: name, number: uint32(len(s.index) + 1)}
-	s.index[name] = known
+	// It may be a part of something large.
+	known := &symbol{name: strings.Clone(name), number: uint32(len(s.index) + 1)}
+	s.index[known.name] = known
 	// Readers hold older slices, of which this one is a longer version: what they can see of it does not change.
 	names := append(*s.names.Load(), known)
 	s.names.Store(&names)
