@@ -3,19 +3,16 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"sync"
-	"syscall"
 	"testing"
-	"testing/fstest"
-	"time"
 
-	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/throughline/throughline/internal/operation"
@@ -46,6 +43,11 @@ func batch(id string) *store.Batch {
 	return &store.Batch{Records: []store.Record{r}, Rows: []store.Row{{Collector: id, Seq: 1, Data: []byte{2}}}}
 }
 
+func requireWrite(tb testing.TB, s store.Store, b *store.Batch) {
+	tb.Helper()
+	require.NoError(tb, s.Write(tb.Context(), b))
+}
+
 func requireRecord(tb testing.TB, s store.Store, id string) {
 	tb.Helper()
 	r, err := s.Record(tb.Context(), "", id)
@@ -73,89 +75,71 @@ func TestSeveralCollectorsStartAtOnce(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatWentAwayIsUnavailableUntilItIsBack(t *testing.T) {
-	server := newServer(t)
-	s := open(t, server.database(t, "shared"))
-	err := s.Write(t.Context(), batch("order-1"))
-	require.NoError(t, err)
-	server.stop(t, syscall.SIGQUIT)
-	err = s.Write(t.Context(), batch("order-2"))
-	require.ErrorIs(t, err, store.ErrUnavailable)
-	_, err = s.Record(t.Context(), "", "order-1")
-	require.ErrorIs(t, err, store.ErrUnavailable)
-	_, err = postgres.Open(t.Context(), postgres.Settings{DSN: server.dsn("shared"), MaxConnections: 2})
-	require.ErrorIs(t, err, store.ErrUnavailable)
-	server.start(t)
-	err = s.Write(t.Context(), batch("order-2"))
-	require.NoError(t, err, "nobody needs to open it again")
-	requireRecord(t, s, "order-1")
-	requireRecord(t, s, "order-2")
+// update writes the fixture of the present version anew. Those of versions that were released never change.
+var update = flag.Bool("update", false, "write the fixture of the present version of the schema")
+
+const fixture = "testdata/schema-1.sql"
+
+// dump does what an operator does to make a backup, restore what brings it back.
+func dump(tb testing.TB, dsn string) []byte {
+	tb.Helper()
+	out, err := exec.Command(program(tb, "pg_dump"), "--dbname", dsn).Output()
+	require.NoError(tb, err)
+	return out
 }
 
-// A database that is slow holds nobody up for longer than they are willing to wait.
-func TestAWriteThatHasToWaitEndsWithItsContext(t *testing.T) {
-	dsn := newServer(t).database(t, "shared")
-	s := open(t, dsn)
-	db, err := sql.Open("pgx", dsn)
-	require.NoError(t, err)
-	defer db.Close()
-	tx, err := db.BeginTx(t.Context(), nil)
-	require.NoError(t, err)
-	_, err = tx.ExecContext(t.Context(), "LOCK TABLE log")
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	err = s.Write(ctx, batch("order-1"))
-	require.ErrorIs(t, err, store.ErrUnavailable)
-	require.NoError(t, tx.Rollback())
-	err = s.Write(t.Context(), batch("order-1"))
-	require.NoError(t, err)
+func restore(tb testing.TB, dsn string, dump []byte) {
+	tb.Helper()
+	psql := exec.Command(program(tb, "psql"), "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", dsn)
+	psql.Stdin = bytes.NewReader(dump)
+	out, err := psql.CombinedOutput()
+	require.NoError(tb, err, string(out))
 }
 
-func TestAReadOnlyDatabase(t *testing.T) {
+// A database that the first version made is read by all later ones.
+func TestADatabaseOfEachVersionIsOpenedAndKeepsWhatIsStored(t *testing.T) {
 	server := newServer(t)
+	if *update {
+		dsn := server.database(t, "written")
+		storetest.WriteSample(t, open(t, dsn))
+		require.NoError(t, os.WriteFile(fixture, dump(t, dsn), 0o600))
+	}
+	data, err := os.ReadFile(fixture)
+	require.NoError(t, err)
 	dsn := server.database(t, "shared")
-	open(t, dsn)
-	s := open(t, dsn+" default_transaction_read_only=on")
-	err := s.Write(t.Context(), batch("order-1"))
-	require.ErrorIs(t, err, store.ErrReadOnly)
+	restore(t, dsn, data)
+	storetest.RequireSample(t, open(t, dsn))
 }
 
-func TestAnUpgradeKeepsWhatIsStoredAndALaterSchemaIsRefused(t *testing.T) {
+func TestASchemaOfALaterVersionIsRefused(t *testing.T) {
 	dsn := newServer(t).database(t, "shared")
+	open(t, dsn)
 	db, err := sql.Open("pgx", dsn)
 	require.NoError(t, err)
 	defer db.Close()
-	first, err := fs.ReadFile(postgres.Migrations(), "00001_operations.sql")
-	require.NoError(t, err)
-	require.NoError(t, sqlstore.Migrate(t.Context(), goose.DialectPostgres, db, fstest.MapFS{"00001_operations.sql": {Data: first}}))
-	_, err = db.ExecContext(t.Context(), "INSERT INTO blobs (name, data) VALUES ($1, $2)", []byte("learned"), []byte("much"))
-	require.NoError(t, err)
-	s := open(t, dsn)
-	data, err := s.Blob(t.Context(), "learned")
-	require.NoError(t, err)
-	require.Equal(t, "much", string(data))
 	_, err = db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)")
 	require.NoError(t, err)
 	_, err = postgres.Open(t.Context(), postgres.Settings{DSN: dsn, MaxConnections: 2})
 	require.ErrorIs(t, err, store.ErrNewer)
+	require.ErrorContains(t, err, "version 99")
 }
 
+// A backup is taken while collectors write.
 func TestABackupByPgDumpCanBeRestored(t *testing.T) {
 	server := newServer(t)
 	dsn := server.database(t, "shared")
 	s := open(t, dsn)
-	err := s.Write(t.Context(), batch("order-1"))
-	require.NoError(t, err)
-	dump, err := exec.Command(program(t, "pg_dump"), "--dbname", dsn).Output()
-	require.NoError(t, err)
-	path := t.TempDir() + "/dump.sql"
-	require.NoError(t, os.WriteFile(path, dump, 0o600))
+	storetest.WriteSample(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for seq := int64(1); ctx.Err() == nil; seq++ {
+			_ = s.Write(ctx, &store.Batch{Blobs: []store.Blob{{Key: "busy", Data: []byte{byte(seq)}}}}) // It ends with its context.
+		}
+	})
 	copied := server.database(t, "copied")
-	out, err := exec.Command(program(t, "psql"), "--quiet", "--set", "ON_ERROR_STOP=1", "--file", path, "--dbname", copied).CombinedOutput()
-	require.NoError(t, err, string(out))
-	restored := open(t, copied)
-	requireRecord(t, restored, "order-1")
-	require.NoError(t, restored.Write(t.Context(), batch("order-2")))
-	requireRecord(t, restored, "order-2")
+	restore(t, copied, dump(t, dsn))
+	cancel()
+	wait.Wait()
+	storetest.RequireSample(t, open(t, copied))
 }

@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -102,13 +103,47 @@ func (s *server) dsn(database string) string {
 	return fmt.Sprintf("host=%s user=postgres dbname=%s", s.folder, database)
 }
 
-// database makes an empty one.
-func (s *server) database(tb testing.TB, name string) string {
+// signal sends a signal to all processes of the server.
+func (s *server) signal(tb testing.TB, how syscall.Signal) {
+	tb.Helper()
+	children, err := exec.Command("ps", "-o", "pid=", "--ppid", strconv.Itoa(s.process.Process.Pid)).Output()
+	require.NoError(tb, err)
+	require.NoError(tb, s.process.Process.Signal(how))
+	for _, pid := range strings.Fields(string(children)) {
+		require.NoError(tb, syscall.Kill(int(number(tb, pid)), how))
+	}
+}
+
+// own gives a folder to whoever the server runs as.
+func (s *server) own(tb testing.TB, folder string) {
+	tb.Helper()
+	info, err := os.Stat(s.folder)
+	require.NoError(tb, err)
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	require.True(tb, ok)
+	require.NoError(tb, os.Chown(folder, int(stat.Uid), int(stat.Gid)))
+	for ; folder != "/"; folder = filepath.Dir(folder) {
+		info, err := os.Stat(folder)
+		require.NoError(tb, err)
+		require.NoError(tb, os.Chmod(folder, info.Mode().Perm()|0o111))
+		if filepath.Dir(folder) == os.TempDir() {
+			break
+		}
+	}
+}
+
+func (s *server) do(tb testing.TB, statement string) {
 	tb.Helper()
 	db, err := sql.Open("pgx", s.dsn("postgres"))
 	require.NoError(tb, err)
 	defer db.Close()
-	_, err = db.ExecContext(tb.Context(), "CREATE DATABASE "+name)
+	_, err = db.ExecContext(tb.Context(), statement)
 	require.NoError(tb, err)
+}
+
+// database makes an empty one.
+func (s *server) database(tb testing.TB, name string) string {
+	tb.Helper()
+	s.do(tb, "CREATE DATABASE "+name)
 	return s.dsn(name)
 }

@@ -1,11 +1,12 @@
 // Package sqlite keeps the store in one file, with SQLite.
 //
 // The file has a write-ahead log beside it, one connection that writes and some that read, so that readers and the writer never wait for each
-// other. One process owns it, which a lock beside it sees to; several collectors share a PostgreSQL instead. [Store.Backup] copies it while it is in use; a copy is
-// restored by putting it in the file's place while no collector runs.
+// other. One process owns it, which a lock beside it sees to; several collectors share a PostgreSQL instead. SQLite's own
+// means copy it while it is in use (VACUUM INTO); a copy is restored by putting it in the file's place while no collector runs.
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -14,6 +15,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -50,7 +52,7 @@ const (
 	// another process that reads the file, as to copy it.
 	pageBytes = 4096
 	readers   = 4
-	busy      = 5000
+	busy      = 1000
 	// reclaimPages is how many pages are given back to the file system at a time.
 	reclaimPages = 2000
 	minBytes     = 1 << 20
@@ -84,19 +86,14 @@ func Open(ctx context.Context, s Settings) (*Store, error) {
 	}
 	opened := &Store{path: s.Path}
 	if err := opened.open(ctx, &s); err != nil {
-		return nil, sqlstore.Failed(kindOf, fmt.Sprintf("opening the store %q", s.Path), errors.Join(err, opened.unlock()))
+		return nil, sqlstore.Failed(opened.kindOf, fmt.Sprintf("opening the store %q", s.Path), errors.Join(err, opened.unlock()))
 	}
 	return opened, nil
 }
 
 func (s *Store) open(ctx context.Context, settings *Settings) error {
-	// Only its owner reads what telemetry says.
 	for _, path := range []string{s.path, s.path + lockSuffix} {
-		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return err
-		}
-		if err := file.Close(); err != nil {
+		if err := create(path); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
@@ -125,9 +122,19 @@ func (s *Store) open(ctx context.Context, settings *Settings) error {
 	}
 	read.SetMaxOpenConns(readers)
 	s.Store = sqlstore.New(sqlstore.Dialect{
-		Prepare: true, Kind: kindOf, Reclaim: reclaim, Now: "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000000",
+		Prepare: true, Kind: s.kindOf, Reclaim: reclaim, Now: "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000000",
 	}, write, read)
 	return nil
+}
+
+// create makes an empty file that only its owner can read, for that is whom telemetry concerns. A file that is there is not opened: closing it would
+// end all locks that this process may have on it.
+func create(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // acquire makes this process the only one that has the file, until it ends in whatever way: what is locked is a database of its own, which is
@@ -197,26 +204,27 @@ func reclaim(ctx context.Context, db *sql.DB) error {
 	return rows.Err()
 }
 
-// Backup writes a copy of the store as it is now to a file that must not be there yet. Writers do not wait for it. What it has begun it
-// removes if it fails.
-func (s *Store) Backup(ctx context.Context, path string) error {
-	what := fmt.Sprintf("copying the store to %q", path)
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// kindOf returns which of the errors of package store it is. SQLite often says no more than that the file could not be written, or some other file not be
+// made: then it is tried what the folder of the file says to that.
+func (s *Store) kindOf(err error) error {
+	kind := kindOf(err)
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && kind == store.ErrUnavailable { //nolint:errorlint // It is one of package store itself.
+		switch e.Code() & primaryCode {
+		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+			return cmp.Or(probe(filepath.Dir(s.path)), kind)
+		}
+	}
+	return kind
+}
+
+// probe writes a file to a folder and removes it; it returns what is wrong with the folder, if that has a kind.
+func probe(folder string) error {
+	file, err := os.CreateTemp(folder, ".throughline-probe-*")
 	if err != nil {
-		return sqlstore.Failed(kindOf, what, err)
+		return kindOf(err)
 	}
-	if err := file.Close(); err != nil {
-		return sqlstore.Failed(kindOf, what, err)
-	}
-	db, err := connect(s.path, url.Values{"_pragma": pragmas()})
-	if err == nil {
-		_, err = db.ExecContext(ctx, "VACUUM INTO ?", path)
-		err = errors.Join(err, db.Close())
-	}
-	if err != nil {
-		return sqlstore.Failed(kindOf, what, errors.Join(err, os.Remove(path)))
-	}
-	return nil
+	_, err = file.Write(make([]byte, pageBytes))
+	return kindOf(errors.Join(err, file.Close(), os.Remove(file.Name())))
 }
 
 // kindOf returns which of the errors of package store it is.

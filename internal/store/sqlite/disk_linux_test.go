@@ -1,0 +1,84 @@
+//go:build e2e
+
+package sqlite_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/throughline/throughline/internal/store"
+	"github.com/throughline/throughline/internal/store/sqlite"
+	"github.com/throughline/throughline/internal/store/storetest"
+)
+
+// fill writes until an error, and returns how many writes succeeded.
+func fill(tb testing.TB, s store.Store) (written int, err error) {
+	tb.Helper()
+	for ; err == nil && written < 1000; written++ {
+		err = s.Write(tb.Context(), bulky(fmt.Sprintf("filled-%d", written), 100_000))
+	}
+	return written - 1, err
+}
+
+func TestADiskThatIsFullAndHasRoomAgain(t *testing.T) {
+	if !storetest.InOwnMounts(t) {
+		return
+	}
+	disk := storetest.NewDisk(t, "8m")
+	s := open(t, sqlite.Settings{Path: filepath.Join(disk.Folder, "store.db")})
+	requireWrite(t, s, batch("order-1"))
+	written, err := fill(t, s)
+	require.ErrorIs(t, err, store.ErrFull)
+	require.Positive(t, written)
+	for range 3 {
+		require.ErrorIs(t, s.Write(t.Context(), bulky("order-2", 1<<20)), store.ErrFull, "and again")
+	}
+	requireRecord(t, s, "order-1")
+	n := 0
+	for _, err := range s.Rows(t.Context(), nil) {
+		require.NoError(t, err)
+		n++
+	}
+	require.Equal(t, written+1, n, "what was committed is there, and nothing of what failed")
+	disk.Resize(t, "64m")
+	requireWrite(t, s, bulky("order-2", 1<<20))
+	requireRecord(t, s, "order-2")
+}
+
+func TestADiskThatIsFullWhenTheStoreIsOpened(t *testing.T) {
+	if !storetest.InOwnMounts(t) {
+		return
+	}
+	disk := storetest.NewDisk(t, "1m")
+	filler := filepath.Join(disk.Folder, "filler")
+	require.Error(t, os.WriteFile(filler, make([]byte, 2<<20), 0o600))
+	_, err := sqlite.Open(t.Context(), sqlite.Settings{Path: filepath.Join(disk.Folder, "store.db")})
+	require.ErrorIs(t, err, store.ErrFull)
+	require.NoError(t, os.Remove(filler))
+	requireWrite(t, open(t, sqlite.Settings{Path: filepath.Join(disk.Folder, "store.db")}), batch("order-1"))
+}
+
+func TestADiskThatIsReadOnly(t *testing.T) {
+	if !storetest.InOwnMounts(t) {
+		return
+	}
+	disk := storetest.NewDisk(t, "8m")
+	path := filepath.Join(disk.Folder, "store.db")
+	disk.ReadOnly(t, true)
+	_, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+	require.ErrorIs(t, err, store.ErrReadOnly, "there is no file yet")
+	disk.ReadOnly(t, false)
+	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+	require.NoError(t, err)
+	requireWrite(t, s, batch("order-1"))
+	require.NoError(t, s.Close())
+	disk.ReadOnly(t, true)
+	_, err = sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+	require.ErrorIs(t, err, store.ErrReadOnly)
+	disk.ReadOnly(t, false)
+	requireRecord(t, open(t, sqlite.Settings{Path: path}), "order-1")
+}
