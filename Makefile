@@ -40,9 +40,9 @@ e2e: build $(BIN)/jaeger $(BIN)/alertmanager $(BIN)/prometheus ## Run the built 
 	$(GO) test -tags e2e -count=1 -p 1 -v -timeout 30m ./test/e2e/... ./cmd/asyncgen/internal/judged
 
 .PHONY: store
-store: ## Hold the store in PostgreSQL to its contract, against a real server (installed if it is missing and that is allowed)
+store: ## Hold the store to its contract in a real PostgreSQL (installed if it is missing and that is allowed), and on disks that are full or read-only
 	internal/tools/postgres/install.sh
-	$(GO) test -tags e2e -count=1 -race -timeout 10m ./internal/store/postgres
+	$(GO) test -tags e2e -count=1 -race -timeout 10m ./internal/store/postgres ./internal/store/sqlite
 
 .PHONY: conformance
 conformance: ## Replay recorded telemetry of real applications and show verdicts, hops and alarms beside the truth

@@ -109,7 +109,7 @@ func (s *server) signal(tb testing.TB, how syscall.Signal) {
 	children, err := exec.Command("ps", "-o", "pid=", "--ppid", strconv.Itoa(s.process.Process.Pid)).Output()
 	require.NoError(tb, err)
 	require.NoError(tb, s.process.Process.Signal(how))
-	for _, pid := range strings.Fields(string(children)) {
+	for pid := range strings.FieldsSeq(string(children)) {
 		require.NoError(tb, syscall.Kill(int(number(tb, pid)), how))
 	}
 }

@@ -18,9 +18,9 @@ import (
 const (
 	// visits bounds the rows of a term that a page looks at, visitedPlaces the places in them.
 	visits        = 2000
-	visitedPlaces = 300_000
-	// rare is the number of rows from which on terms are equally frequent.
-	rare = 2000
+	visitedPlaces = 100_000
+	// rare is the number of segments from which on a term counts as frequent.
+	rare = 64
 	// readMore is how many times the records of a page are read: some may have all terms and not match.
 	readMore = 4
 	// firstRows is how many rows of a term are read first; each time it is four times as many.
@@ -267,21 +267,24 @@ func (s *Store) segmentOf(ctx context.Context, place int64) (int64, error) {
 	return segment, err
 }
 
-// byFrequency returns the terms with the rarest first.
+// byFrequency returns the terms with the rarest first: that of which the latest segments reach back farthest.
 func (s *Store) byFrequency(ctx context.Context, terms []store.Term) ([]store.Term, error) {
 	if len(terms) < 2 {
 		return terms, nil
 	}
-	counts := make(map[store.Term]int64, len(terms))
+	reach := make(map[store.Term]int64, len(terms))
 	for _, term := range terms {
-		var n int64
-		if err := s.read.QueryRowContext(ctx, s.dialect.bind("SELECT count(*) FROM (SELECT 1 FROM terms WHERE term = ? LIMIT ?) AS a_few"),
-			int64(term), rare).Scan(&n); err != nil {
+		var segment int64
+		err := s.read.QueryRowContext(ctx, s.dialect.bind("SELECT segment FROM terms WHERE term = ? ORDER BY segment DESC LIMIT 1 OFFSET ?"),
+			int64(term), rare-1).Scan(&segment)
+		if errors.Is(err, sql.ErrNoRows) {
+			segment = math.MinInt64
+		} else if err != nil {
 			return nil, err
 		}
-		counts[term] = n
+		reach[term] = segment
 	}
-	slices.SortStableFunc(terms, func(a, b store.Term) int { return cmp.Compare(counts[a], counts[b]) })
+	slices.SortStableFunc(terms, func(a, b store.Term) int { return cmp.Compare(reach[a], reach[b]) })
 	return terms, nil
 }
 

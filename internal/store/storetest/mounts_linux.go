@@ -23,7 +23,7 @@ func InOwnMounts(t *testing.T) bool {
 	if os.Getenv(ownMounts) != "" {
 		return true
 	}
-	again := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
+	again := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v") //nolint:gosec // It is this program.
 	again.Env = append(os.Environ(), ownMounts+"=1")
 	again.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	if uid, gid := os.Geteuid(), os.Getegid(); uid != 0 {
@@ -45,7 +45,7 @@ type Disk struct{ Folder string }
 func NewDisk(tb testing.TB, size string) *Disk {
 	tb.Helper()
 	d := &Disk{Folder: filepath.Join(tb.TempDir(), "disk")}
-	require.NoError(tb, os.Mkdir(d.Folder, 0o755))
+	require.NoError(tb, os.Mkdir(d.Folder, 0o750))
 	require.NoError(tb, syscall.Mount("", "/", "", syscall.MS_PRIVATE|syscall.MS_REC, ""))
 	require.NoError(tb, syscall.Mount("tmpfs", d.Folder, "tmpfs", 0, "size="+size))
 	tb.Cleanup(func() { require.NoError(tb, syscall.Unmount(d.Folder, syscall.MNT_DETACH)) })

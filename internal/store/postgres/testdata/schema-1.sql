@@ -2,7 +2,7 @@
 -- PostgreSQL database dump
 --
 
-\restrict srPj4zzIFpAbP1KVATbOweRkb6sMXsAC03i5ewDg3vVwt1f8f6IjesZVJ7L0J7y
+\restrict ib0rWnnqF15GYMdlLVl82E5nxelcaxZ0ZRrx5aeuAKWSPiUewZfk1kSP5EcOy5A
 
 -- Dumped from database version 15.18 (Debian 15.18-0+deb12u1)
 -- Dumped by pg_dump version 15.18 (Debian 15.18-0+deb12u1)
@@ -210,8 +210,8 @@ COPY public.cuts (collector, seq) FROM stdin;
 --
 
 COPY public.goose_db_version (id, version_id, is_applied, tstamp) FROM stdin;
-1	0	t	2026-11-21 17:42:47.55725
-2	1	t	2026-11-21 17:42:47.570698
+1	0	t	2026-11-21 17:44:58.435126
+2	1	t	2026-11-21 17:44:58.44782
 \.
 
 
@@ -259,7 +259,7 @@ COPY public.records (place, operation, revision, updated_at, bytes, head, facts)
 --
 
 COPY public.roles (role, collector, epoch, lease_until) FROM stdin;
-\\x6a75646765	\\x6f6e65	1	1795282967667834000
+\\x6a75646765	\\x6f6e65	1	1795283098598256000
 \.
 
 
@@ -429,5 +429,5 @@ CREATE INDEX journal_by_time ON public.journal USING btree (at);
 -- PostgreSQL database dump complete
 --
 
-\unrestrict srPj4zzIFpAbP1KVATbOweRkb6sMXsAC03i5ewDg3vVwt1f8f6IjesZVJ7L0J7y
+\unrestrict ib0rWnnqF15GYMdlLVl82E5nxelcaxZ0ZRrx5aeuAKWSPiUewZfk1kSP5EcOy5A
 
