@@ -72,7 +72,7 @@ func newDurable(o *operations) *durable {
 	d.writer = checkpoint.NewWriter(checkpoint.Settings{
 		Store: &d.place, Collector: d.collector, Interval: c.Interval, Timeout: c.CommitTimeout, MaxBytes: int64(c.BufferMiB) << 20, Observer: &d.trouble,
 	})
-	d.follower = checkpoint.Follower{Engine: o.engine, Collector: d.collector, Damaged: d.damaged}
+	d.follower = checkpoint.Follower{Engine: o.engine, Collector: d.collector, Damaged: d.damaged, Resources: d.learnResources}
 	return d
 }
 
@@ -157,6 +157,7 @@ func (d *durable) apply(now time.Time, facts []operation.Fact, out []engine.Assi
 	if d.unusable.Load() {
 		return d.o.engine.Apply(now, facts, out)
 	}
+	d.o.originals.Tell(d.tellResources)
 	d.writer.Facts(now.UnixNano(), facts)
 	return d.o.engine.Apply(now, facts, out)
 }

@@ -36,6 +36,23 @@ func (s *Store) News() []Known {
 	return all
 }
 
+// Tell hands over the news, if there are any, and returns when they were dealt with, by whoever took them: what follows a resource must not
+// be told before it. Without news it costs next to nothing. tell must not call back.
+func (s *Store) Tell(tell func([]Known)) {
+	r := &s.resources
+	if r.told.Load() {
+		return
+	}
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	if news := s.News(); len(news) > 0 {
+		tell(news)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told.Store(len(r.news) == 0)
+}
+
 // Learn takes note of what another collector, or an earlier run, knows of resources. What was seen later stays; nothing counts as seen
 // later than now, in nanoseconds since 1970. What is learned is no news.
 func (s *Store) Learn(all []Known, now int64) {
@@ -65,6 +82,7 @@ func (r *resources) note(who identity) {
 	// Who was forgotten meanwhile is still among them.
 	if r.shared && len(r.news) < 2*maxServices {
 		r.news[who] = struct{}{}
+		r.told.Store(false)
 	}
 }
 

@@ -3,6 +3,7 @@ package originals
 import (
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,6 +52,39 @@ func TestOthersKnowWhatOneSaw(t *testing.T) {
 	require.Equal(t, "1.1", versionOf(other, "2"))
 	require.Equal(t, 2, tell(t, other, one, second+2*refresh), "all at first")
 	require.Zero(t, tell(t, other, one, second+2*refresh), "what was learned is no news")
+}
+
+func TestNewsAreToldBeforeWhatFollows(t *testing.T) {
+	s := New()
+	var told sync.Map
+	tell := func(news []Known) {
+		for _, k := range news {
+			told.Store(k.Instance, true)
+		}
+	}
+	s.Tell(tell)
+	var collectors sync.WaitGroup
+	for c := range 4 {
+		collectors.Go(func() {
+			for i := range 500 {
+				// Each instance is seen by two of them.
+				instance := strconv.Itoa(i*2 + c/2)
+				s.Saw("payer", instance, versioned("1.0"), second)
+				s.Tell(tell)
+				_, ok := told.Load(instance)
+				require.True(t, ok)
+			}
+		})
+	}
+	collectors.Wait()
+	s.Tell(func([]Known) { t.Error("told twice") })
+}
+
+func TestNothingToTellAllocatesNothing(t *testing.T) {
+	s := New()
+	s.Saw("payer", "1", versioned("1.0"), second)
+	s.Tell(func([]Known) {})
+	require.Zero(t, testing.AllocsPerRun(100, func() { s.Tell(func([]Known) { panic("there is nothing") }) }))
 }
 
 func TestWhatWasSeenLaterStays(t *testing.T) {

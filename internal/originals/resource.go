@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -52,6 +53,10 @@ type resources struct {
 	// news are those that others have not been told of, once shared says that somebody asks.
 	news   map[identity]struct{}
 	shared bool
+
+	// telling keeps those apart who tell. It is taken before mu. told says that there is nothing to tell.
+	telling sync.Mutex
+	told    atomic.Bool
 }
 
 // Saw takes note of a resource, under the names by which facts know it, at a time in nanoseconds since 1970. Nothing is

@@ -98,6 +98,7 @@ func (c *correlation) traces(ctx context.Context, td ptrace.Traces) (ptrace.Trac
 func (c *correlation) readTraces(ctx context.Context, b *batch, td ptrace.Traces) {
 	c.arrivedTraces(td)
 	c.extractor.Traces(&b.Batch, td)
+	c.sawTraces(td)
 	c.apply(ctx, b, gap.SignalTraces)
 	c.keepTraces(b, td)
 	if c.config.stamps() {
@@ -113,8 +114,8 @@ func (c *correlation) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error)
 func (c *correlation) readLogs(ctx context.Context, b *batch, ld plog.Logs) {
 	c.arrivedLogs(ld)
 	c.extractor.Logs(&b.Batch, ld)
-	c.apply(ctx, b, gap.SignalLogs)
 	c.keepLogs(ld)
+	c.apply(ctx, b, gap.SignalLogs)
 	if c.config.stamps() {
 		c.stamped(ctx, b.stampLogs(c.operations, ld))
 	}

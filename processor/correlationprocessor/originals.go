@@ -15,16 +15,10 @@ import (
 // keepTraces keeps what somebody wants to show of the originals beside the facts that were drawn from them.
 func (c *correlation) keepTraces(b *batch, td ptrace.Traces) {
 	store := c.operations.Originals()
-	if c.config.DryRun || !store.Wanted() {
+	if c.config.DryRun || !store.WantsSpans() {
 		return
 	}
 	now := time.Now().UnixNano()
-	if !store.WantsSpans() {
-		for _, rs := range td.ResourceSpans().All() {
-			saw(store, rs.Resource(), now)
-		}
-		return
-	}
 	b.noteShown(store, now)
 	for r, rs := range td.ResourceSpans().All() {
 		resource := saw(store, rs.Resource(), now)
@@ -39,6 +33,19 @@ func (c *correlation) keepTraces(b *batch, td ptrace.Traces) {
 				}
 			}
 		}
+	}
+}
+
+// sawTraces takes note of who made the spans before anything else is known of them: what is told of an operation must say the same after a
+// restart.
+func (c *correlation) sawTraces(td ptrace.Traces) {
+	store := c.operations.Originals()
+	if c.config.DryRun || !store.Wanted() {
+		return
+	}
+	now := time.Now().UnixNano()
+	for _, rs := range td.ResourceSpans().All() {
+		saw(store, rs.Resource(), now)
 	}
 }
 
