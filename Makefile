@@ -16,6 +16,9 @@ COUNT ?= 1
 # How many operations `make bench-scale` and `make bench-store` hold open, and further flags for them (bin/scale -help).
 OPEN ?= 1000000
 SCALE_FLAGS ?=
+# The seed of what happens in `make chaos`, and how its scenarios run: one after the other.
+SEED ?= 1
+CHAOS = $(GO) test -tags e2e -count=1 -v -timeout 60m -parallel 1 ./test/chaos -seed $(SEED)
 # A result file of an earlier `make bench` to compare with.
 BASE ?=
 
@@ -43,6 +46,16 @@ e2e: build $(BIN)/jaeger $(BIN)/alertmanager $(BIN)/prometheus ## Run the built 
 store: ## Hold the store to its contract in a real PostgreSQL (installed if it is missing and that is allowed), and on disks that are full or read-only
 	internal/tools/postgres/install.sh
 	$(GO) test -tags e2e -count=1 -race -timeout 10m ./internal/store/postgres ./internal/store/sqlite
+
+.PHONY: chaos
+chaos: build $(BIN)/jaeger $(BIN)/alertmanager ## Kill collectors and take servers away under load, in full length (half an hour; as root); SEED=1
+	$(CHAOS) -run 'Kills' -operations 100000 -rate 400 -kills 20
+	$(CHAOS) -run 'Restarts' -operations 30000 -restarts 50
+	$(CHAOS) -run 'Trouble' -operations 20000 -trouble 30s
+
+.PHONY: chaos-short
+chaos-short: build $(BIN)/jaeger $(BIN)/alertmanager ## The same in a few minutes, all scenarios at once
+	$(GO) test -tags e2e -count=1 -v -timeout 15m -parallel 8 ./test/chaos -seed $(SEED)
 
 .PHONY: conformance
 conformance: ## Replay recorded telemetry of real applications and show verdicts, hops and alarms beside the truth

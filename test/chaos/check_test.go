@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,8 +19,12 @@ import (
 
 // check compares everything with the truth, but for the operations that are excused: what each collector shows, what they derived,
 // how Jaeger shows it, who was paged, and what of the telemetry was passed on. Collectors are stopped then.
-func (s *stand) check(t *testing.T, truths []Truth, excused map[string]bool) []verdict.Operation {
+func (s *stand) check(t *testing.T, truths []Truth, excused Excuses) []verdict.Operation {
 	t.Helper()
+	late := map[string]bool{}
+	s.relay.Late(thresholds.Late, late)
+	excusedLate := Excuse(truths, late)
+	t.Logf("%d operations had something acknowledged more than %s late", excusedLate.Len(), thresholds.Late)
 	var judged []verdict.Operation
 	for i := range s.collectors {
 		var c *Comparison
@@ -27,7 +32,7 @@ func (s *stand) check(t *testing.T, truths []Truth, excused map[string]bool) []v
 			if judged, err = s.api(i).Operations(t.Context()); err != nil {
 				return err
 			}
-			c = Compare(truths, judged)
+			c = Compare(truths, judged, excusedLate)
 			return c.Err(excused)
 		})
 		t.Logf("collector %d: %s", i, &c.Matrix)
@@ -62,7 +67,7 @@ type jaegerTrace struct {
 }
 
 // checkJaeger asks for the derived traces of some of the operations.
-func (s *stand) checkJaeger(t *testing.T, truths []Truth, judged []verdict.Operation, excused map[string]bool) {
+func (s *stand) checkJaeger(t *testing.T, truths []Truth, judged []verdict.Operation, excused Excuses) {
 	t.Helper()
 	traceIDs := map[string]string{}
 	for i := range judged {
@@ -77,7 +82,7 @@ func (s *stand) checkJaeger(t *testing.T, truths []Truth, judged []verdict.Opera
 		asking.Go(func() {
 			for i := asker * every; i < len(truths); i += askers * every {
 				o := &truths[i]
-				if excused[o.ID] {
+				if excused.Has(o.ID) {
 					continue
 				}
 				if err := s.checkTrace(t, o, traceIDs[o.ID], sizes[traceIDs[o.ID]]); err != nil {
@@ -92,22 +97,35 @@ func (s *stand) checkJaeger(t *testing.T, truths []Truth, judged []verdict.Opera
 	for w := range wrong {
 		all = append(all, w)
 	}
-	require.Empty(t, all, "traces in Jaeger")
+	require.Empty(t, all[:min(len(all), shown)], "traces in Jaeger")
 }
 
-// checkTrace looks at one derived trace, or snapshot of what is stuck.
-func (s *stand) checkTrace(t *testing.T, o *Truth, id string, size int) error {
+// jaegerTrace gets one trace.
+func (s *stand) jaegerTrace(t *testing.T, id string) (*jaegerTrace, error) {
+	t.Helper()
 	var answer struct {
 		Data []jaegerTrace `json:"data"`
 	}
 	if err := verdict.GetJSON(t.Context(), s.jaeger.URL+"/api/traces/"+id, &answer); err != nil {
+		return nil, err
+	}
+	if len(answer.Data) != 1 {
+		return nil, fmt.Errorf("%d traces with the ID %s", len(answer.Data), id)
+	}
+	return &answer.Data[0], nil
+}
+
+// checkTrace looks at one derived trace, or snapshot of what is stuck.
+func (s *stand) checkTrace(t *testing.T, o *Truth, id string, size int) error {
+	trace, err := s.jaegerTrace(t, id)
+	if err != nil {
 		return err
 	}
-	if len(answer.Data) != 1 || len(answer.Data[0].Spans) != size {
-		return fmt.Errorf("%d traces, not 1 with %d spans: %+v", len(answer.Data), size, answer.Data)
+	if len(trace.Spans) != size {
+		return fmt.Errorf("%d spans in Jaeger, but %d were told", len(trace.Spans), size)
 	}
 	seen, roots := map[string]bool{}, 0
-	for _, span := range answer.Data[0].Spans {
+	for _, span := range trace.Spans {
 		if seen[span.SpanID] {
 			return fmt.Errorf("the span %s occurs twice", span.SpanID)
 		}
@@ -132,21 +150,23 @@ func (s *stand) checkTrace(t *testing.T, o *Truth, id string, size int) error {
 	return nil
 }
 
-// keepLogs prints the ends of the outputs of collectors if the test has failed.
-func (s *stand) keepLogs(t *testing.T) {
+// printLogs prints the ends of what collectors had to complain of, if the test has failed.
+func (s *stand) printLogs(t *testing.T) {
 	t.Helper()
 	if !t.Failed() {
 		return
 	}
-	paths, err := filepath.Glob(filepath.Join(s.dir, "stack", "*.log"))
+	paths, err := filepath.Glob(filepath.Join(s.dir, "stack", "throughline-*.log"))
 	require.NoError(t, err)
 	for _, path := range paths {
 		output, err := os.ReadFile(path)
 		require.NoError(t, err)
-		lines := strings.Split(strings.TrimSpace(string(output)), "\n")
-		t.Logf("the last lines of %s:\n%s", filepath.Base(path), strings.Join(lines[max(0, len(lines)-logTail):], "\n"))
+		lines := slices.DeleteFunc(strings.Split(string(output), "\n"), func(line string) bool {
+			return strings.Contains(line, "\tinfo\t") && !strings.Contains(line, "operationsextension") || strings.Contains(line, `"grpc_log": true`)
+		})
+		t.Logf("the last complaints of %s:\n%s", filepath.Base(path), strings.Join(lines[max(0, len(lines)-logTail):], "\n"))
 	}
 }
 
-// logTail is how much of an output a failed test prints.
+// logTail is how many lines a failed test prints of each collector.
 const logTail = 40

@@ -27,8 +27,12 @@ func (d Difference) String() string { return d.ID + ": " + strings.Join(d.What, 
 // shown is how many differences an error tells.
 const shown = 10
 
-// Compare finds the operations that are judged wrong, unknown to the collector, or never took place.
-func Compare(truths []Truth, judged []verdict.Operation) *Comparison {
+// flagLate is the flag of operations of which something came when they were over already.
+const flagLate = "late_evidence"
+
+// Compare finds the operations that are judged wrong, unknown to the collector, or never took place. What came late by no fault of the
+// collector, as clients had to send it again, may be judged to have come late.
+func Compare(truths []Truth, judged []verdict.Operation, late Excuses) *Comparison {
 	byID := make(map[string]*verdict.Operation, len(judged))
 	for i := range judged {
 		byID[judged[i].ID] = &judged[i]
@@ -43,6 +47,9 @@ func Compare(truths []Truth, judged []verdict.Operation) *Comparison {
 			continue
 		}
 		delete(byID, want.ID)
+		if late.Has(want.ID) {
+			got.Flags = slices.DeleteFunc(got.Flags, func(flag string) bool { return flag == flagLate })
+		}
 		c.Matrix.Add(want.Verdict(), got.Verdict(), want.Verdict() == got.Verdict())
 		c.add(want.ID, differ(want, got)...)
 	}
@@ -61,8 +68,8 @@ func (c *Comparison) add(id string, what ...string) {
 }
 
 // Err is nil if everything is as it was, but for the operations that are excused; otherwise it shows the first differences.
-func (c *Comparison) Err(excused map[string]bool) error {
-	differences := slices.DeleteFunc(slices.Clone(c.Differences), func(d Difference) bool { return excused[d.ID] })
+func (c *Comparison) Err(excused Excuses) error {
+	differences := slices.DeleteFunc(slices.Clone(c.Differences), func(d Difference) bool { return excused.Has(d.ID) })
 	if len(differences) == 0 {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/throughline/throughline/internal/event"
+	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/test/verdict"
 )
 
@@ -23,7 +25,7 @@ func TestCompareFindsEveryDifference(t *testing.T) {
 			Hops: []verdict.Hop{{Destination: "orders", State: "done", Consumers: []verdict.Consumer{{Group: "g", State: "done", Attempts: 2}}}},
 		}, {ID: "b", State: "failed"}}
 	}
-	require.NoError(t, Compare(truths, judged()).Err(nil))
+	require.NoError(t, Compare(truths, judged(), Excuses{}).Err(Excuses{}))
 
 	for name, spoil := range map[string]func(ops []verdict.Operation) []verdict.Operation{
 		"verdict: stuck, truth completed": func(ops []verdict.Operation) []verdict.Operation { ops[0].State = "stuck"; return ops },
@@ -36,13 +38,22 @@ func TestCompareFindsEveryDifference(t *testing.T) {
 		"c: no such operation took place": func(ops []verdict.Operation) []verdict.Operation { return append(ops, verdict.Operation{ID: "c"}) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := Compare(truths, spoil(judged()))
-			require.ErrorContains(t, c.Err(nil), name)
-			require.ErrorContains(t, c.Err(map[string]bool{"d": true}), name)
+			c := Compare(truths, spoil(judged()), Excuses{})
+			require.ErrorContains(t, c.Err(Excuses{}), name)
+			require.ErrorContains(t, c.Err(Excuses{operations: map[string]bool{"d": true}}), name)
 			require.Len(t, c.Differences, 1)
-			require.NoError(t, c.Err(map[string]bool{c.Differences[0].ID: true}))
+			require.NoError(t, c.Err(Excuses{operations: map[string]bool{c.Differences[0].ID: true}}))
 		})
 	}
+}
+
+func TestWhatCameLateMayBeJudgedSo(t *testing.T) {
+	truths := []Truth{{ID: "a", State: "completed"}}
+	judged := func() []verdict.Operation {
+		return []verdict.Operation{{ID: "a", State: "completed", Flags: []string{flagLate}}}
+	}
+	require.ErrorContains(t, Compare(truths, judged(), Excuses{}).Err(Excuses{}), "completed+late_evidence")
+	require.NoError(t, Compare(truths, judged(), Excuses{operations: map[string]bool{"a": true}}).Err(Excuses{}))
 }
 
 func TestWhatMustBeToldFollowsFromTheTruth(t *testing.T) {
@@ -67,4 +78,19 @@ func TestWhatMustBeToldFollowsFromTheTruth(t *testing.T) {
 		{stateDeadLettered, "", "n", "d", "g"}:       {[]string{"dead"}, false},
 		{stateStuck, stateProcessing, "n", "d", "g"}: {[]string{"killed"}, false},
 	}, Groups(truths, limits))
+}
+
+func TestWhatLostItsNameIsExcusedByItsTrace(t *testing.T) {
+	trace := operation.TraceID{1, 2, 3}
+	text := hex.EncodeToString(trace[:])
+	truths := []Truth{
+		{ID: "a", Hops: []TruthHop{{Consumers: []TruthConsumer{{TruthSpan: TruthSpan{text}}}}}},
+		{ID: "b", Hops: []TruthHop{{Producer: TruthSpan{"ffff"}}}},
+	}
+	excused := Excuse(truths, map[string]bool{text: true})
+	require.Equal(t, 1, excused.Len())
+	require.True(t, excused.Has("a"))
+	require.False(t, excused.Has("b"))
+	require.True(t, excused.Has(operation.ImplicitID(trace, operation.SpanID{9})))
+	require.False(t, excused.Has(operation.ImplicitID(operation.TraceID{4}, operation.SpanID{9})))
 }

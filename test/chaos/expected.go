@@ -12,6 +12,8 @@ import (
 type Thresholds struct {
 	// Waiting is how long a message may wait.
 	Waiting time.Duration
+	// Late is how much later than it happened something may come and still count.
+	Late time.Duration
 }
 
 // events lists the events that must have been told of an operation, in the order in which it came to them.

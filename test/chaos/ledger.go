@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"cmp"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -15,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/throughline/throughline/internal/event"
+	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/stitch"
 )
 
@@ -35,7 +37,7 @@ const (
 // Ledger keeps what collectors told: the spans they passed on, the traces and the events they derived. It is safe for concurrent use.
 type Ledger struct {
 	mu        sync.Mutex
-	originals map[pcommon.SpanID]struct{}
+	originals map[pcommon.SpanID]pcommon.TraceID
 	derived   map[pcommon.TraceID]*derivedTrace
 	events    map[eventKey]*eventSeen
 	conflicts []string
@@ -46,7 +48,7 @@ type Ledger struct {
 type derivedTrace struct {
 	operation string
 	snapshot  bool
-	spans     map[pcommon.SpanID]uint64
+	spans     map[pcommon.SpanID]content
 	repeated  bool
 }
 
@@ -77,7 +79,7 @@ type Tally struct {
 // NewLedger returns an empty ledger.
 func NewLedger() *Ledger {
 	return &Ledger{
-		originals: map[pcommon.SpanID]struct{}{},
+		originals: map[pcommon.SpanID]pcommon.TraceID{},
 		derived:   map[pcommon.TraceID]*derivedTrace{},
 		events:    map[eventKey]*eventSeen{},
 	}
@@ -98,28 +100,28 @@ func (l *Ledger) TakeTraces(td ptrace.Traces) {
 		for _, scope := range resource.ScopeSpans().All() {
 			for _, span := range scope.Spans().All() {
 				if scope.Scope().Name() == stitch.Scope {
-					l.takeDerived(span)
+					l.takeDerived(resource.Resource(), span)
 				} else {
-					l.takeOriginal(span.SpanID())
+					l.takeOriginal(span.SpanID(), span.TraceID())
 				}
 			}
 		}
 	}
 }
 
-func (l *Ledger) takeOriginal(id pcommon.SpanID) {
+func (l *Ledger) takeOriginal(id pcommon.SpanID, trace pcommon.TraceID) {
 	if _, ok := l.originals[id]; ok {
 		l.tally.OriginalRepeats++
 		return
 	}
-	l.originals[id] = struct{}{}
+	l.originals[id] = trace
 	l.tally.Originals++
 }
 
-func (l *Ledger) takeDerived(span ptrace.Span) {
+func (l *Ledger) takeDerived(resource pcommon.Resource, span ptrace.Span) {
 	trace := l.derived[span.TraceID()]
 	if trace == nil {
-		trace = &derivedTrace{spans: map[pcommon.SpanID]uint64{}}
+		trace = &derivedTrace{spans: map[pcommon.SpanID]content{}}
 		l.derived[span.TraceID()] = trace
 		l.tally.Derived++
 	}
@@ -127,17 +129,19 @@ func (l *Ledger) takeDerived(span ptrace.Span) {
 		trace.operation = text(span.Attributes(), attrOperation)
 		_, trace.snapshot = span.Attributes().Get(attrSnapshot)
 	}
-	content := contentOf(span)
+	now := contentOf(resource, span)
 	before, ok := trace.spans[span.SpanID()]
 	switch {
 	case !ok:
-		trace.spans[span.SpanID()] = content
+		trace.spans[span.SpanID()] = now
 		l.tally.Spans++
 		if trace.repeated {
 			l.conflict("trace %s came again with a further span %q", span.TraceID(), span.Name())
 		}
-	case before != content:
+	case before.span != now.span:
 		l.conflict("span %s %q of trace %s came again with other content", span.SpanID(), span.Name(), span.TraceID())
+	case before.resource != now.resource:
+		l.conflict("span %s %q of trace %s came again with another resource: %v", span.SpanID(), span.Name(), span.TraceID(), resource.Attributes().AsRaw())
 	case !trace.repeated:
 		trace.repeated = true
 		l.tally.DerivedRepeats++
@@ -148,19 +152,26 @@ func (l *Ledger) conflict(format string, args ...any) {
 	l.conflicts = append(l.conflicts, fmt.Sprintf(format, args...))
 }
 
-// contentOf is a hash of all that the span says.
-func contentOf(span ptrace.Span) uint64 {
-	td := ptrace.NewTraces()
-	span.CopyTo(td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty())
+// content has a hash of all that a span says, and one of who says it.
+type content struct{ span, resource uint64 }
+
+func contentOf(resource pcommon.Resource, span ptrace.Span) content {
+	what, who := ptrace.NewTraces(), ptrace.NewTraces()
+	span.CopyTo(what.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty())
+	resource.CopyTo(who.ResourceSpans().AppendEmpty().Resource())
+	return content{hash(what), hash(who)}
+}
+
+func hash(td ptrace.Traces) uint64 {
 	var marshaler ptrace.ProtoMarshaler
 	data, err := marshaler.MarshalTraces(td)
 	if err != nil {
 		// It came as such a message a moment ago.
 		panic(err)
 	}
-	hash := fnv.New64a()
-	hash.Write(data)
-	return hash.Sum64()
+	h := fnv.New64a()
+	h.Write(data)
+	return h.Sum64()
 }
 
 // TakeLogs notes events; what services logged is passed over.
@@ -233,18 +244,18 @@ func (l *Ledger) CheckOriginals(acknowledged map[pcommon.SpanID]struct{}) error 
 
 // Check compares what was derived with what happened, but for the operations that are excused: one final trace for what is over, and every
 // event exactly once, whatever was repeated. What was repeated must be the same.
-func (l *Ledger) Check(truths []Truth, t Thresholds, excused map[string]bool) error {
+func (l *Ledger) Check(truths []Truth, t Thresholds, excused Excuses) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var wrong []string
-	traces, told := l.byOperation()
+	traces, told := l.byOperation(names(truths))
 	for i := range truths {
 		o := &truths[i]
 		want, got := o.events(t), told[o.ID]
 		final := traces[o.ID]
 		delete(told, o.ID)
 		delete(traces, o.ID)
-		if excused[o.ID] {
+		if excused.Has(o.ID) {
 			continue
 		}
 		slices.Sort(want)
@@ -257,9 +268,15 @@ func (l *Ledger) Check(truths []Truth, t Thresholds, excused map[string]bool) er
 		}
 	}
 	for id := range traces {
+		if excused.Has(id) {
+			continue
+		}
 		wrong = append(wrong, fmt.Sprintf("%q: a derived trace, but it never took place", id))
 	}
 	for id, names := range told {
+		if excused.Has(id) {
+			continue
+		}
 		wrong = append(wrong, fmt.Sprintf("%q: events %v, but it never took place", id, names))
 	}
 	wrong = append(wrong, l.incidentsTwice()...)
@@ -274,17 +291,34 @@ func (l *Ledger) Check(truths []Truth, t Thresholds, excused map[string]bool) er
 	return errors.Join(errs...)
 }
 
+// names tells to which operation a trace belongs: what was known of an operation before the record came that names it, was told under the ID
+// that follows from its first record.
+func names(truths []Truth) func(id string) string {
+	byTrace := map[string]string{}
+	for i := range truths {
+		for trace := range truths[i].traceIDs {
+			byTrace[trace] = truths[i].ID
+		}
+	}
+	return func(id string) string {
+		if record, ok := operation.ParseImplicitID(id); ok {
+			return cmp.Or(byTrace[hex.EncodeToString(record.Trace[:])], id)
+		}
+		return id
+	}
+}
+
 // byOperation counts final traces, and lists the names of the different events, of each operation.
-func (l *Ledger) byOperation() (traces map[string]int, told map[string][]string) {
+func (l *Ledger) byOperation(name func(id string) string) (traces map[string]int, told map[string][]string) {
 	traces, told = map[string]int{}, map[string][]string{}
 	for _, trace := range l.derived {
 		if !trace.snapshot {
-			traces[trace.operation]++
+			traces[name(trace.operation)]++
 		}
 	}
 	for key := range l.events {
-		if !key.incident && key.id != "" {
-			told[key.id] = append(told[key.id], key.name)
+		if id := name(key.id); !key.incident && id != "" {
+			told[id] = append(told[id], key.name)
 		}
 	}
 	return traces, told
@@ -307,11 +341,14 @@ func (l *Ledger) incidentsTwice() []string {
 	return twice
 }
 
-// Traces returns how many spans each derived trace of final operations has, by its ID.
+// Traces returns how many different spans each trace has, derived or of services, by its ID in hexadecimal.
 func (l *Ledger) Traces() map[string]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	sizes := map[string]int{}
+	for _, trace := range l.originals {
+		sizes[trace.String()]++
+	}
 	for id, trace := range l.derived {
 		sizes[id.String()] = len(trace.spans)
 	}

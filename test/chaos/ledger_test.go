@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"encoding/hex"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/throughline/throughline/internal/event"
+	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/stitch"
 )
 
@@ -58,9 +60,19 @@ func TestLedgerAllowsRepetitions(t *testing.T) {
 		l.TakeTraces(derived(1, "a", "send"))
 		l.TakeLogs(stuck("b", 1))
 	}
-	require.NoError(t, l.Check([]Truth{completed, waiting}, Thresholds{}, nil))
+	require.NoError(t, l.Check([]Truth{completed, waiting}, Thresholds{}, Excuses{}))
 	require.Equal(t, Tally{Derived: 1, Spans: 2, DerivedRepeats: 1, Events: 1, EventRepeats: 1}, l.Tally())
 	require.Equal(t, map[string]int{pcommon.TraceID{1}.String(): 2}, l.Traces())
+}
+
+func TestLedgerKnowsAnOperationBeforeItHasItsName(t *testing.T) {
+	trace := operation.TraceID{7}
+	o := Truth{ID: "b", State: stateStuck, Hops: []TruthHop{{Producer: TruthSpan{hex.EncodeToString(trace[:])}}}}
+	l := NewLedger()
+	l.TakeLogs(stuck(operation.ImplicitID(trace, operation.SpanID{1}), 1))
+	require.NoError(t, l.Check([]Truth{o}, Thresholds{}, Excuses{}))
+	l.TakeLogs(stuck("b", 2))
+	require.ErrorContains(t, l.Check([]Truth{o}, Thresholds{}, Excuses{}), "events [async.operation.stuck async.operation.stuck]")
 }
 
 func TestLedgerFindsWhatWasToldWrong(t *testing.T) {
@@ -68,9 +80,14 @@ func TestLedgerFindsWhatWasToldWrong(t *testing.T) {
 		tell func(l *Ledger)
 		want string
 	}{
-		"no trace":            {func(*Ledger) {}, "a (completed): 0 final derived traces"},
-		"two traces":          {func(l *Ledger) { l.TakeTraces(derived(2, "a", "send")) }, "a (completed): 2 final derived traces"},
-		"other content":       {func(l *Ledger) { l.TakeTraces(derived(1, "a", "else")) }, `"else" of trace 01000000000000000000000000000000 came again with other content`},
+		"no trace":      {func(*Ledger) {}, "a (completed): 0 final derived traces"},
+		"two traces":    {func(l *Ledger) { l.TakeTraces(derived(2, "a", "send")) }, "a (completed): 2 final derived traces"},
+		"other content": {func(l *Ledger) { l.TakeTraces(derived(1, "a", "else")) }, `"else" of trace 01000000000000000000000000000000 came again with other content`},
+		"other resource": {func(l *Ledger) {
+			td := derived(1, "a", "send")
+			td.ResourceSpans().At(0).Resource().Attributes().PutStr("service.version", "2")
+			l.TakeTraces(td)
+		}, "came again with another resource: map[service.version:2]"},
 		"trace of a stuck":    {func(l *Ledger) { l.TakeTraces(derived(2, "b", "send")) }, "b (stuck/waiting): 1 final derived traces"},
 		"trace of none":       {func(l *Ledger) { l.TakeTraces(derived(2, "c", "send")) }, `"c": a derived trace`},
 		"told twice":          {func(l *Ledger) { l.TakeLogs(stuck("b", 2)) }, "b (stuck/waiting): events [async.operation.stuck async.operation.stuck]"},
@@ -87,10 +104,10 @@ func TestLedgerFindsWhatWasToldWrong(t *testing.T) {
 			l.TakeLogs(stuck("b", 1))
 			if name != "no trace" {
 				l.TakeTraces(derived(1, "a", "send"))
-				require.NoError(t, l.Check([]Truth{completed, waiting}, Thresholds{}, nil))
+				require.NoError(t, l.Check([]Truth{completed, waiting}, Thresholds{}, Excuses{}))
 			}
 			c.tell(l)
-			require.ErrorContains(t, l.Check([]Truth{completed, waiting}, Thresholds{}, nil), c.want)
+			require.ErrorContains(t, l.Check([]Truth{completed, waiting}, Thresholds{}, Excuses{}), c.want)
 		})
 	}
 }
@@ -102,6 +119,7 @@ func TestLedgerKnowsWhichSpansAreMissing(t *testing.T) {
 	l.TakeTraces(td)
 	acknowledged := map[pcommon.SpanID]struct{}{{1}: {}}
 	require.NoError(t, l.CheckOriginals(acknowledged))
+	require.Equal(t, map[string]int{pcommon.TraceID{}.String(): 1}, l.Traces())
 	acknowledged[pcommon.SpanID{2}] = struct{}{}
 	require.ErrorContains(t, l.CheckOriginals(acknowledged), "1 of 2 spans")
 }

@@ -20,19 +20,19 @@ func tell(p *Pager, status, destination string) int {
 func TestPagerCountsPages(t *testing.T) {
 	group := func(destination string) Group { return Group{stateStuck, stateWaiting, "n", destination, ""} }
 	groups := map[Group]*Pages{group("d"): {[]string{"a", "b"}, true}}
-	excused := map[string]bool{"b": true}
+	excused := Excuses{operations: map[string]bool{"b": true}}
 	var p Pager
-	require.ErrorContains(t, p.Check(groups, nil), "0 pages that stuck | waiting | n | d |  is firing, not 1")
+	require.ErrorContains(t, p.Check(groups, Excuses{}), "0 pages that stuck | waiting | n | d |  is firing, not 1")
 	require.NoError(t, p.Check(groups, excused))
 
 	require.Equal(t, http.StatusOK, tell(&p, statusFiring, "d"))
-	require.ErrorContains(t, p.Check(groups, nil), "is resolved, not 1")
+	require.ErrorContains(t, p.Check(groups, Excuses{}), "is resolved, not 1")
 	tell(&p, statusResolved, "d")
-	require.NoError(t, p.Check(groups, nil))
+	require.NoError(t, p.Check(groups, Excuses{}))
 	require.Equal(t, 2, p.Count())
 
 	tell(&p, statusFiring, "e")
-	require.ErrorContains(t, p.Check(groups, nil), "is firing, which it never was")
+	require.ErrorContains(t, p.Check(groups, Excuses{}), "is firing, which it never was")
 	require.NoError(t, p.Check(groups, excused))
 	tell(&p, statusFiring, "d")
 	require.ErrorContains(t, p.Check(groups, excused), "2 pages that")
@@ -40,5 +40,5 @@ func TestPagerCountsPages(t *testing.T) {
 	broken := httptest.NewRecorder()
 	p.ServeHTTP(broken, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{")))
 	require.Equal(t, http.StatusBadRequest, broken.Code)
-	require.ErrorContains(t, p.Check(nil, nil), "unexpected EOF")
+	require.ErrorContains(t, p.Check(nil, Excuses{}), "unexpected EOF")
 }

@@ -25,9 +25,11 @@ type Relay struct {
 	next       atomic.Uint64
 
 	mu sync.Mutex
-	// spans are those that were acknowledged, acks what the latest acknowledgements were for.
+	// spans are those that were acknowledged, acks what the latest acknowledgements were for, and late by how much later than it happened
+	// something of a trace was acknowledged.
 	spans map[pcommon.SpanID]struct{}
 	acks  []ack
+	late  map[pcommon.TraceID]time.Duration
 	// refused counts requests that were given back.
 	refused int
 }
@@ -49,7 +51,7 @@ const remembered = 10 * time.Second
 
 // StartRelay starts one on a free port, in front of the collectors at these addresses (host:port). Stop ends it.
 func StartRelay(addresses ...string) (*Relay, error) {
-	r := &Relay{spans: map[pcommon.SpanID]struct{}{}}
+	r := &Relay{spans: map[pcommon.SpanID]struct{}{}, late: map[pcommon.TraceID]time.Duration{}}
 	for _, address := range addresses {
 		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithConnectParams(grpc.ConnectParams{
@@ -122,16 +124,28 @@ func (r *Relay) send(export func(c *collector) error) error {
 	return err
 }
 
-// acknowledged notes what a collector took.
-func (r *Relay) acknowledged(spans []pcommon.SpanID, traces map[pcommon.TraceID]bool) {
+// Late adds to traces those of which something was acknowledged more than that after it had happened.
+func (r *Relay) Late(than time.Duration, traces map[string]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, by := range r.late {
+		if by > than {
+			traces[id.String()] = true
+		}
+	}
+}
+
+// acknowledged notes what a collector took: spans, and traces with the earliest time at which something of each was over.
+func (r *Relay) acknowledged(spans []pcommon.SpanID, traces map[pcommon.TraceID]time.Time) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, id := range spans {
 		r.spans[id] = struct{}{}
 	}
-	for id := range traces {
+	for id, over := range traces {
 		r.acks = append(r.acks, ack{now, id})
+		r.late[id] = max(r.late[id], now.Sub(over))
 	}
 	old := 0
 	for old < len(r.acks) && now.Sub(r.acks[old].at) > remembered {
@@ -156,12 +170,12 @@ func (t *relayTraces) Export(ctx context.Context, request ptraceotlp.ExportReque
 		return response, err
 	}
 	var spans []pcommon.SpanID
-	traces := map[pcommon.TraceID]bool{}
+	traces := map[pcommon.TraceID]time.Time{}
 	for _, resource := range request.Traces().ResourceSpans().All() {
 		for _, scope := range resource.ScopeSpans().All() {
 			for _, span := range scope.Spans().All() {
 				spans = append(spans, span.SpanID())
-				traces[span.TraceID()] = true
+				earliest(traces, span.TraceID(), span.EndTimestamp().AsTime())
 			}
 		}
 	}
@@ -184,14 +198,20 @@ func (l *relayLogs) Export(ctx context.Context, request plogotlp.ExportRequest) 
 	if err != nil {
 		return response, err
 	}
-	traces := map[pcommon.TraceID]bool{}
+	traces := map[pcommon.TraceID]time.Time{}
 	for _, resource := range request.Logs().ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
 			for _, record := range scope.LogRecords().All() {
-				traces[record.TraceID()] = true
+				earliest(traces, record.TraceID(), record.Timestamp().AsTime())
 			}
 		}
 	}
 	l.relay.acknowledged(nil, traces)
 	return response, nil
+}
+
+func earliest(traces map[pcommon.TraceID]time.Time, id pcommon.TraceID, at time.Time) {
+	if before, ok := traces[id]; !ok || at.Before(before) {
+		traces[id] = at
+	}
 }

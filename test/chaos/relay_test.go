@@ -35,6 +35,7 @@ func TestRelaySpreadsAndKnowsWhatWasAcknowledged(t *testing.T) {
 		span := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
 		span.SetTraceID(pcommon.TraceID{n})
 		span.SetSpanID(pcommon.SpanID{n})
+		span.SetEndTimestamp(pcommon.NewTimestampFromTime(time.Now().Add(-time.Duration(n) * time.Minute)))
 		_, err := client.Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(td))
 		return err
 	}
@@ -61,4 +62,7 @@ func TestRelaySpreadsAndKnowsWhatWasAcknowledged(t *testing.T) {
 	require.Empty(t, traces)
 	relay.AcknowledgedSince(stopped.Add(-time.Minute), traces)
 	require.Len(t, traces, 8)
+	late := map[string]bool{}
+	relay.Late(5*time.Minute, late)
+	require.Equal(t, map[string]bool{pcommon.TraceID{5}.String(): true, pcommon.TraceID{6}.String(): true, pcommon.TraceID{7}.String(): true}, late)
 }

@@ -29,14 +29,18 @@ const (
 	binDir       = "../../bin"
 	pollInterval = 500 * time.Millisecond
 	// settleTimeout is how long after the last telemetry everything may take to be judged and told.
-	settleTimeout = 3 * time.Minute
-	// recovery is how long after they were sent messages are consumed that nobody consumed.
-	recovery = 60 * time.Second
-	mix      = "completed=70,retried=8,failed=5,never_consumed=5,killed=4,duplicated=4,dead_lettered=4"
+	settleTimeout = 2 * time.Minute
+	// recovery is how long after they were sent messages are consumed that nobody consumed, in a run that takes long. In a short one all of
+	// them wait until the last one is stuck, so that each incident is opened and resolved once.
+	recovery    = 60 * time.Second
+	maxRecovery = 150 * time.Second
+	// arrivalSlack is how much later than its threshold an operation may get stuck.
+	arrivalSlack = 8 * time.Second
+	mix          = "completed=70,retried=8,failed=5,never_consumed=5,killed=4,duplicated=4,dead_lettered=4"
 )
 
 // thresholds are those of testdata/chaos.yaml.
-var thresholds = Thresholds{Waiting: 20 * time.Second}
+var thresholds = Thresholds{Waiting: 20 * time.Second, Late: 10 * time.Second}
 
 // stand is one or more collectors between the suite's own ends and the real servers.
 type stand struct {
@@ -52,6 +56,8 @@ type stand struct {
 	// toCollectors and toJaeger are the network.
 	toCollectors []*stack.Proxy
 	toJaeger     *stack.Proxy
+	// length is for how long operations begin.
+	length time.Duration
 	// slowestStart is the longest that a collector took until it listened.
 	slowestStart time.Duration
 }
@@ -64,6 +70,8 @@ type setup struct {
 	store string
 	// overlays are further values of --config.
 	overlays []string
+	// length is for how long operations begin; 0: as long as it takes at the rate that was asked for.
+	length time.Duration
 	// badger lets Jaeger keep its traces over a restart.
 	badger bool
 }
@@ -71,8 +79,11 @@ type setup struct {
 // start starts everything and stops it at the end of the test.
 func start(t *testing.T, set setup) *stand {
 	t.Helper()
-	s := &stand{dir: t.TempDir(), chance: NewSchedule(*seed), pager: &Pager{}}
-	t.Logf("seed %d, %d operations, %g/s", *seed, *operations, *rate)
+	s := &stand{dir: t.TempDir(), chance: NewSchedule(*seed), pager: &Pager{}, length: set.length}
+	if s.length == 0 {
+		s.length = time.Duration(float64(*operations) / *rate * float64(time.Second))
+	}
+	t.Logf("seed %d, %d operations in %s", *seed, *operations, s.length)
 	hook := httptest.NewServer(s.pager)
 	t.Cleanup(hook.Close)
 	var err error
@@ -84,7 +95,7 @@ func start(t *testing.T, set setup) *stand {
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
 		require.NoError(t, s.servers.Stop())
-		s.keepLogs(t)
+		s.printLogs(t)
 	})
 	s.jaeger, err = s.servers.StartJaeger(t.Context(), stack.JaegerSettings{Badger: set.badger})
 	require.NoError(t, err)
@@ -128,17 +139,19 @@ func (s *stand) startCollectors(t *testing.T, set setup) {
 	t.Cleanup(func() { require.NoError(t, s.relay.Stop()) })
 }
 
-// traffic starts asyncgen. The channel is closed when everything was sent; then the truth can be read.
-func (s *stand) traffic(t *testing.T, more ...string) (ended <-chan struct{}, truths func() []Truth) {
+// traffic starts asyncgen, and returns how to wait until everything was sent, for the truth.
+func (s *stand) traffic(t *testing.T) func() []Truth {
 	t.Helper()
 	path := filepath.Join(s.dir, "truth.json")
-	args := append([]string{
-		"--operations", strconv.Itoa(*operations), "--rate", strconv.FormatFloat(*rate, 'g', -1, 64),
-		"--seed", strconv.FormatUint(*seed, 10), "--mix", mix, "--recover", recovery.String(), "--truth", path, "--progress", "0",
-	}, more...)
-	generator, err := s.servers.StartAsyncgen(t.Context(), s.relay.Address, args...)
+	recovers := s.length + thresholds.Waiting + arrivalSlack
+	if recovers > maxRecovery {
+		recovers = recovery
+	}
+	generator, err := s.servers.StartAsyncgen(t.Context(), s.relay.Address,
+		"--operations", strconv.Itoa(*operations), "--rate", strconv.FormatFloat(float64(*operations)/s.length.Seconds(), 'g', -1, 64),
+		"--seed", strconv.FormatUint(*seed, 10), "--mix", mix, "--recover", recovers.String(), "--truth", path, "--progress", "0")
 	require.NoError(t, err)
-	return generator.Exited(), func() []Truth {
+	return func() []Truth {
 		t.Helper()
 		require.NoError(t, generator.Wait(t.Context()))
 		truths, err := ReadTruth(path)
