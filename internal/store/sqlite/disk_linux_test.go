@@ -82,3 +82,43 @@ func TestADiskThatIsReadOnly(t *testing.T) {
 	disk.ReadOnly(t, false)
 	requireRecord(t, open(t, sqlite.Settings{Path: path}), "order-1")
 }
+
+// A collector that starts while its disk is read-only must know what it knew: of a file that was closed, and of one whose process was killed.
+func TestAFileOnAReadOnlyDiskCanBeRead(t *testing.T) {
+	if !storetest.InOwnMounts(t) {
+		return
+	}
+	disk := storetest.NewDisk(t, "16m")
+	closed, killed, path := filepath.Join(disk.Folder, "closed.db"), filepath.Join(disk.Folder, "killed.db"), filepath.Join(t.TempDir(), "store.db")
+	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
+	require.NoError(t, err)
+	requireWrite(t, s, batch("order-1"))
+	copyFiles(t, path, killed, "", "-wal", "-shm")
+	require.NoError(t, s.Close())
+	copyFiles(t, path, closed, "")
+	disk.ReadOnly(t, true)
+	for _, path := range []string{closed, killed} {
+		read, err := sqlite.OpenReadOnly(t.Context(), sqlite.Settings{Path: path})
+		require.NoError(t, err, path)
+		requireRecord(t, read, "order-1")
+		for row, err := range read.Rows(t.Context(), nil) {
+			require.NoError(t, err)
+			require.Equal(t, batch("order-1").Rows[0], row)
+		}
+		require.ErrorIs(t, read.Write(t.Context(), batch("order-2")), store.ErrReadOnly)
+		_, err = read.Trim(t.Context(), store.Limits{Before: 1})
+		require.ErrorIs(t, err, store.ErrReadOnly)
+		require.NoError(t, read.Close())
+	}
+	disk.ReadOnly(t, false)
+	requireWrite(t, open(t, sqlite.Settings{Path: killed}), batch("order-2"))
+}
+
+func copyFiles(tb testing.TB, from, to string, suffixes ...string) {
+	tb.Helper()
+	for _, suffix := range suffixes {
+		data, err := os.ReadFile(from + suffix)
+		require.NoError(tb, err)
+		require.NoError(tb, os.WriteFile(to+suffix, data, 0o600))
+	}
+}

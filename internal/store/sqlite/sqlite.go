@@ -53,8 +53,10 @@ const (
 	pageBytes = 4096
 	readers   = 4
 	busy      = 1000
-	// reclaimPages is how many pages are given back to the file system at a time.
-	reclaimPages = 2000
+	// reclaimPages is how many pages are given back to the file system at a time; keptPages (64 MiB) or one in keptShare are kept free.
+	reclaimPages = 512
+	keptPages    = 16 << 10
+	keptShare    = 4
 	minBytes     = 1 << 20
 	// checkpointPages is after how many pages of the write-ahead log they are put into the file, journalBytes the size to which that log is
 	// cut back then. Both make up for rows of up to 1 MiB.
@@ -67,6 +69,9 @@ const (
 	lockSuffix = ".lock"
 	lockWait   = 2000
 )
+
+// now is the time in nanoseconds; SQLite knows the milliseconds.
+const now = "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000000"
 
 // Store is a [store.Store] in a file.
 type Store struct {
@@ -122,8 +127,40 @@ func (s *Store) open(ctx context.Context, settings *Settings) error {
 	}
 	read.SetMaxOpenConns(readers)
 	s.Store = sqlstore.New(sqlstore.Dialect{
-		Prepare: true, Kind: s.kindOf, Reclaim: reclaim, Now: "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000000",
+		Prepare: true, Kind: s.kindOf, Reclaim: reclaim, Now: now,
 	}, write, read)
+	return nil
+}
+
+// OpenReadOnly opens a file that cannot be written, as on a file system that is read-only, so that what it holds can be read: whatever is written fails with
+// [store.ErrReadOnly]. It keeps no other process away, and neither makes nor changes a file. Errors are those of [Open]; a file that is not there is
+// [fs.ErrNotExist].
+func OpenReadOnly(ctx context.Context, s Settings) (*Store, error) {
+	opened := &Store{path: s.Path}
+	if err := opened.openReadOnly(ctx); err != nil {
+		return nil, sqlstore.Failed(opened.kindOf, fmt.Sprintf("opening the store %q for reading", s.Path), err)
+	}
+	return opened, nil
+}
+
+func (s *Store) openReadOnly(ctx context.Context) error {
+	if _, err := os.Stat(s.path); err != nil {
+		return err
+	}
+	options := url.Values{"_txlock": {"immediate"}, "mode": {"ro"}, "_pragma": pragmas("query_only(1)", cacheOf(readerCache))}
+	// Without a write-ahead log all is in the file, and SQLite would miss what it may not make; with one, what was committed last is there.
+	if log, err := os.Stat(s.path + "-wal"); errors.Is(err, fs.ErrNotExist) || (err == nil && log.Size() == 0) {
+		options.Set("immutable", "1")
+	}
+	db, err := connect(s.path, options)
+	if err != nil {
+		return err
+	}
+	if err := sqlstore.Current(ctx, db, Migrations()); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	db.SetMaxOpenConns(readers)
+	s.Store = sqlstore.New(sqlstore.Dialect{Prepare: true, Kind: s.kindOf, Now: now}, db, db)
 	return nil
 }
 
@@ -190,18 +227,27 @@ func connect(path string, options url.Values) (*sql.DB, error) {
 	return sql.Open("sqlite", dsn.String())
 }
 
-// reclaim makes the file shorter by what is free at its end.
-func reclaim(ctx context.Context, db *sql.DB) error {
-	rows, err := db.QueryContext(ctx, "PRAGMA incremental_vacuum("+strconv.Itoa(reclaimPages)+")")
+// reclaim makes the file shorter by some of what is free, if that is much: a little is soon used again, and moving pages keeps writers waiting. It
+// reports whether there is more to do.
+func reclaim(ctx context.Context, db *sql.DB) (more bool, err error) {
+	var free, pages int64
+	if err := db.QueryRowContext(ctx, "SELECT f.freelist_count, p.page_count FROM pragma_freelist_count f, pragma_page_count p").Scan(&free, &pages); err != nil {
+		return false, err
+	}
+	over := free - max(keptPages, pages/keptShare)
+	if over <= 0 {
+		return false, nil
+	}
+	rows, err := db.QueryContext(ctx, "PRAGMA incremental_vacuum("+strconv.FormatInt(min(over, reclaimPages), 10)+")")
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer rows.Close()
 	// Each row is a page that was given back.
 	for rows.Next() {
 		continue
 	}
-	return rows.Err()
+	return over > reclaimPages, rows.Err()
 }
 
 // kindOf returns which of the errors of package store it is. SQLite often says no more than that the file could not be written, or some other file not be

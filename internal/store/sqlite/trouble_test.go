@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -81,4 +82,20 @@ func TestAFileThatIsDamagedWhileItIsOpenSaysSo(t *testing.T) {
 	}
 	require.ErrorIs(t, err, store.ErrCorrupt)
 	require.Positive(t, n)
+}
+
+func TestWhatCannotBeReadEither(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	_, err := sqlite.OpenReadOnly(t.Context(), sqlite.Settings{Path: path})
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NoFileExists(t, path)
+	require.NoError(t, os.WriteFile(path, []byte("This is a letter to my grandmother, and no database whatsoever."), 0o600))
+	_, err = sqlite.OpenReadOnly(t.Context(), sqlite.Settings{Path: path})
+	require.ErrorIs(t, err, store.ErrCorrupt)
+	later, db := older(t)
+	_, err = db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	_, err = sqlite.OpenReadOnly(t.Context(), sqlite.Settings{Path: later})
+	require.ErrorIs(t, err, store.ErrNewer)
 }

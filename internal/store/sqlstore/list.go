@@ -24,7 +24,7 @@ const (
 	// readMore is how many times the records of a page are read: some may have all terms and not match.
 	readMore = 4
 	// firstRows is how many rows of a term are read first; each time it is four times as many.
-	firstRows = 32
+	firstRows = 16
 	// recordsAtOnce is the number of records that one statement reads.
 	recordsAtOnce = 64
 )
@@ -78,15 +78,18 @@ func (s *Store) page(ctx context.Context, q *store.Query, from int64) (store.Pag
 		}
 		return page, err
 	}
-	w := walk{terms: terms, from: from, since: q.Since, enough: reads}
-	if err := s.find(ctx, &w); err != nil {
-		return store.Page{}, err
-	}
 	var page store.Page
-	for some := range slices.Chunk(w.places, recordsAtOnce) {
+	w := walk{terms: terms, from: from, since: q.Since, enough: min(q.Limit, recordsAtOnce), more: true}
+	for read := 0; w.more && read < reads && !w.spent(); read += len(w.places) {
+		if err := s.find(ctx, &w); err != nil {
+			return store.Page{}, err
+		}
+		if len(w.places) == 0 {
+			continue
+		}
 		args := make([]any, recordsAtOnce)
 		for i := range args {
-			args[i] = some[min(i, len(some)-1)]
+			args[i] = w.places[min(i, len(w.places)-1)]
 		}
 		end, err := s.readRecords(ctx, q, &page, "place IN ("+list(recordsAtOnce)+") ORDER BY place DESC", args...)
 		if err != nil {
@@ -153,12 +156,17 @@ type walk struct {
 	terms []store.Term
 	// from is behind the next place to look at, since before the last one.
 	from, since int64
-	// enough is how many places are looked for.
+	// enough is how many places are looked for at a time.
 	enough int
 	// places are those found, the latest first; more says that there may be more of them before from.
 	places []int64
 	more   bool
+	// rows and entries are how much was visited.
+	rows, entries int
 }
+
+// spent reports whether enough was visited for a page.
+func (w *walk) spent() bool { return w.rows >= visits || w.entries >= visitedPlaces }
 
 // find looks for places until there are enough, or enough was visited.
 func (s *Store) find(ctx context.Context, w *walk) error {
@@ -166,13 +174,14 @@ func (s *Store) find(ctx context.Context, w *walk) error {
 	if err != nil {
 		return err
 	}
-	for visited, entries, atOnce := 0, 0, firstRows; ; atOnce *= 4 {
-		atOnce = min(atOnce, visits-visited)
-		rows, n, err := s.visit(ctx, w, segment, atOnce)
+	w.places = nil
+	for atOnce := firstRows; ; atOnce *= 4 {
+		atOnce = min(atOnce, visits-w.rows)
+		rows, entries, err := s.visit(ctx, w, segment, atOnce)
 		if err != nil {
 			return err
 		}
-		visited, entries = visited+len(rows), entries+n
+		w.rows, w.entries = w.rows+len(rows), w.entries+entries
 		for _, row := range rows {
 			w.places = append(w.places, row.places...)
 			w.from, segment = min(w.from, row.end), row.segment-1
@@ -182,7 +191,7 @@ func (s *Store) find(ctx context.Context, w *walk) error {
 			w.places, w.more = w.places[:w.enough], true
 			w.from = w.places[w.enough-1]
 		}
-		if !w.more || len(w.places) == w.enough || visited >= visits || entries >= visitedPlaces {
+		if !w.more || len(w.places) == w.enough || w.spent() {
 			return nil
 		}
 	}
@@ -198,14 +207,14 @@ type visited struct {
 
 // visit looks at the segments up to one that have the first term, the latest first; it also returns how many places it saw.
 func (s *Store) visit(ctx context.Context, w *walk, segment int64, limit int) (all []visited, entries int, err error) {
-	var columns, joins strings.Builder
+	var columns strings.Builder
 	var args []any
-	for i, term := range w.terms[1:] {
-		fmt.Fprintf(&columns, ", t%d.places", i)
-		fmt.Fprintf(&joins, " LEFT JOIN terms t%d ON t%d.segment = w.segment AND t%d.term = ?", i, i, i)
+	for _, term := range w.terms[1:] {
+		// A join is planned as a whole, and then may read all rows of a term.
+		columns.WriteString(", (SELECT t.places FROM terms t WHERE t.term = ? AND t.segment = w.segment)")
 		args = append(args, int64(term))
 	}
-	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT w.segment, w.places"+columns.String()+" FROM terms w"+joins.String()+
+	found, err := s.read.QueryContext(ctx, s.dialect.bind("SELECT w.segment, w.places"+columns.String()+" FROM terms w"+
 		" WHERE w.term = ? AND w.segment <= ? AND w.segment >= ? ORDER BY w.segment DESC LIMIT ?"), append(args, int64(w.terms[0]), segment, w.since, limit)...)
 	if err != nil {
 		return nil, 0, err
@@ -272,17 +281,20 @@ func (s *Store) byFrequency(ctx context.Context, terms []store.Term) ([]store.Te
 	if len(terms) < 2 {
 		return terms, nil
 	}
+	const latest = ", (SELECT segment FROM terms WHERE term = ? ORDER BY segment DESC LIMIT 1 OFFSET ?)"
+	segments, args, to := make([]sql.NullInt64, len(terms)), []any{}, []any{}
+	for i, term := range terms {
+		args, to = append(args, int64(term), rare-1), append(to, &segments[i])
+	}
+	if err := s.read.QueryRowContext(ctx, s.dialect.bind("SELECT "+strings.Repeat(latest, len(terms))[2:]), args...).Scan(to...); err != nil {
+		return nil, err
+	}
 	reach := make(map[store.Term]int64, len(terms))
-	for _, term := range terms {
-		var segment int64
-		err := s.read.QueryRowContext(ctx, s.dialect.bind("SELECT segment FROM terms WHERE term = ? ORDER BY segment DESC LIMIT 1 OFFSET ?"),
-			int64(term), rare-1).Scan(&segment)
-		if errors.Is(err, sql.ErrNoRows) {
-			segment = math.MinInt64
-		} else if err != nil {
-			return nil, err
+	for i, term := range terms {
+		reach[term] = math.MinInt64
+		if segments[i].Valid {
+			reach[term] = segments[i].Int64
 		}
-		reach[term] = segment
 	}
 	slices.SortStableFunc(terms, func(a, b store.Term) int { return cmp.Compare(reach[a], reach[b]) })
 	return terms, nil
@@ -300,8 +312,7 @@ func (s *Store) Record(ctx context.Context, namespace, id string) (store.Record,
 	}
 	// Several may have had that alias: the latest.
 	w := walk{terms: []store.Term{store.AliasTerm(namespace, id)}, from: start, since: math.MinInt64, enough: recordsAtOnce}
-	for more := true; more; more = w.more {
-		w.places = nil
+	for more := true; more; more = w.more && !w.spent() {
 		if err := s.find(ctx, &w); err != nil || len(w.places) == 0 {
 			return store.Record{}, s.failed(what, cmp.Or(err, sql.ErrNoRows))
 		}

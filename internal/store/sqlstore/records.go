@@ -78,7 +78,7 @@ func writeHistory(ctx context.Context, t *tx, b *store.Batch) error {
 	if err := forget(ctx, t, &all, b.Forget); err != nil {
 		return err
 	}
-	records, err := newer(ctx, t, &all, b.Records)
+	records, err := overtaking(ctx, t, &all, b.Records)
 	if err != nil {
 		return err
 	}
@@ -108,8 +108,8 @@ func forget(ctx context.Context, t *tx, all *tally, keys []store.Key) error {
 	return removeRecords(ctx, t, all, old)
 }
 
-// newer returns the records that are newer than what is there, which it removes.
-func newer(ctx context.Context, t *tx, all *tally, records []store.Record) ([]keyed, error) {
+// overtaking returns the records that are newer than what is there, which it removes.
+func overtaking(ctx context.Context, t *tx, all *tally, records []store.Record) ([]keyed, error) {
 	given := make([]keyed, len(records))
 	for i := range records {
 		if records[i].UpdatedAt > latestPlace {

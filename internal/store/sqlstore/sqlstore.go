@@ -29,8 +29,8 @@ type Dialect struct {
 	Prepare bool
 	// Kind returns which of the errors of package store it is, nil for none.
 	Kind func(error) error
-	// Reclaim gives room that is free within the database back to the system, a bounded amount; nil: it does so by itself.
-	Reclaim func(ctx context.Context, db *sql.DB) error
+	// Reclaim gives room that is free within the database back to the system, a bounded amount, and reports whether there is more; nil: it does so by itself.
+	Reclaim func(ctx context.Context, db *sql.DB) (more bool, err error)
 }
 
 // Store implements [store.Store] on tables.

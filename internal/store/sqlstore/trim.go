@@ -32,10 +32,12 @@ func (s *Store) Trim(ctx context.Context, l store.Limits) (store.Trimmed, error)
 			break
 		}
 	}
-	if s.dialect.Reclaim != nil {
-		return trimmed, s.failed("giving room back", s.dialect.Reclaim(ctx, s.write))
+	if s.dialect.Reclaim == nil {
+		return trimmed, nil
 	}
-	return trimmed, nil
+	more, err := s.dialect.Reclaim(ctx, s.write)
+	trimmed.More = trimmed.More || more
+	return trimmed, s.failed("giving room back", err)
 }
 
 // trimStep removes some of each: cut rows, records, incidents, entries.

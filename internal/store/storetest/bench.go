@@ -106,6 +106,28 @@ func BenchLists(b *testing.B, open func(testing.TB) store.Store, n int) {
 		write(b, s, batch)
 	}
 	written := float64(n) / time.Since(began).Seconds()
+	lists(b, s, n, written)
+	b.Run("trim", func(b *testing.B) {
+		var removed int64
+		var took []time.Duration
+		for b.Loop() {
+			began := time.Now()
+			trimmed, err := s.Trim(b.Context(), store.Limits{Before: int64(n)})
+			took, removed = append(took, time.Since(began)), removed+trimmed.Records
+			require.NoError(b, err)
+		}
+		b.ReportMetric(float64(percentile(took).Microseconds()), "p99-us")
+		b.ReportMetric(float64(removed)/b.Elapsed().Seconds(), "removed/s")
+	})
+}
+
+// percentile returns what 99 of 100 calls took at most.
+func percentile(took []time.Duration) time.Duration {
+	slices.Sort(took)
+	return took[len(took)*99/100]
+}
+
+func lists(b *testing.B, s store.Store, n int, written float64) {
 	for _, c := range []struct {
 		name string
 		next func() store.Query
@@ -131,8 +153,7 @@ func BenchLists(b *testing.B, open func(testing.TB) store.Store, n int) {
 				took = append(took, time.Since(began))
 				require.NoError(b, err)
 			}
-			slices.Sort(took)
-			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
+			b.ReportMetric(float64(percentile(took).Microseconds()), "p99-us")
 			b.ReportMetric(written, "written/s")
 		})
 	}
