@@ -256,10 +256,13 @@ func (o *operations) sweep(now time.Time) {
 			o.incidents.ObserveGaps(now, incidentGaps(out.Gaps)), o.incidents.Observe(now, first(out.Changes)), o.incidents.Sweep(now))
 		o.incidentsOf(&out)
 	})
+	tell := true
 	if o.durable != nil {
-		o.guard(stepCommit, func() { o.durable.record(now, &out) })
+		o.guard(stepCommit, func() { tell = o.durable.record(now, &out) })
 	}
-	o.feed.publish(out)
+	if tell {
+		o.feed.publish(out)
+	}
 	o.guard(stepCover, func() { o.cover(now, judged) })
 	took := time.Since(began)
 	o.pulse.beat(began, took)

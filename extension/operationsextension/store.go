@@ -31,6 +31,8 @@ type durable struct {
 	collector string
 	writer    *checkpoint.Writer
 	place     place
+	// opener opens the store.
+	opener func(context.Context) (store.Store, error)
 	trouble   trouble
 	// applying is held for reading while facts are appended and applied.
 	applying sync.RWMutex
@@ -38,6 +40,9 @@ type durable struct {
 	// judges says that this collector is the one that judges, tenure by what; nil if there is no other.
 	judges atomic.Bool
 	tenure atomic.Pointer[store.Tenure]
+	// lost says that outputs are to be told that another collector judges.
+	lost   atomic.Bool
+	shared shared
 	// unusable says that the store is corrupt: nothing is written, and nothing waits for it.
 	unusable atomic.Bool
 	// grown is how many bytes the log has since it was written anew; base how many that took.
@@ -67,7 +72,7 @@ func newDurable(o *operations) *durable {
 		return nil
 	}
 	d := &durable{o: o, config: c, collector: newCollectorID(o.startedAt)}
-	d.trouble.d = d
+	d.trouble.d, d.opener = d, d.openPlace
 	d.place.why.Store(errNotOpened)
 	d.writer = checkpoint.NewWriter(checkpoint.Settings{
 		Store: &d.place, Collector: d.collector, Interval: c.Interval, Timeout: c.CommitTimeout, MaxBytes: int64(c.BufferMiB) << 20, Observer: &d.trouble,
@@ -122,15 +127,16 @@ func (p *place) Trim(ctx context.Context, l store.Limits) (store.Trimmed, error)
 	return store.Trimmed{}, fmt.Errorf("%w: %w", store.ErrUnavailable, *p.why.Load())
 }
 
+func (d *durable) openPlace(ctx context.Context) (store.Store, error) {
+	if d.config.Driver == driverPostgres {
+		return postgres.Open(ctx, postgres.Settings{DSN: string(d.config.DSN), MaxConnections: maxConnections})
+	}
+	return openFile(ctx, d.config.Path)
+}
+
 // open opens the store.
 func (d *durable) open(ctx context.Context) error {
-	var opened store.Store
-	var err error
-	if d.config.Driver == driverPostgres {
-		opened, err = postgres.Open(ctx, postgres.Settings{DSN: string(d.config.DSN), MaxConnections: maxConnections})
-	} else {
-		opened, err = openFile(ctx, d.config.Path)
-	}
+	opened, err := d.opener(ctx)
 	if err != nil {
 		d.place.why.Store(&err)
 		return err

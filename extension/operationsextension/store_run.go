@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	// followEvery is how often is looked for what other collectors wrote, openEvery for a store that could not be opened.
-	followEvery = 250 * time.Millisecond
-	openEvery   = 2 * time.Second
+	// openEvery is how often is tried to open a store that could not be opened.
+	openEvery = 2 * time.Second
 	// actEvery is how often is looked for what somebody asked another collector to do.
 	actEvery = time.Second
 	// aliveEvery is how often it is noted that the collector runs, while there is nothing else to commit.
 	aliveEvery = 5 * time.Second
 	// rebuildEvery is how often is looked whether the log is too long, minRebuild the length up to which it never is.
 	rebuildEvery = time.Second
+	// cutLeases is how many leases what was before is left to followers.
+	cutLeases = 3
 	minRebuild   = 64 << 20
 	// keepEvery is how often the history is looked at for what is too old, keepPause the rest between two steps.
 	keepEvery = time.Minute
@@ -57,6 +58,9 @@ func (d *durable) start(ctx context.Context) error {
 	d.loops.Go(func() { keeper.Run(background) })
 	d.loops.Go(func() { d.run(background) })
 	d.loops.Go(func() { d.keepShort(background) })
+	if d.config.Driver == driverPostgres {
+		d.loops.Go(func() { d.share(background) })
+	}
 	return nil
 }
 
@@ -177,6 +181,9 @@ func (d *durable) rebuild(ctx context.Context) error {
 			return store.Blob{Key: keyBase, Data: binary.AppendUvarint(nil, uint64(bytes))}
 		},
 	}
+	if d.config.Driver == driverPostgres {
+		rebuilder.Delay = cutLeases * d.config.Lease
+	}
 	bytes, err := rebuilder.Run(ctx)
 	if err != nil {
 		return err
@@ -214,6 +221,9 @@ func (d *durable) shutdown(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("the store did not take what was left to commit: %w", err)
 	}
+	if err == nil {
+		err = d.shared.role.Resign(flushing)
+	}
 	return errors.Join(err, d.close(ctx))
 }
 
@@ -228,6 +238,7 @@ func (d *durable) close(context.Context) error {
 func (d *durable) stepDown(why string) {
 	if d.judges.Swap(false) {
 		d.tenure.Store(nil)
+		d.lost.Store(true)
 		d.o.logger.Warn("Another collector judges from now on; this one goes on taking telemetry", zap.String("why", why))
 	}
 }

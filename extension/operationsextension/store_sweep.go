@@ -45,10 +45,10 @@ func decodeOutputs(data []byte) (outputs, error) {
 }
 
 // record appends what a sweep found to what is to be committed, numbers it, and waits for the commit, but not for long: if it cannot be committed it is told
-// nevertheless. Called with operations.sweeping held.
-func (d *durable) record(now time.Time, out *Output) {
+// nevertheless. It reports whether it may be told: not if another collector judges by now. Called with operations.sweeping held.
+func (d *durable) record(now time.Time, out *Output) bool {
 	if d.unusable.Load() {
-		return
+		return true
 	}
 	before := d.outputs
 	d.outputs.told = max(d.outputs.told, d.o.feed.told())
@@ -76,14 +76,15 @@ func (d *durable) record(now time.Time, out *Output) {
 		j.Blobs = append(j.Blobs, d.parts(now, "services", "expectations")...)
 	}
 	if len(j.States)+len(j.Incidents)+len(j.Records)+len(j.Forget)+len(j.Blobs) == 0 {
-		return
+		return true
 	}
 	d.writer.Judge(&j)
 	if out.size() == 0 {
-		return
+		return true
 	}
 	// Trouble is told of by whoever commits.
 	_ = d.writer.Commit(context.Background())
+	return d.judges.Load()
 }
 
 // tidy is what takes the place of a sweep while another collector judges. Called with operations.sweeping held.

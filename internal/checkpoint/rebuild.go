@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/store"
@@ -23,6 +24,8 @@ type Rebuilder struct {
 	Applied func()
 	// Others are the positions up to which the streams of others are applied.
 	Others []store.Position
+	// Delay is how long after everything is written what was before is removed: whoever follows must have read it by then, or read everything anew.
+	Delay time.Duration
 	// Size returns the blob that says how many bytes were written.
 	Size func(bytes int64) store.Blob
 }
@@ -53,10 +56,21 @@ func (r *Rebuilder) Run(ctx context.Context) (int64, error) {
 			return total, err
 		}
 	}
+	if err := r.Writer.Commit(ctx); err != nil {
+		return total, err
+	}
+	if !judged {
+		return total, nil
+	}
+	select {
+	case <-ctx.Done():
+		return total, ctx.Err()
+	case <-time.After(r.Delay):
+	}
 	if _, dropped := r.Writer.position(); dropped != drops {
 		return total, fmt.Errorf("%w: some of what was written again was dropped", ErrUncommitted)
 	}
-	if role, still := r.Role(); judged && still {
+	if role, still := r.Role(); still {
 		r.Writer.Judge(&Judgement{Role: role, Cut: append(r.Others, own), Blobs: []store.Blob{r.Size(total)}})
 	}
 	return total, r.Writer.Commit(ctx)
