@@ -91,6 +91,7 @@ func (d *durable) takeOver(ctx context.Context, now time.Time) error {
 	}
 	size, _ := binary.Uvarint(base)
 	d.base.Store(int64(size))
+	d.o.expected.numbered(stored.last, stored.told)
 	d.restoreParts(ctx, s, now)
 	if err := d.o.incidents.Restore(savedOf(saved), stored.told); err != nil {
 		d.o.partFailed(ctx, "incidents", "Some incidents cannot be read and are lost", err)

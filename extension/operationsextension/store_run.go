@@ -23,8 +23,8 @@ const (
 	// rebuildEvery is how often is looked whether the log is too long, minRebuild the length up to which it never is.
 	rebuildEvery = time.Second
 	// cutLeases is how many leases what was before is left to followers.
-	cutLeases = 3
-	minRebuild   = 64 << 20
+	cutLeases  = 3
+	minRebuild = 64 << 20
 	// keepEvery is how often the history is looked at for what is too old, keepPause the rest between two steps.
 	keepEvery = time.Minute
 	keepPause = 20 * time.Millisecond
@@ -177,8 +177,9 @@ func (d *durable) rebuild(ctx context.Context) error {
 	before := d.grown.Load()
 	rebuilder := checkpoint.Rebuilder{
 		Writer: d.writer, Export: d.o.engine.Export(), Sweeping: &d.o.sweeping, Role: d.role, Applied: d.applied, Others: others,
-		Size: func(bytes int64) store.Blob {
-			return store.Blob{Key: keyBase, Data: binary.AppendUvarint(nil, uint64(bytes))}
+		Blobs: func(bytes int64) []store.Blob {
+			// Rows that are removed have resources in them.
+			return append(d.parts(time.Now(), "resources"), store.Blob{Key: keyBase, Data: binary.AppendUvarint(nil, uint64(bytes))})
 		},
 	}
 	if d.config.Driver == driverPostgres {

@@ -133,7 +133,7 @@ func (d *durable) show(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// listen lets what others heard, and whose attributes they know, count here too.
+// listen lets what others heard count here too.
 func (d *durable) listen() {
 	d.o.sweeping.Lock()
 	defer d.o.sweeping.Unlock()
@@ -146,13 +146,6 @@ func (d *durable) listen() {
 			}
 			return err
 		}
-	}
-	d.follower.Resources = func(data []byte) error {
-		known, err := originals.DecodeResources(data)
-		if err == nil {
-			d.o.originals.Learn(known, time.Now().UnixNano())
-		}
-		return err
 	}
 }
 

@@ -56,6 +56,7 @@ func (d *durable) record(now time.Time, out *Output) bool {
 		d.outputs.last++
 	}
 	out.number = d.outputs.last
+	d.o.expected.numbered(d.outputs.last, d.outputs.told)
 	role, _ := d.role()
 	j := checkpoint.Judgement{Role: role}
 	j.States = d.o.engine.States(out.Changes, out.number, func(i int) string {
@@ -72,7 +73,7 @@ func (d *durable) record(now time.Time, out *Output) bool {
 		d.alive = now
 		j.Blobs = append(j.Blobs, d.parts(now, keyAlive)...)
 	}
-	if len(out.Gaps) > 0 || hasMissed(out.Changes) {
+	if len(out.Gaps) > 0 || hasMissed(out.Changes) || d.o.expected.changed() {
 		j.Blobs = append(j.Blobs, d.parts(now, "services", "expectations")...)
 	}
 	if len(j.States)+len(j.Incidents)+len(j.Records)+len(j.Forget)+len(j.Blobs) == 0 {

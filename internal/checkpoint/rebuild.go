@@ -26,8 +26,8 @@ type Rebuilder struct {
 	Others []store.Position
 	// Delay is how long after everything is written what was before is removed: whoever follows must have read it by then, or read everything anew.
 	Delay time.Duration
-	// Size returns the blob that says how many bytes were written.
-	Size func(bytes int64) store.Blob
+	// Blobs returns what is kept beside so many bytes that were written.
+	Blobs func(bytes int64) []store.Blob
 }
 
 // rebuiltAtOnce is how many bytes are appended before they are committed.
@@ -71,7 +71,7 @@ func (r *Rebuilder) Run(ctx context.Context) (int64, error) {
 		return total, fmt.Errorf("%w: some of what was written again was dropped", ErrUncommitted)
 	}
 	if role, still := r.Role(); still {
-		r.Writer.Judge(&Judgement{Role: role, Cut: append(r.Others, own), Blobs: []store.Blob{r.Size(total)}})
+		r.Writer.Judge(&Judgement{Role: role, Cut: append(r.Others, own), Blobs: r.Blobs(total)})
 	}
 	return total, r.Writer.Commit(ctx)
 }

@@ -110,7 +110,7 @@ func TestWhatWasCommittedIsThereAfterARestart(t *testing.T) {
 
 	rebuilder := &Rebuilder{
 		Writer: w, Export: e.Export(), Sweeping: &sweeping, Applied: func() {}, Others: f.Positions(),
-		Role: func() (*store.Tenure, bool) { return nil, true }, Size: func(int64) store.Blob { return store.Blob{Key: "base", Data: []byte{1}} },
+		Role: func() (*store.Tenure, bool) { return nil, true }, Blobs: func(int64) []store.Blob { return []store.Blob{{Key: "base", Data: []byte{1}}} },
 	}
 	bytes, err := rebuilder.Run(t.Context())
 	require.NoError(t, err)
@@ -136,8 +136,8 @@ func TestAFormerJudgeRemovesNothing(t *testing.T) {
 	asked := 0
 	rebuilder := &Rebuilder{
 		Writer: w, Export: e.Export(), Sweeping: &sync.Mutex{}, Applied: func() {},
-		Role: func() (*store.Tenure, bool) { asked++; return nil, asked == 1 },
-		Size: func(int64) store.Blob { return store.Blob{} },
+		Role:  func() (*store.Tenure, bool) { asked++; return nil, asked == 1 },
+		Blobs: func(int64) []store.Blob { return nil },
 	}
 	_, err := rebuilder.Run(t.Context())
 	require.NoError(t, err)
