@@ -17,7 +17,6 @@ import (
 	"github.com/throughline/throughline/internal/checkpoint"
 	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/operation"
-	"github.com/throughline/throughline/internal/originals"
 	"github.com/throughline/throughline/internal/store"
 	"github.com/throughline/throughline/internal/store/postgres"
 	"github.com/throughline/throughline/internal/store/sqlite"
@@ -181,15 +180,6 @@ func (d *durable) commit(ctx context.Context) error {
 	if errors.Is(err, checkpoint.ErrUncommitted) && d.config.WhenUnavailable == acknowledge {
 		d.trouble.acknowledged()
 		return nil
-	}
-	return err
-}
-
-// learnResources takes note of the attributes of services that another collector, or an earlier run, knew.
-func (d *durable) learnResources(data []byte) error {
-	known, err := originals.DecodeResources(data)
-	if err == nil {
-		d.o.originals.Learn(known, time.Now().UnixNano())
 	}
 	return err
 }

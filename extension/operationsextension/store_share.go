@@ -8,7 +8,6 @@ import (
 
 	"github.com/throughline/throughline/internal/checkpoint"
 	"github.com/throughline/throughline/internal/gap"
-	"github.com/throughline/throughline/internal/originals"
 )
 
 // shared is what is needed where several collectors share a database. Its fields are those of one goroutine.
@@ -160,7 +159,5 @@ func (d *durable) speak(now time.Time) {
 			d.writer.Append(checkpoint.KindHeard, gap.AppendHeard(nil, heard))
 		}
 	}
-	if known := d.o.originals.News(); len(known) > 0 {
-		d.writer.Append(checkpoint.KindResources, originals.AppendResources(nil, known))
-	}
+	d.o.originals.Tell(d.tellResources)
 }
