@@ -4,11 +4,13 @@ import (
 	"context"
 	"iter"
 	"maps"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/operation"
-	"github.com/throughline/throughline/internal/stitch"
 )
 
 var _ console.Source = source{}
@@ -20,11 +22,11 @@ type source struct{ o *operations }
 func (o *operations) Console() console.Source { return source{o} }
 
 // Operation implements console.Source.
-func (s source) Operation(_ context.Context, namespace, id string) (console.Record, error) {
+func (s source) Operation(ctx context.Context, namespace, id string) (console.Record, error) {
 	if r, ok := s.find(namespace, id); ok {
 		return r, nil
 	}
-	return console.Record{}, console.ErrNotFound
+	return s.archived(ctx, namespace, id)
 }
 
 // find returns the operation with the ID: what stands for missed starts rather than one that took such an ID.
@@ -43,16 +45,23 @@ func (s source) find(namespace, id string) (console.Record, bool) {
 
 // Operations implements console.Source.
 func (s source) Operations(ctx context.Context, q console.Query) (console.Page, error) {
-	selection := console.Select(q, s.summaries(ctx))
+	patience := console.NewPatience(time.Now)
+	selection := console.Select(q, console.AnyOrder(s.summaries(ctx)), patience)
 	if err := ctx.Err(); err != nil {
 		return console.Page{}, err
 	}
-	return selection.Page(q, s.find), nil
+	page := console.Merge(q, selection, s.find, s.shelf(ctx, &q, patience))
+	return page, ctx.Err()
 }
 
 // Health implements console.Source.
 func (s source) Health(ctx context.Context, q console.HealthQuery) (console.Health, error) {
-	return console.CheckHealth(q, s.summaries(ctx)), ctx.Err()
+	h := console.CheckHealth(q, s.summaries(ctx))
+	if err := s.addHistory(ctx, q, &h); err != nil {
+		// What is in memory is the answer that a probe needs most.
+		s.o.logger.Debug("The health of operations is told without those that have left memory", zap.String("name", q.Name), zap.Error(err))
+	}
+	return h, ctx.Err()
 }
 
 // Stats implements console.Source.
@@ -135,15 +144,7 @@ func (s source) record(e engine.Snapshot) console.Record {
 	return console.Record{
 		View: v, Name: e.Name, Verdict: e.Verdict, Policy: e.Policy,
 		Circumstances: &s.o.circumstances,
-		TraceID:       traceOf(e),
+		TraceID:       tracedAs(v, e.Verdict.State, e.Revision, e.FinalRevision),
 		UpdatedAt:     e.UpdatedAt, IncidentID: inIncident, Runaway: e.Runaway,
 	}
-}
-
-// traceOf returns the ID of the derived trace that shows the operation now: for a stuck one that of the snapshot.
-func traceOf(e engine.Snapshot) operation.TraceID {
-	if e.Verdict.State == operation.StateStuck {
-		return stitch.SnapshotTraceID(e.View.ID, e.View.Namespace, e.Revision)
-	}
-	return stitch.TraceID(e.View.ID, e.View.Namespace, max(1, e.FinalRevision))
 }

@@ -85,10 +85,7 @@ func (a *api) entries(ctx context.Context, req *request, q audit.Query, name str
 	if page.Forgotten {
 		l.warn("there is no store: the latest are held in memory, and a restart forgets them")
 	}
-	if page.Partial != nil {
-		a.fault(req.route.Path, page.Partial)
-		l.warn(warnNoStore)
-	}
+	a.lacks(&l, req, page.Partial)
 	n, err := fill(&l, page.Entries, newEntryJSON)
 	if err != nil {
 		return reply{}, err

@@ -17,10 +17,10 @@ type conditionJSON struct {
 	Passed bool      `json:"passed"`
 }
 
-// conditions are none once the operation has ended: what ended it is the verdict.
+// conditions are none once the operation has ended: what ended it is the verdict. Nor are there any of one that nobody judges any more.
 func (b *builder) conditions() []conditionJSON {
 	r := b.record
-	if r.Verdict.State.Final() || r.View.Missed > 0 {
+	if r.Verdict.State.Final() || r.View.Missed > 0 || r.Archived {
 		return []conditionJSON{}
 	}
 	c := r.Circumstances

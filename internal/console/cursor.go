@@ -17,9 +17,10 @@ type cursor struct {
 }
 
 const (
-	cursorVersion = 1
-	// cursorHeader is the length of what stands before namespace and ID: version, asOf, query, UpdatedAt, length of the namespace.
-	cursorHeader = 1 + 8 + 8 + 8 + 4
+	cursorVersion = 2
+	// cursorHeader is the length of what stands before the texts: version, asOf, query, UpdatedAt, Archived, lengths of the namespace and of
+	// the store's cursor.
+	cursorHeader = 1 + 8 + 8 + 8 + 1 + 4 + 4
 )
 
 var (
@@ -29,14 +30,18 @@ var (
 )
 
 func (c *cursor) encode() string {
-	b := make([]byte, 0, cursorHeader+len(c.after.Namespace)+len(c.after.ID))
+	p := &c.after
+	b := make([]byte, 0, cursorHeader+len(p.Namespace)+len(p.Cursor)+len(p.ID))
 	b = append(b, cursorVersion)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.asOf))
 	b = binary.BigEndian.AppendUint64(b, c.query)
-	b = binary.BigEndian.AppendUint64(b, uint64(c.after.UpdatedAt))
-	b = binary.BigEndian.AppendUint32(b, uint32(len(c.after.Namespace)))
-	b = append(b, c.after.Namespace...)
-	b = append(b, c.after.ID...)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.UpdatedAt))
+	b = append(b, byte(rank(p.Archived)))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(p.Namespace)))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(p.Cursor)))
+	b = append(b, p.Namespace...)
+	b = append(b, p.Cursor...)
+	b = append(b, p.ID...)
 	return cursorEncoding.EncodeToString(b)
 }
 
@@ -45,18 +50,17 @@ func decodeCursor(text string) (cursor, error) {
 	if err != nil || len(b) < cursorHeader || b[0] != cursorVersion {
 		return cursor{}, errCursorForm
 	}
-	namespace := int64(binary.BigEndian.Uint32(b[25:]))
-	names := b[cursorHeader:]
-	if namespace > int64(len(names)) {
+	namespace, shelf := int64(binary.BigEndian.Uint32(b[26:])), int64(binary.BigEndian.Uint32(b[30:]))
+	texts := b[cursorHeader:]
+	if namespace+shelf > int64(len(texts)) {
 		return cursor{}, errCursorForm
 	}
 	c := cursor{
 		asOf:  int64(binary.BigEndian.Uint64(b[1:])),
 		query: binary.BigEndian.Uint64(b[9:]),
 		after: Position{
-			UpdatedAt: int64(binary.BigEndian.Uint64(b[17:])),
-			Namespace: string(names[:namespace]),
-			ID:        string(names[namespace:]),
+			UpdatedAt: int64(binary.BigEndian.Uint64(b[17:])), Archived: b[25] == 1,
+			Namespace: string(texts[:namespace]), Cursor: string(texts[namespace : namespace+shelf]), ID: string(texts[namespace+shelf:]),
 		},
 	}
 	// The decoder ignores line breaks; one spelling each is what a test can hold on to.

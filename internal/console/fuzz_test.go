@@ -16,7 +16,8 @@ func TestCursorRoundTrip(t *testing.T) {
 		c := cursor{
 			asOf: rapid.Int64().Draw(t, "as of"), query: rapid.Uint64().Draw(t, "query"),
 			after: Position{
-				UpdatedAt: rapid.Int64().Draw(t, "updated"),
+				UpdatedAt: rapid.Int64().Draw(t, "updated"), Archived: rapid.Bool().Draw(t, "archived"),
+				Cursor:    string(rapid.SliceOf(rapid.Byte()).Draw(t, "cursor")),
 				Namespace: string(rapid.SliceOf(rapid.Byte()).Draw(t, "namespace")),
 				ID:        string(rapid.SliceOf(rapid.Byte()).Draw(t, "id")),
 			},
@@ -29,7 +30,7 @@ func TestCursorRoundTrip(t *testing.T) {
 
 // FuzzCursor holds that a cursor is refused or has exactly one spelling.
 func FuzzCursor(f *testing.F) {
-	c := cursor{asOf: now, query: 7, after: Position{UpdatedAt: now, Namespace: "tenant", ID: "order/42"}}
+	c := cursor{asOf: now, query: 7, after: Position{UpdatedAt: now, Archived: true, Namespace: "tenant", ID: "order/42", Cursor: "abc"}}
 	f.Add(c.encode())
 	f.Add((&cursor{}).encode())
 	f.Add("AQ")

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/throughline/throughline/internal/store"
 )
 
 // Settings is what the API needs.
@@ -144,6 +146,17 @@ func (a *api) serve(ctx context.Context, req *request) (answer reply, err error)
 		return reply{}, req.params.problem
 	}
 	return req.route.serve(a, ctx, req)
+}
+
+// lacks warns the reader of a list that the store could not be read. A store that does not answer tells its owner so by itself.
+func (a *api) lacks(l *list, req *request, why error) {
+	if why == nil {
+		return
+	}
+	l.warn(warnNoStore)
+	if !errors.Is(why, store.ErrUnavailable) {
+		a.fault(req.route.Path, why)
+	}
 }
 
 // problem says to the client what it may know of an error, and to the owner all of it.

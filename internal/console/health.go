@@ -56,7 +56,18 @@ func (h *Health) count(q *HealthQuery, s Summary) {
 	default:
 		return
 	}
+	h.sample(s)
+}
+
+func (h *Health) sample(s Summary) {
 	if len(h.Samples) < MaxHealthSamples {
 		h.Samples = append(h.Samples, s)
 	}
+}
+
+// AddFailed counts one that failed or was dead-lettered and has left memory since.
+func (h *Health) AddFailed(s Summary) {
+	h.Seen = true
+	h.Failed++
+	h.sample(s)
 }

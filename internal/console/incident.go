@@ -18,6 +18,8 @@ type IncidentQuery struct {
 type IncidentPage struct {
 	Incidents []incident.Incident
 	Next      *Position
+	// Partial is why the page lacks what only the store has, nil if it does not.
+	Partial error
 }
 
 func incidentPosition(i *incident.Incident) Position {

@@ -132,6 +132,7 @@ func (a *api) incidents(ctx context.Context, req *request) (reply, error) {
 		return reply{}, err
 	}
 	l := list{limit: maxListBytes}
+	a.lacks(&l, req, page.Partial)
 	n, err := fill(&l, page.Incidents, func(i *incident.Incident) incidentJSON {
 		b := builder{left: maxItemBytes}
 		return b.incident(i)

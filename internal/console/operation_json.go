@@ -41,6 +41,7 @@ type operationJSON struct {
 	Runaway      bool          `json:"runaway"`
 	Truncated    bool          `json:"truncated"`
 	CancelledAt  timestamp     `json:"cancelled_at"`
+	Archived     bool          `json:"archived"`
 }
 
 // detailJSON is what is shown of one operation alone.
@@ -128,7 +129,7 @@ func (b *builder) operation() operationJSON {
 		Owner: optional(p.Owner), Rule: optional(p.Rule), Runbook: optional(p.Runbook),
 		StartedAt: timestamp(r.View.StartedAt), EndedAt: timestamp(v.EndedAt), UpdatedAt: timestamp(r.UpdatedAt),
 		Duration: b.duration(), TraceID: traceID(r.TraceID), IncidentID: optional(r.IncidentID),
-		Threshold: threshold(v), DecidedBy: decision(r), Missed: missed(r.View), CancelledAt: timestamp(r.View.CancelledAt), Progress: share(r.View.Progress),
+		Archived: r.Archived, Threshold: threshold(v), DecidedBy: decision(r), Missed: missed(r.View), CancelledAt: timestamp(r.View.CancelledAt), Progress: share(r.View.Progress),
 	}
 	slices.Sort(o.Flags)
 	o.Hops = cut(b, r.View.Hops, b.hop)
@@ -146,10 +147,13 @@ func (b *builder) policy() *operation.Policy {
 	return &p
 }
 
-// end is when the operation ended, or now.
+// end is when the operation ended, or now; what became of one that left memory before it ended was last known when it was updated.
 func (b *builder) end() int64 {
 	if at := b.record.Verdict.EndedAt; at != 0 {
 		return at
+	}
+	if b.record.Archived {
+		return b.record.UpdatedAt
 	}
 	return b.now
 }

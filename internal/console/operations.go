@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/store"
 )
 
 // The bounds of responses in bytes. Those of a list hold for the text that is sent, those of one operation for the
@@ -26,7 +27,11 @@ func (a *api) operations(ctx context.Context, req *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if errors.Is(page.Partial, store.ErrInvalid) {
+		return reply{}, refuse("cursor", req.params.text("cursor"), errCursorForm.Error())
+	}
 	l := list{limit: maxListBytes}
+	a.lacks(&l, req, page.Partial)
 	n, err := fill(&l, page.Items, func(i *Item) operationJSON { return newOperationJSON(&i.Record, req.now, maxItemBytes) })
 	if err != nil {
 		return reply{}, err

@@ -91,6 +91,12 @@ func hopHasService(h *operation.Hop, name string) bool {
 		})
 }
 
+// MatchesRecord is Matches for what is known as a record.
+func (q *Query) MatchesRecord(r *Record) bool {
+	s := summarize(r)
+	return q.Matches(&s)
+}
+
 // containsFold is strings.Contains without regard to case. It does not allocate, because a search looks at every
 // operation there is, and so does not find a letter whose other case is longer in UTF-8.
 func containsFold(s, text string) bool {

@@ -45,7 +45,7 @@ func drawQuery(t *rapid.T) Query {
 func pages(t require.TestingT, m *memory, q Query, change func()) []Item {
 	var all []Item
 	for range 1000 {
-		page := Select(q, m.summaries()).Page(q, m.lookup)
+		page := m.page(q)
 		require.LessOrEqual(t, len(page.Items), q.Limit)
 		all = append(all, page.Items...)
 		if page.Next == nil {
@@ -66,7 +66,7 @@ func TestPagesTogetherAreTheSortedList(t *testing.T) {
 		var want []Position
 		for s := range m.summaries() {
 			if q.Matches(&s) {
-				want = append(want, Position{s.UpdatedAt, s.Namespace, s.ID})
+				want = append(want, Position{UpdatedAt: s.UpdatedAt, Namespace: s.Namespace, ID: s.ID})
 			}
 		}
 		slices.SortFunc(want, func(a, b Position) int { return a.compare(&b) })
@@ -122,15 +122,15 @@ func TestRecordsThatNoLongerMatchAreLeftOut(t *testing.T) {
 		record("", "still", 1, operation.StateStuck),
 	}}
 	q := Query{Limit: 2, States: []operation.State{operation.StateStuck}}
-	selection := Select(q, m.summaries())
+	selection := Select(q, AnyOrder(m.summaries()), nil)
 	m.records = []Record{record("", "recovered", 9, operation.StateCompleted), m.records[2]}
 
-	first := selection.Page(q, m.lookup)
+	first := Merge(q, selection, m.lookup, nil)
 	require.Empty(t, first.Items)
 	require.Equal(t, &Position{UpdatedAt: 2, ID: "gone"}, first.Next)
 
 	q.After = first.Next
-	second := Select(q, m.summaries()).Page(q, m.lookup)
+	second := m.page(q)
 	require.Len(t, second.Items, 1)
 	require.Equal(t, "still", second.Items[0].Record.View.ID)
 	require.Nil(t, second.Next)
@@ -200,13 +200,13 @@ func TestViewIsComputedOnlyIfAskedFor(t *testing.T) {
 		s.View = func() *operation.View { calls++; return r.View }
 		return slices.Values([]Summary{s})
 	}
-	require.Len(t, Select(Query{Limit: 1, Text: "order", Name: "order-fulfilment"}, summaries()).Positions, 1)
-	require.Empty(t, Select(Query{Limit: 1, Name: "other", Service: "audit"}, summaries()).Positions)
+	require.Len(t, Select(Query{Limit: 1, Text: "order", Name: "order-fulfilment"}, AnyOrder(summaries()), nil).Positions, 1)
+	require.Empty(t, Select(Query{Limit: 1, Name: "other", Service: "audit"}, AnyOrder(summaries()), nil).Positions)
 	CheckHealth(HealthQuery{Name: "order-fulfilment"}, summaries())
 	Tally(summaries())
 	require.Zero(t, calls)
 
-	require.Len(t, Select(Query{Limit: 1, Service: "audit", Destination: "orders"}, summaries()).Positions, 1)
+	require.Len(t, Select(Query{Limit: 1, Service: "audit", Destination: "orders"}, AnyOrder(summaries()), nil).Positions, 1)
 	require.Equal(t, 1, calls)
 }
 

@@ -69,6 +69,8 @@ type Record struct {
 	IncidentID string
 	// Runaway says that the operation has reached the bound of facts, and what came later is not shown.
 	Runaway bool
+	// Archived says that the operation has left memory: it is shown as the store has it, and nothing new of it is known.
+	Archived bool
 }
 
 // Summary is what lists are selected by: what a source knows of an operation without computing its view.
@@ -97,11 +99,16 @@ func (s *Summary) Judged(v *operation.Verdict) {
 	s.State, s.Reason, s.Flags, s.Threshold, s.Source = v.State, v.Reason, v.Flags, v.Threshold, v.Source
 }
 
-// Position is an operation's or incident's place in a list: the latest updated first, then by namespace and ID.
+// Position is a place in a list: the latest updated first, then by namespace and ID. Operations that have left memory, and only the store has,
+// come in the order of the store, after those in memory that changed at the same time.
 type Position struct {
 	// UpdatedAt is in nanoseconds since 1970.
-	UpdatedAt     int64
+	UpdatedAt int64
+	// Archived says that the place is behind an operation that only the store has, and so behind all in memory of the same time.
+	Archived      bool
 	Namespace, ID string
+	// Cursor is where the list of the store goes on, "" at its beginning.
+	Cursor string
 }
 
 // Item is an operation in a page. At is its place when the page was selected; the record may be newer.
@@ -115,4 +122,6 @@ type Page struct {
 	Items []Item
 	// Next is the place after which the next page begins, nil if there is none.
 	Next *Position
+	// Partial is why the page lacks what only the store has, nil if it does not.
+	Partial error
 }

@@ -78,6 +78,10 @@ func (m *memory) summaries() iter.Seq[Summary] {
 	}
 }
 
+func (m *memory) page(q Query) Page {
+	return Merge(q, Select(q, AnyOrder(m.summaries()), nil), m.lookup, nil)
+}
+
 func (m *memory) lookup(namespace, id string) (Record, bool) {
 	i := slices.IndexFunc(m.records, func(r Record) bool {
 		return r.View.Namespace == namespace && (r.View.ID == id || slices.Contains(r.View.Aliases, id))
@@ -103,7 +107,7 @@ func (m *memory) Operations(ctx context.Context, q Query) (Page, error) {
 	if err := m.enter(ctx); err != nil {
 		return Page{}, err
 	}
-	return Select(q, m.summaries()).Page(q, m.lookup), nil
+	return m.page(q), nil
 }
 
 func (m *memory) Health(ctx context.Context, q HealthQuery) (Health, error) {

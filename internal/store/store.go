@@ -68,6 +68,8 @@ type History interface {
 	// Incidents returns incidents, those that changed last first: for 0 the open ones and the latest resolved ones, else those resolved ones that
 	// changed before that time. Of the resolved ones they are at most limit, but for those that changed at the same time as the last one.
 	Incidents(ctx context.Context, before int64, limit int) ([]Incident, error)
+	// Incident returns the incident with the ID, [ErrNotFound] without one.
+	Incident(ctx context.Context, id string) (Incident, error)
 	// Journal returns at most limit entries about the subject, or about everything for "", the latest first, that are older than before; 0 = from the latest.
 	Journal(ctx context.Context, subject string, before int64, limit int) ([]Entry, error)
 }

@@ -44,17 +44,26 @@ func (s *Store) Incidents(ctx context.Context, before int64, limit int) ([]store
 	}
 	var incidents []store.Incident
 	err = scan(found, func(row *sql.Rows) error {
-		var i store.Incident
-		var id []byte
-		var resolved int64
-		if err := row.Scan(&id, &resolved, &i.Revision, &i.UpdatedAt, &i.Data); err != nil {
-			return err
-		}
-		i.ID, i.Open = string(id), resolved == 0
+		i, err := scanIncident(row)
 		incidents = append(incidents, i)
-		return nil
+		return err
 	})
 	return incidents, s.failed("reading incidents", err)
+}
+
+// Incident implements [store.History].
+func (s *Store) Incident(ctx context.Context, id string) (store.Incident, error) {
+	i, err := scanIncident(s.read.QueryRowContext(ctx, s.dialect.bind("SELECT id, resolved, revision, updated_at, data FROM incidents WHERE id = ?"), []byte(id)))
+	return i, s.failed("reading an incident", err)
+}
+
+func scanIncident(row interface{ Scan(...any) error }) (store.Incident, error) {
+	var i store.Incident
+	var id []byte
+	var resolved int64
+	err := row.Scan(&id, &resolved, &i.Revision, &i.UpdatedAt, &i.Data)
+	i.ID, i.Open = string(id), resolved == 0
+	return i, err
 }
 
 // Journal implements [store.History].

@@ -39,6 +39,11 @@ func otherThings(t *testing.T, s store.Store) {
 	incidents, err = s.Incidents(t.Context(), 7, 1)
 	require.NoError(t, err)
 	require.Len(t, incidents, 2, "those of the same time are not torn apart")
+	one, err := s.Incident(t.Context(), "a")
+	require.NoError(t, err)
+	require.Equal(t, store.Incident{ID: "a", Open: true, Revision: 2, UpdatedAt: 1, Data: []byte("a2")}, one)
+	_, err = s.Incident(t.Context(), "nobody")
+	require.ErrorIs(t, err, store.ErrNotFound)
 	_, err = s.Incidents(t.Context(), 0, 0)
 	require.ErrorIs(t, err, store.ErrInvalid)
 	for _, c := range []struct {
