@@ -78,6 +78,7 @@ type operations struct {
 
 	// sweeping keeps sweeps one after another.
 	sweeping sync.Mutex
+	clock    wallClock // guarded by sweeping
 
 	mu     sync.Mutex
 	cancel context.CancelFunc // guarded by mu; nil unless the loop runs
@@ -228,10 +229,14 @@ func (o *operations) run(ctx context.Context) {
 
 // sweep looks at what is new or due and publishes what follows. Its steps are guarded one by one: a verdict that cannot be
 // measured must still be told.
-func (o *operations) sweep(now time.Time) {
+func (o *operations) sweep(now time.Time) { o.sweepAt(now, now.Sub(o.startedAt)) }
+
+// sweepAt is sweep at a time that is so long after the start by a clock that nobody sets.
+func (o *operations) sweepAt(now time.Time, steady time.Duration) {
 	o.sweeping.Lock()
 	defer o.sweeping.Unlock()
 	began := time.Now()
+	o.guard(stepListen, func() { o.keepTime(now, steady) })
 	if d := o.durable; d != nil && !d.judges.Load() {
 		o.guard(stepFollow, func() { d.tidy(now) })
 		return

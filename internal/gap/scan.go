@@ -71,9 +71,7 @@ func (m *Monitor) Follow(now int64) {
 func (m *Monitor) look(now int64) {
 	c := &m.schedule
 	if now < c.asked {
-		// The clock was set back.
-		c.next, c.prune = 0, 0
-		c.awake, c.graceUntil = min(c.awake, now), min(c.graceUntil, now+int64(m.settings.Floor))
+		m.setBack(now)
 	}
 	c.asked = now
 	if now >= c.prune {

@@ -33,6 +33,7 @@ type TelemetryBuilder struct {
 	CorrelationRecordsWaiting              metric.Int64ObservableGauge
 	OperationsActive                       metric.Int64ObservableGauge
 	OperationsClockPairs                   metric.Int64ObservableGauge
+	OperationsClockSteps                   metric.Int64Counter
 	OperationsClockWaits                   metric.Int64ObservableCounter
 	OperationsDropped                      metric.Int64ObservableCounter
 	OperationsFacts                        metric.Int64ObservableCounter
@@ -540,6 +541,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_operations_clock_pairs",
 		metric.WithDescription("Pairs of services whose clocks are compared. [Alpha]"),
 		metric.WithUnit("{pair}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.OperationsClockSteps, err = builder.meter.Int64Counter(
+		"otelcol_operations_clock_steps",
+		metric.WithDescription("How often the clock of the collector was set forward or back by 5 s or more. [Alpha]"),
+		metric.WithUnit("{step}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.OperationsClockWaits, err = builder.meter.Int64ObservableCounter(

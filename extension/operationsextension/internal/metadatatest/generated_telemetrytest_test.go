@@ -128,6 +128,7 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	tb.OperationsClockSteps.Add(context.Background(), 1)
 	tb.OperationsFailures.Add(context.Background(), 1)
 	tb.OperationsOutputsDropped.Add(context.Background(), 1)
 	tb.OperationsStorageFailures.Add(context.Background(), 1)
@@ -152,6 +153,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualOperationsClockPairs(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualOperationsClockSteps(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualOperationsClockWaits(t, testTel,
