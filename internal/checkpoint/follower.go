@@ -38,6 +38,7 @@ type Follower struct {
 	// unknown are states of operations of which no facts have come yet, by the passes in which that was so.
 	unknown  []unknownState
 	sections []Section
+	facts    []operation.Fact
 }
 
 type unknownState struct {
@@ -158,10 +159,11 @@ func (f *Follower) section(s Section) error {
 		if err != nil {
 			return err
 		}
-		facts, err := store.DecodeFacts(data)
+		facts, err := store.DecodeFactsInto(f.facts, data)
 		if err != nil {
 			return err
 		}
+		f.facts = facts
 		f.stats.Facts += int64(len(facts))
 		f.Engine.Replay(at, facts)
 	case KindStates:

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -187,4 +188,26 @@ func (c *cluster) step(t *rapid.T, steady *journal, now float64) {
 		}
 		c.certain()
 	}
+}
+
+// TestWhoNeverSweepsIsBounded tidies after each operation while old ones leave: what waits to be judged stays in proportion to what is
+// there, though it is not looked through each time.
+func TestWhoNeverSweepsIsBounded(t *testing.T) {
+	const held = 500
+	e := newEngine(t, func(s *Settings) {
+		s.MaxOperations = held
+		s.Judged = func(*operation.View, *operation.Policy, int64) {}
+	})
+	most := 0
+	for n := range 100 * held {
+		send, _ := hop(n, n*2, "orders", "trace", float64(n)/1000)
+		e.Replay(send.At, []operation.Fact{withID(send, fmt.Sprintf("o-%d", n))})
+		waiting := 0
+		for i := range e.shards {
+			waiting += len(e.shards[i].dirty)
+		}
+		e.Tidy(time.Unix(0, send.At))
+		most = max(most, waiting)
+	}
+	require.LessOrEqual(t, most, 2*held+len(e.shards)*seldom)
 }

@@ -61,7 +61,7 @@ func (s *shard) takeStale() []*entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stale := s.stale
-	s.stale = nil
+	s.stale, s.pruned = nil, 0
 	return stale
 }
 
@@ -96,10 +96,20 @@ func (s *shard) refreshSafely(e *Engine, r *operation.Reducer, n *entry) {
 	e.note(n, view, policy)
 }
 
+// seldom is the length from which a list that nobody takes is looked through. It then is when it has doubled, so that each entry
+// is looked at but a few times however often it is asked for.
+const seldom = 256
+
+func hasDoubled(length, last int) bool { return length >= seldom && length >= 2*last }
+
 // pruneStale keeps the list from growing while nobody refreshes.
 func (s *shard) pruneStale() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !hasDoubled(len(s.stale), s.pruned) {
+		return
+	}
+	defer func() { s.pruned = len(s.stale) }()
 	s.stale = slices.DeleteFunc(s.stale, func(n *entry) bool { return !n.stale })
 	if len(s.stale) == 0 {
 		s.stale = nil

@@ -118,17 +118,15 @@ func TestADefectLeavesOtherOperationsNoted(t *testing.T) {
 	require.Equal(t, uint64(1), e.Stats().Drops[DropDefect.String()], "it is left as it is until something new comes of it")
 }
 
-// TestWhatNobodyRefreshesIsBounded: sweeps let go of what they judged.
+// TestWhatNobodyRefreshesIsBounded: sweeps let go of what they judged, though not each of them.
 func TestWhatNobodyRefreshesIsBounded(t *testing.T) {
 	e := newEngine(t, func(s *Settings) { s.Open = measure.NewBoard() })
-	for n := range 100 {
+	for n := range 2 * seldom {
 		send, process := hop(n, n*2, "orders", "trace", float64(n))
 		apply(e, float64(n), withID(send, "o-1"), process)
 		sweep(e, float64(n))
-		stale := 0
 		for i := range e.shards {
-			stale += len(e.shards[i].stale)
+			require.LessOrEqual(t, len(e.shards[i].stale), seldom)
 		}
-		require.LessOrEqual(t, stale, 1)
 	}
 }

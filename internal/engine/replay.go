@@ -50,6 +50,9 @@ func (e *Engine) Tidy(now time.Time) {
 
 // postpone sees to it that what is new is judged in time by whoever sweeps next, and lets go of what left.
 func (s *shard) postpone(e *Engine, at int64) {
+	if !s.isCrowded() {
+		return
+	}
 	gone, dirty := s.begin()
 	kept := dirty[:0]
 	for some := range slices.Chunk(dirty, atOnce) {
@@ -59,7 +62,14 @@ func (s *shard) postpone(e *Engine, at int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gone = append(gone, s.gone...)
-	s.dirty = append(s.dirty, kept...)
+	s.dirty, s.postponed = append(s.dirty, kept...), len(kept)
+}
+
+// isCrowded reports whether it is time to look through what is to be judged, by somebody who does not judge it.
+func (s *shard) isCrowded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return hasDoubled(len(s.dirty), s.postponed)
 }
 
 func (s *shard) postponeSome(e *Engine, some []*entry, at int64, kept []*entry) []*entry {

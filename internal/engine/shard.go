@@ -13,14 +13,18 @@ type shard struct {
 	finished  chain
 	deadlines deadlines
 	// dirty are to be judged by the next sweep; gone were announced and then left. swept are lists that can be used again.
-	dirty []*entry
-	gone  []departure
-	swept []*entry
+	// postponed is how many were left in dirty when they were looked through last without a sweep.
+	dirty     []*entry
+	gone      []departure
+	swept     []*entry
+	postponed int
 	// empty have lost all of their facts.
 	empty []*entry
-	// stale are those of which Settings.Open does not know all; notes says that there is one.
-	stale []*entry
-	notes bool
+	// stale are those of which Settings.Open does not know all, pruned how many were left when the list was pruned last; notes
+	// says that there is such a setting.
+	stale  []*entry
+	pruned int
+	notes  bool
 }
 
 // chain is a doubly linked list of entries, the oldest first.

@@ -69,7 +69,7 @@ func (s *shard) begin() ([]departure, []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	gone, dirty := s.gone, s.dirty
-	s.gone, s.dirty, s.swept = nil, s.swept[:0], nil
+	s.gone, s.dirty, s.swept, s.postponed = nil, s.swept[:0], nil, 0
 	return gone, dirty
 }
 
