@@ -17,8 +17,8 @@ import (
 
 const (
 	// visits bounds the rows of a term that a page looks at, visitedPlaces the places in them.
-	visits        = 2000
-	visitedPlaces = 100_000
+	visits        = 600
+	visitedPlaces = 60_000
 	// rare is the number of segments from which on a term counts as frequent.
 	rare = 64
 	// readMore is how many times the records of a page are read: some may have all terms and not match.

@@ -26,7 +26,7 @@ func Run(t *testing.T, open func(testing.TB) store.Store) {
 		{"followers miss nothing", followers}, {"followers and cuts", followersAndCuts}, {"any bytes are kept", anyBytes},
 		{"records come back", recordsComeBack}, {"records that were overtaken are not taken", overtaken}, {"records are found by alias", byAlias},
 		{"records are forgotten", forgotten}, {"a batch may repeat", repeated}, {"a batch that fails changes nothing", allOrNothing},
-		{"lists filter", listsFilter}, {"lists have pages", listsHavePages}, {"lists agree with the query", listsAgree},
+		{"lists filter", listsFilter}, {"lists have pages", listsHavePages}, {"lists agree with the query", listsAgree}, {"lists agree after changes", listsAgreeAfterChanges},
 		{"pages are bounded", pagesAreBounded}, {"pages go on behind each record", cursorsOfRecords}, {"cursors are checked", cursorsAreChecked},
 		{"one has a role", oneHasARole}, {"leases end", leasesEnd}, {"leases are renewed", leasesAreRenewed}, {"roles are given up", resigned},
 		{"many claim a role at once", manyClaim}, {"a former holder writes nothing", formerHolder}, {"batches and claims at once", fencedAtOnce},
