@@ -43,6 +43,8 @@ type durable struct {
 	// lost says that outputs are to be told that another collector judges.
 	lost   atomic.Bool
 	shared shared
+	// readOnly says that the file can only be read.
+	readOnly atomic.Bool
 	// unusable says that the store is corrupt: nothing is written, and nothing waits for it.
 	unusable atomic.Bool
 	// grown is how many bytes the log has since it was written anew; base how many that took.
@@ -127,11 +129,19 @@ func (p *place) Trim(ctx context.Context, l store.Limits) (store.Trimmed, error)
 	return store.Trimmed{}, fmt.Errorf("%w: %w", store.ErrUnavailable, *p.why.Load())
 }
 
+// openPlace opens the database or the file. A file that cannot be written is opened for reading, so that what it knows is known.
 func (d *durable) openPlace(ctx context.Context) (store.Store, error) {
 	if d.config.Driver == driverPostgres {
 		return postgres.Open(ctx, postgres.Settings{DSN: string(d.config.DSN), MaxConnections: maxConnections})
 	}
-	return openFile(ctx, d.config.Path)
+	opened, err := openFile(ctx, d.config.Path)
+	if errors.Is(err, store.ErrReadOnly) && d.place.get() == nil {
+		if readable, readErr := sqlite.OpenReadOnly(ctx, sqlite.Settings{Path: d.config.Path}); readErr == nil {
+			d.readOnly.Store(true)
+			return readable, nil
+		}
+	}
+	return opened, err
 }
 
 // open opens the store.

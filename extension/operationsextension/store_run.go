@@ -32,7 +32,6 @@ const (
 
 // start opens the store and restores from it. An error says that the configuration is at fault; whatever else is wrong with the store, telemetry flows.
 func (d *durable) start(ctx context.Context) error {
-	d.judges.Store(d.config.Driver == driverSQLite)
 	err := d.open(ctx)
 	if err == nil {
 		err = d.begin(ctx)
@@ -43,6 +42,7 @@ func (d *durable) start(ctx context.Context) error {
 	case errors.Is(err, store.ErrCorrupt):
 		// What is in the file may still be of use to somebody: it is left as it is.
 		d.unusable.Store(true)
+		d.judges.Store(true)
 		d.trouble.Failed(fmt.Errorf("the store cannot be used, so a restart forgets what comes from now on; "+
 			"move the file away and restart the collector, or put a copy in its place: %w", err))
 		return nil
@@ -75,6 +75,7 @@ func (d *durable) begin(ctx context.Context) error {
 		if err := d.takeOver(ctx, time.Now()); err != nil {
 			return err
 		}
+		d.judges.Store(true)
 	}
 	d.o.useArchive(d.place.get(), d.collector, d.judges.Load)
 	return nil
@@ -93,6 +94,7 @@ func (d *durable) run(ctx context.Context) {
 		case <-opening.C:
 			if err := d.reopen(ctx); err != nil && ctx.Err() == nil {
 				d.trouble.Failed(fmt.Errorf("opening the store: %w", err))
+				d.judgeWithout(time.Now())
 			}
 		case <-saving.C:
 			d.save(time.Now())
@@ -109,13 +111,52 @@ func (d *durable) reopen(ctx context.Context) error {
 			return err
 		}
 	}
-	d.o.sweeping.Lock()
-	restored := d.restored
-	d.o.sweeping.Unlock()
-	if restored {
+	if d.isRestored() {
+		if d.readOnly.Load() {
+			d.replace(ctx)
+		}
 		return nil
 	}
 	return d.begin(ctx)
+}
+
+// replace opens a file for writing that could only be read. What is wrong with it is told by whoever writes.
+func (d *durable) replace(ctx context.Context) {
+	opened, err := d.opener(ctx)
+	if err != nil {
+		return
+	}
+	readable := d.place.get()
+	d.place.opened.Store(&opened)
+	d.readOnly.Store(false)
+	d.o.sweeping.Lock()
+	d.follower.Log = opened
+	d.o.sweeping.Unlock()
+	d.o.useArchive(opened, d.collector, d.judges.Load)
+	if err := readable.Close(); err != nil {
+		d.trouble.failed(err)
+	}
+}
+
+const (
+	// blindCommits is how many times `store::commit_timeout`, beside a lease, a file that cannot be opened is waited for before anything is judged.
+	blindCommits = 2
+	// unseen is for how long before its start a collector takes telemetry for lacking that does not know what it has seen.
+	unseen = 24 * time.Hour
+)
+
+// judgeWithout judges without what earlier runs knew, if their file could not be opened for long: to judge halves of operations as if they were whole
+// would be wrong, so what was before the start is a gap in telemetry.
+func (d *durable) judgeWithout(now time.Time) {
+	patience := blindCommits*d.config.CommitTimeout + d.config.Lease
+	if d.config.Driver != driverSQLite || d.judges.Load() || now.Sub(d.o.startedAt) < patience {
+		return
+	}
+	if m := d.o.gaps.monitor; m != nil {
+		m.Down(d.o.startedAt.Add(-unseen).UnixNano(), d.o.startedAt.UnixNano())
+	}
+	d.judges.Store(true)
+	d.o.logger.Warn("The store could still not be opened: operations are judged without what was known before the start", zap.Duration("waited", patience))
 }
 
 // act carries out what somebody asked another collector to do.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/store"
+	"github.com/throughline/throughline/internal/store/sqlite"
 )
 
 // kept makes an extension that keeps its state in a file, without starting it.
@@ -268,4 +270,89 @@ func TestTheConfigurationOfTheStoreIsChecked(t *testing.T) {
 	require.NoError(t, cfg.Validate())
 	cfg.Store.Path, cfg.Storage = "store.db", &storageID
 	require.ErrorContains(t, cfg.Validate(), "`storage` is \"memory_storage\", and there is a `store`")
+}
+
+// A file that cannot be opened says nothing of what is in it: what is known of operations since is not the whole of them.
+func TestNothingIsJudgedTooSoonWithoutAStoreThatCannotBeOpened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "store.db")
+		o := startKept(t, path, nil)
+		require.NoError(t, o.Ready())
+		o.Apply(time.Now(), []operation.Fact{sent("o-1", 1)}, nil)
+		end(t, o)
+
+		o, logs := kept(t, path, nil)
+		var away atomic.Bool
+		away.Store(true)
+		open := o.durable.opener
+		o.durable.opener = func(ctx context.Context) (store.Store, error) {
+			if away.Load() {
+				return nil, store.ErrUnavailable
+			}
+			return open(ctx)
+		}
+		require.NoError(t, o.Start(t.Context(), componenttest.NewNopHost()))
+		s := o.Subscribe()
+		require.NoError(t, o.Ready())
+		o.Apply(time.Now(), []operation.Fact{processed(1)}, nil)
+		time.Sleep(15 * time.Second) // synctest: fake time
+		require.False(t, o.judging())
+		require.Equal(t, 1, logs.FilterMessageSnippet("The store takes no commits").Len(), "it is told once")
+		away.Store(false)
+		time.Sleep(2 * time.Minute) // synctest: fake time
+		require.True(t, o.judging())
+		require.Equal(t, []string{"o-1 completed/1"}, states(drain(t, s)), "the whole of it was judged")
+		require.Equal(t, 1, logs.FilterMessageSnippet("The store takes commits again").Len())
+		end(t, o)
+		s.Close()
+
+		o, _ = kept(t, path, nil)
+		o.durable.opener = func(context.Context) (store.Store, error) { return nil, store.ErrUnavailable }
+		require.NoError(t, o.Start(t.Context(), componenttest.NewNopHost()))
+		require.NoError(t, o.Ready())
+		time.Sleep(30 * time.Second) // synctest: fake time
+		require.True(t, o.judging(), "it does not wait for ever")
+		require.NoError(t, o.NotReady())
+		require.Error(t, o.Shutdown(t.Context()), "what was judged could not be committed")
+	})
+}
+
+// What a file knows that cannot be written is known, and what comes meanwhile is written as soon as it can be.
+func TestAFileThatCanOnlyBeReadIsRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	o := startKept(t, path, nil)
+	require.NoError(t, o.Ready())
+	o.Apply(time.Now(), []operation.Fact{sent("o-1", 1)}, nil)
+	end(t, o)
+
+	o, _ = kept(t, path, nil)
+	var writable atomic.Bool
+	open := o.durable.opener
+	o.durable.opener = func(ctx context.Context) (store.Store, error) {
+		if writable.Load() {
+			return open(ctx)
+		}
+		if o.durable.place.get() != nil {
+			return nil, store.ErrReadOnly
+		}
+		o.durable.readOnly.Store(true)
+		return sqlite.OpenReadOnly(ctx, sqlite.Settings{Path: path})
+	}
+	require.NoError(t, o.Start(t.Context(), componenttest.NewNopHost()))
+	require.True(t, o.judging())
+	_, err := o.Console().Operation(t.Context(), "", "o-1")
+	require.NoError(t, err)
+	o.Apply(time.Now(), []operation.Fact{sent("o-2", 2)}, nil)
+	require.ErrorIs(t, o.durable.writer.Commit(t.Context()), store.ErrReadOnly)
+	require.NoError(t, o.durable.reopen(t.Context()))
+	require.True(t, o.durable.readOnly.Load())
+	writable.Store(true)
+	require.NoError(t, o.durable.reopen(t.Context()))
+	require.False(t, o.durable.readOnly.Load())
+	require.NoError(t, o.Shutdown(t.Context()))
+
+	o = startKept(t, path, nil)
+	_, err = o.Console().Operation(t.Context(), "", "o-2")
+	require.NoError(t, err)
+	require.NoError(t, o.Shutdown(t.Context()))
 }
