@@ -24,7 +24,7 @@ import (
 
 // correlation reads one signal. Traces and logs meet in the operations extension.
 type correlation struct {
-	// Immutable after construction, but for operations and waits, which Start sets before anything is consumed.
+	// Immutable after construction, but for operations and waits, which Start sets before it closes started.
 	config     *Config
 	logger     *zap.Logger
 	telemetry  *metadata.TelemetryBuilder
@@ -32,6 +32,8 @@ type correlation struct {
 	operations operationsextension.Operations
 	// waits says that a batch is acknowledged when what was drawn from it is committed.
 	waits bool
+	// started is closed when Start has returned well.
+	started chan struct{}
 	// signal and reasons are the attributes of counts; as lists, so that counting allocates none.
 	signal  []metric.AddOption
 	reasons [][]metric.AddOption
@@ -55,7 +57,7 @@ func newCorrelation(set processor.Settings, cfg *Config, signal string) (*correl
 	if err != nil {
 		return nil, err
 	}
-	c := &correlation{config: cfg, logger: set.Logger, telemetry: telemetry, extractor: extractor}
+	c := &correlation{config: cfg, logger: set.Logger, telemetry: telemetry, extractor: extractor, started: make(chan struct{})}
 	c.signal = counted(attribute.String("signal", signal))
 	for _, reason := range evidence.DropReasons() {
 		c.reasons = append(c.reasons, counted(attribute.String("signal", signal), attribute.String("reason", reason.String())))
@@ -82,6 +84,7 @@ func (c *correlation) start(_ context.Context, host component.Host) error {
 		return err
 	}
 	c.waits = c.operations.Waits() && !c.config.DryRun
+	close(c.started)
 	return nil
 }
 

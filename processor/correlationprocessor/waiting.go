@@ -2,6 +2,8 @@ package correlationprocessor
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -22,8 +24,33 @@ func drew(ctx context.Context) {
 	}
 }
 
+// startTimeout bounds how long a batch waits for the processor to start.
+const startTimeout = 10 * time.Second
+
+var errNotStarted = errors.New("the processor has not started yet")
+
+// awaitStart waits until the processor has started: a receiver of several pipelines takes telemetry for all of them as soon as the first is up.
+func (c *correlation) awaitStart(ctx context.Context) error {
+	select {
+	case <-c.started:
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	select {
+	case <-c.started:
+		return nil
+	case <-ctx.Done():
+		return errNotStarted
+	}
+}
+
 // pass brings a batch through the pipeline, and then waits for the commit of what was drawn from it: the originals never wait for the store.
 func (c *correlation) pass(ctx context.Context, next func(context.Context) error) error {
+	if err := c.awaitStart(ctx); err != nil {
+		return err
+	}
 	if !c.waits {
 		return next(ctx)
 	}

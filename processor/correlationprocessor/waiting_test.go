@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer/consumertest"
@@ -47,4 +48,28 @@ func TestABatchIsAcknowledgedWhenWhatWasDrawnFromItIsCommitted(t *testing.T) {
 	require.Equal(t, 3, commits)
 	require.NoError(t, traces.Shutdown(t.Context()))
 	require.NoError(t, logs.Shutdown(t.Context()))
+}
+
+// TestABatchThatComesTooEarlyWaits: a receiver that serves several pipelines is started with the first of them.
+func TestABatchThatComesTooEarlyWaits(t *testing.T) {
+	fake := newFake(t)
+	synctest.Test(t, func(t *testing.T) {
+		spans := &consumertest.TracesSink{}
+		traces, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(NewFactory().Type()), createDefaultConfig(), spans)
+		require.NoError(t, err)
+		td := ptrace.NewTraces()
+		addSpan(td, 1, 1, ptrace.SpanKindProducer, map[string]any{"messaging.system": "kafka", "messaging.destination.name": "orders", "messaging.operation.type": "send"})
+		require.ErrorIs(t, traces.ConsumeTraces(t.Context(), td), errNotStarted, "nobody waits for ever, and whoever sent it may send it again")
+
+		consumed := make(chan error, 1)
+		go func() { consumed <- traces.ConsumeTraces(t.Context(), td) }()
+		synctest.Wait()
+		require.Empty(t, consumed)
+		require.Zero(t, spans.SpanCount())
+		require.NoError(t, traces.Start(t.Context(), hostOf(fake)))
+		require.NoError(t, <-consumed)
+		require.Equal(t, 1, fake.engine.Stats().Operations)
+		require.Equal(t, 1, spans.SpanCount())
+		require.NoError(t, traces.Shutdown(t.Context()))
+	})
 }

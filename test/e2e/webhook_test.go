@@ -40,6 +40,7 @@ type alert struct {
 	Annotations map[string]string `json:"annotations"`
 	Fingerprint string            `json:"fingerprint"`
 	StartsAt    time.Time         `json:"startsAt"`
+	EndsAt      time.Time         `json:"endsAt"`
 	Generator   string            `json:"generatorURL"`
 }
 

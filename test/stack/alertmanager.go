@@ -61,6 +61,8 @@ func (s *Stack) alertmanagerCommand(set AlertmanagerSettings) (*exec.Cmd, error)
 	return s.command("alertmanager",
 		"--config.file", configPath,
 		"--storage.path", filepath.Join(s.settings.WorkDir, "alertmanager-data"),
+		// Whom it notified is written down each second, so that it knows after it was killed.
+		"--data.maintenance-interval", "1s",
 		"--web.listen-address", address(set.Port),
 		"--cluster.listen-address", ""), nil
 }
