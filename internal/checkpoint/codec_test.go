@@ -39,7 +39,7 @@ func drawState(t *rapid.T) engine.State {
 		Revision: rapid.Uint32().Draw(t, "revision"), FinalRevision: rapid.Uint32().Draw(t, "final revision"), UpdatedAt: rapid.Int64().Draw(t, "updated"),
 		Ended: operation.State(rapid.Int64Range(0, maxState).Draw(t, "ended")), Late: rapid.Bool().Draw(t, "late"),
 		WasStuck: rapid.Uint64().Draw(t, "was stuck"), Gone: rapid.Bool().Draw(t, "gone"), Output: rapid.Int64().Draw(t, "output"),
-		Name: rapid.String().Draw(t, "name"), Left: rapid.Bool().Draw(t, "left"), Parted: rapid.Bool().Draw(t, "parted"), ArrivedAt: rapid.Int64().Draw(t, "arrived"), Runaway: rapid.Bool().Draw(t, "runaway"),
+		Name: rapid.String().Draw(t, "name"), Left: rapid.Bool().Draw(t, "left"), Parted: rapid.Bool().Draw(t, "parted"), Again: rapid.Bool().Draw(t, "again"), ArrivedAt: rapid.Int64().Draw(t, "arrived"), Runaway: rapid.Bool().Draw(t, "runaway"),
 		Facts: rapid.Uint32().Draw(t, "facts"), Learned: rapid.Bool().Draw(t, "learned"), Taught: rapid.Uint16().Draw(t, "taught"),
 	}
 }

@@ -21,7 +21,7 @@ const StatesVersion = 1
 const (
 	verdictNumbers = 14
 	verdictTexts   = 3
-	ownNumbers     = 16
+	ownNumbers     = 17
 	stateNumbers   = ownNumbers + 2*verdictNumbers
 	ownTexts       = 4
 	stateTexts     = ownTexts + 2*verdictTexts
@@ -101,7 +101,7 @@ func appendState(dst []byte, s *engine.State) []byte {
 	var numbers [stateNumbers]int64
 	own := [ownNumbers]int64{
 		int64(s.Revision), int64(s.FinalRevision), s.UpdatedAt, s.Output, int64(s.Ended), int64(s.Facts), int64(s.Taught), s.ArrivedAt, int64(s.WasStuck),
-		flag(s.New), flag(s.Gone), flag(s.Left), flag(s.Late), flag(s.Runaway), flag(s.Learned), flag(s.Parted),
+		flag(s.New), flag(s.Gone), flag(s.Left), flag(s.Late), flag(s.Runaway), flag(s.Learned), flag(s.Parted), flag(s.Again),
 	}
 	copy(numbers[:], own[:])
 	verdict, before := numbersOf(&s.Verdict), numbersOf(&s.Before)
@@ -216,7 +216,7 @@ func (d *decoder) state(s *engine.State) {
 	*s = engine.State{
 		Verdict: verdict, Before: before, Revision: uint32(n[0]), FinalRevision: uint32(n[1]), UpdatedAt: n[2], Output: n[3], Ended: operation.State(n[4]),
 		Facts: uint32(n[5]), Taught: uint16(n[6]), ArrivedAt: n[7], WasStuck: uint64(n[8]),
-		New: n[9] != 0, Gone: n[10] != 0, Left: n[11] != 0, Late: n[12] != 0, Runaway: n[13] != 0, Learned: n[14] != 0, Parted: n[15] != 0,
+		New: n[9] != 0, Gone: n[10] != 0, Left: n[11] != 0, Late: n[12] != 0, Runaway: n[13] != 0, Learned: n[14] != 0, Parted: n[15] != 0, Again: n[16] != 0,
 	}
 	texts := textsOf(s)
 	for rest := mask >> stateNumbers; rest != 0; rest &= rest - 1 {

@@ -32,6 +32,9 @@ func (e *Engine) Adopt(states []State, told int64) (unknown []State) {
 
 // adopt reports whether the operation is known, or need not be.
 func (e *Engine) adopt(s *State) bool {
+	if s.Again {
+		return true
+	}
 	n := e.find(s.Namespace, s.ID)
 	switch {
 	case s.Gone:
@@ -109,9 +112,15 @@ func (e *Engine) adoptGone(n *entry, s *State) {
 	}
 	shard := e.shard(n)
 	shard.mu.Lock()
-	if !n.isCalled(s.address()) || last <= n.revision {
+	former := n.former() != nil && n.former().address() == s.address()
+	if !former && (!n.isCalled(s.address()) || last <= n.revision) {
 		shard.mu.Unlock()
 		return
+	}
+	if former {
+		// It was not a former name, but an operation that became a part of this one.
+		n.setFormer(nil)
+		n.finalRevision, last = 0, 0
 	}
 	n.announced, n.judged, n.revision = false, false, last
 	n.setVerdict(&operation.Verdict{Hop: -1, Consumer: -1})
@@ -154,10 +163,47 @@ func (s *shard) adopt(e *Engine, n *entry, from *State) {
 	}
 }
 
-// settled reports whether nothing but new evidence can change the verdict, and nothing is to be learned from the operation any more: it
-// need not be judged again.
+// settled reports whether nothing but new evidence can change the verdict: it need not be judged again.
 func (n *entry) settled(from *State) bool {
-	return n.finished && !n.loose && taught(from.Taught)>>taughtFlows == 0 && from.Facts != 0 && n.op.Pending() == int(from.Facts)
+	return n.finished && from.Facts != 0 && n.op.Pending() == int(from.Facts)
+}
+
+// recall prepares the first sweep after operations were replayed: others are judged by what is unpaired, or out of the usual, so it must be
+// known beforehand, also of operations that are not judged anew.
+func (e *Engine) recall(r *operation.Reducer) {
+	if !e.replayed.Swap(false) {
+		return
+	}
+	for from := uint32(0); ; {
+		some := e.some(&from)
+		if len(some) == 0 {
+			return
+		}
+		for _, n := range some {
+			e.recallSafely(r, n)
+		}
+	}
+}
+
+// recallSafely keeps a defect in reducing one operation from all others, as judgeSafely does.
+func (e *Engine) recallSafely(r *operation.Reducer, n *entry) {
+	s := e.shard(n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() {
+		if recover() != nil {
+			e.counts.drop(DropDefect)
+		}
+	}()
+	several := n.learned && taught(n.lasted)>>taughtFlows != 0
+	if n.op.Pending() == 0 || (!n.loose && !several) {
+		return
+	}
+	view := r.View(&n.op, &e.habits)
+	e.unpaired.update(n, view)
+	if several {
+		e.unpaired.addAgain(e.habits.learnOperation(n, view))
+	}
 }
 
 // quarantine makes a runaway of what was one. Called with the lock held.

@@ -124,6 +124,10 @@ type Engine struct {
 	// changes is the number of those that the sweep before found.
 	changes atomic.Int64
 	counts  counters
+	// replayed says that operations were replayed since the last sweep.
+	replayed atomic.Bool
+	// chunkSize bounds the operations in a chunk of an export.
+	chunkSize int
 }
 
 // New returns an empty engine.
@@ -131,7 +135,7 @@ func New(settings Settings) (*Engine, error) {
 	if err := settings.Validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{settings: settings, symbols: operation.NewSymbols(maxSymbols)}
+	e := &Engine{settings: settings, symbols: operation.NewSymbols(maxSymbols), chunkSize: chunkOperations}
 	e.reducers.New = func() any { return new(operation.Reducer) }
 	e.identity.init(e)
 	e.habits.init(settings, e.symbols)

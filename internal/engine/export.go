@@ -117,7 +117,7 @@ type exporter struct {
 }
 
 func (x *exporter) full() bool {
-	return len(x.chunk.States) >= chunkOperations || len(x.chunk.Facts) >= chunkFacts
+	return len(x.chunk.States) >= x.engine.chunkSize || len(x.chunk.Facts) >= chunkFacts
 }
 
 // add puts an operation into the chunk, unless it is no more: what it was then went to another one.

@@ -14,6 +14,7 @@ func (e *Engine) Replay(at int64, facts []operation.Fact) {
 	for some := range slices.Chunk(facts, window) {
 		e.replaySome(at, some)
 	}
+	e.replayed.Store(true)
 }
 
 func (e *Engine) replaySome(at int64, facts []operation.Fact) {
@@ -27,7 +28,6 @@ func (e *Engine) replaySome(at int64, facts []operation.Fact) {
 	}
 	e.batch.fill(&x.index, facts)
 	x.at = at
-	x.parked.expire(at - int64(e.settings.WaitFor))
 	for i := range e.batch.groups {
 		x.takeGroup(&e.batch, &e.batch.groups[i], facts, nil)
 	}
@@ -98,5 +98,44 @@ func (e *Engine) settleDepartures() {
 		for _, d := range gone {
 			e.untold.depart(d, e)
 		}
+	}
+}
+
+// Reset lets go of everything without telling anybody, for one who fell so far behind others that what they did meanwhile is not to be
+// found out: all is to be replayed. What was learned stays.
+func (e *Engine) Reset() {
+	for from := uint32(0); ; {
+		some := e.some(&from)
+		if len(some) == 0 {
+			break
+		}
+		for part := range slices.Chunk(some, atOnce) {
+			e.drop(part)
+		}
+	}
+	e.mu.Lock()
+	e.identity.parked.drop()
+	e.counts.waiting.Store(0)
+	e.mu.Unlock()
+	for i := range e.shards {
+		e.shards[i].postpone(e, 0)
+		e.shards[i].pruneStale()
+	}
+	e.untold.reset()
+}
+
+// drop lets operations go of which nobody is to be told.
+func (e *Engine) drop(some []*entry) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, n := range some {
+		if n.moved || n.removed {
+			continue
+		}
+		s := e.shard(n)
+		s.mu.Lock()
+		n.announced = false
+		s.mu.Unlock()
+		e.identity.remove(n)
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -27,13 +28,14 @@ type journal struct {
 	habits   []byte
 	// output is the number of the last output that was written, told that of the last one that was told for certain.
 	output, told int64
-	// heard are the changes that a receiver was told, by operation and revision; uncertain those that may be told again.
-	heard     map[revised]operation.Change
-	uncertain map[revised]bool
+	// heard are the changes that a receiver was told of what is not gone since, by operation and revision; all also the others; uncertain
+	// are those that may be told again.
+	heard, all map[revised]operation.Change
+	uncertain  map[revised]bool
 }
 
 func newJournal(t require.TestingT, change func(*Settings)) *journal {
-	return &journal{settings: change, engine: newEngine(t, change), heard: map[revised]operation.Change{}, uncertain: map[revised]bool{}}
+	return &journal{settings: change, engine: newEngine(t, change), heard: map[revised]operation.Change{}, all: map[revised]operation.Change{}, uncertain: map[revised]bool{}}
 }
 
 func (j *journal) apply(seconds float64, facts []operation.Fact) {
@@ -63,6 +65,15 @@ func (j *journal) tell(t require.TestingT, changes []operation.Change) {
 			continue
 		}
 		j.heard[key], j.uncertain[key] = c, true
+		if _, known := j.all[key]; !known {
+			j.all[key] = c
+		}
+		if c.Gone {
+			// One that is found anew begins anew.
+			maps.DeleteFunc(j.heard, func(known revised, _ operation.Change) bool {
+				return known.address == key.address && known.revision < c.Revision
+			})
+		}
 	}
 }
 
@@ -114,7 +125,7 @@ func summary(c operation.Change) string {
 
 func (j *journal) summaries() []string {
 	var all []string
-	for _, c := range j.heard {
+	for _, c := range j.all {
 		all = append(all, summary(c))
 	}
 	slices.Sort(all)

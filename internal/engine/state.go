@@ -20,6 +20,9 @@ type State struct {
 	Gone, Left              bool
 	// Parted says that the operation is no more, or no more of that name, and that nobody was told so yet.
 	Parted bool
+	// Again says that the change was told, or may have been, and that nothing else is to be made of this: an earlier state said it all, or
+	// a later one does.
+	Again bool
 	// UpdatedAt is when the verdict changed last, ArrivedAt when a fact came last, 0 if that is not said here.
 	UpdatedAt, ArrivedAt int64
 	// Ended is the final state that it came to first, StateInProgress without one; Late says that late evidence led to another.
@@ -67,7 +70,7 @@ func (e *Engine) States(changes []operation.Change, output int64, incident func(
 		}
 		s := State{
 			Namespace: c.View.Namespace, ID: c.View.ID, Name: nameOf(c.View, c.Policy), Verdict: c.Verdict, Before: c.Before, New: c.New,
-			Revision: c.Revision, FinalRevision: c.FinalRevision, WasStuck: c.WasStuck, Gone: c.Gone, Left: c.Left, UpdatedAt: c.At,
+			Revision: c.Revision, FinalRevision: c.FinalRevision, WasStuck: c.WasStuck, Gone: c.Gone, Left: c.Left, Again: c.Again, UpdatedAt: c.At,
 			Late: c.Verdict.Flags&operation.FlagLateEvidence != 0, Incident: incident(i), Output: output,
 		}
 		if c.Verdict.State.Final() {

@@ -19,6 +19,7 @@ func (e *Engine) Sweep(now time.Time) []operation.Change {
 		// As many as there were before, mostly.
 		changes = make([]operation.Change, 0, n+n/changesMore)
 	}
+	e.recall(r)
 	changes = e.tellAgain(changes)
 	for i := range e.shards {
 		changes = e.shards[i].sweep(e, r, at, changes)

@@ -85,7 +85,9 @@ func (u *untold) all() []State {
 	defer u.mu.Unlock()
 	states := make([]State, 0, len(u.states))
 	for _, p := range u.states {
-		states = append(states, p.State)
+		s := p.State
+		s.Again = true
+		states = append(states, s)
 	}
 	return inOrder(states)
 }
@@ -114,6 +116,13 @@ func (u *untold) forget(a address) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.left, a)
+}
+
+// reset lets go of everything.
+func (u *untold) reset() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.states, u.left = make(map[revised]pending), make(map[address]departure)
 }
 
 func (u *untold) takeLeft() map[address]departure {

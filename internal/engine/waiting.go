@@ -93,6 +93,15 @@ func (w *waiting) reset() {
 	w.first, w.next = 0, 0
 }
 
+// drop lets go of all that waits, without a word.
+func (w *waiting) drop() {
+	for pos := w.first; pos < w.next; pos++ {
+		w.slot(pos).live = false
+	}
+	w.live = 0
+	w.reset()
+}
+
 // pop removes the oldest; if it was still waiting, it is lost for the given reason.
 func (w *waiting) pop(why Drop) {
 	s := w.slot(w.first)
