@@ -165,6 +165,15 @@ type walk struct {
 	rows, entries int
 }
 
+// affordable returns how many more rows may be visited, if they are as full as those before.
+func (w *walk) affordable() int {
+	rows := visits - w.rows
+	if w.entries > 0 {
+		rows = min(rows, max(firstRows, (visitedPlaces-w.entries)*w.rows/w.entries))
+	}
+	return rows
+}
+
 // spent reports whether enough was visited for a page.
 func (w *walk) spent() bool { return w.rows >= visits || w.entries >= visitedPlaces }
 
@@ -176,7 +185,7 @@ func (s *Store) find(ctx context.Context, w *walk) error {
 	}
 	w.places = nil
 	for atOnce := firstRows; ; atOnce *= 4 {
-		atOnce = min(atOnce, visits-w.rows)
+		atOnce = min(atOnce, w.affordable())
 		rows, entries, err := s.visit(ctx, w, segment, atOnce)
 		if err != nil {
 			return err
