@@ -48,10 +48,11 @@ store: ## Hold the store to its contract in a real PostgreSQL (installed if it i
 	$(GO) test -tags e2e -count=1 -race -timeout 10m ./internal/store/postgres ./internal/store/sqlite
 
 .PHONY: chaos
-chaos: build $(BIN)/jaeger $(BIN)/alertmanager ## Kill collectors and take servers away under load, in full length (half an hour; as root); SEED=1
+chaos: build $(BIN)/jaeger $(BIN)/alertmanager ## Kill collectors and take servers away under load, in full length (half an hour; as root, with the programs of a PostgreSQL server); SEED=1
 	$(CHAOS) -run 'Kills' -operations 100000 -rate 400 -kills 20
 	$(CHAOS) -run 'Restarts' -operations 30000 -restarts 50
-	$(CHAOS) -run 'Trouble' -operations 20000 -trouble 30s
+	$(CHAOS) -run 'Collectors' -operations 40000 -rate 200 -kills 20
+	$(CHAOS) -run 'Trouble|DatabaseAway' -operations 20000 -trouble 30s
 
 .PHONY: chaos-short
 chaos-short: build $(BIN)/jaeger $(BIN)/alertmanager ## The same in a few minutes, all scenarios at once
