@@ -13,7 +13,8 @@ func (o *operations) see(now time.Time, changes []operation.Change) {
 	}
 	for i := range changes {
 		c := &changes[i]
-		if c.Verdict.Reason == operation.StuckWaiting && c.Verdict.Hop >= 0 {
+		// What is told again is told as it was: backends would show the derived trace twice otherwise.
+		if c.Verdict.Reason == operation.StuckWaiting && c.Verdict.Hop >= 0 && !c.Again {
 			c.Seen = o.seen.Last(c.View.Hops[c.Verdict.Hop].Destination, c.Verdict.Group)
 		}
 	}

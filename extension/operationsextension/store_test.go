@@ -154,7 +154,7 @@ func TestWhatWasNotDealtWithIsToldAgain(t *testing.T) {
 		o := startKept(t, path, nil)
 		s := o.Subscribe()
 		require.NoError(t, o.Ready())
-		o.Apply(time.Now(), []operation.Fact{sent("o-1", 1)}, nil)
+		o.Apply(time.Now(), []operation.Fact{sent("o-1", 1), sent("o-2", 2), processed(2)}, nil)
 		stuck := next(t, s)
 		for len(stuck.Incidents) == 0 {
 			stuck = next(t, s)
@@ -165,12 +165,16 @@ func TestWhatWasNotDealtWithIsToldAgain(t *testing.T) {
 
 		o = startKept(t, path, nil)
 		s = o.Subscribe()
+		consumer := operation.Consumer{Group: "worker", Service: "worker", Attempts: []operation.Attempt{{EndedAt: time.Now().UnixNano()}}}
+		o.seen.Observe(&operation.View{Hops: []operation.Hop{{Destination: "orders", Consumers: []operation.Consumer{consumer}}}}, time.Now().UnixNano())
 		require.NoError(t, o.Ready())
 		again := told(t, s, time.Minute)
 		require.Contains(t, states(again), "o-1 stuck/1 again")
 		require.Equal(t, "opened", incidentsOf(again)[0])
 		require.Equal(t, stuck.Incidents[0].Incident.Revision, again[0].Incidents[0].Incident.Revision)
 		require.Equal(t, stuck.Changes[0].At, again[0].Changes[0].At)
+		require.NotZero(t, stuck.Changes[0].Seen)
+		require.Equal(t, stuck.Changes[0].Seen, again[0].Changes[0].Seen, "derived traces are the same")
 		kill(t, o)
 		s.Close()
 	})

@@ -40,6 +40,7 @@ func drawState(t *rapid.T) engine.State {
 		Ended: operation.State(rapid.Int64Range(0, maxState).Draw(t, "ended")), Late: rapid.Bool().Draw(t, "late"),
 		WasStuck: rapid.Uint64().Draw(t, "was stuck"), Gone: rapid.Bool().Draw(t, "gone"), Output: rapid.Int64().Draw(t, "output"),
 		Name: rapid.String().Draw(t, "name"), Left: rapid.Bool().Draw(t, "left"), Parted: rapid.Bool().Draw(t, "parted"), Again: rapid.Bool().Draw(t, "again"), ArrivedAt: rapid.Int64().Draw(t, "arrived"), Runaway: rapid.Bool().Draw(t, "runaway"),
+		Seen:  operation.Sighting{Group: rapid.String().Draw(t, "seen group"), Service: rapid.String().Draw(t, "seen service"), At: rapid.Int64().Draw(t, "seen")},
 		Facts: rapid.Uint32().Draw(t, "facts"), Learned: rapid.Bool().Draw(t, "learned"), Taught: rapid.Uint16().Draw(t, "taught"),
 	}
 }

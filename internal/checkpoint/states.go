@@ -21,9 +21,9 @@ const StatesVersion = 1
 const (
 	verdictNumbers = 14
 	verdictTexts   = 3
-	ownNumbers     = 17
+	ownNumbers     = 18
 	stateNumbers   = ownNumbers + 2*verdictNumbers
-	ownTexts       = 4
+	ownTexts       = 6
 	stateTexts     = ownTexts + 2*verdictTexts
 	// knownBits are the bits of the mask that the version knows.
 	knownBits = 1<<(stateNumbers+stateTexts) - 1
@@ -77,7 +77,7 @@ func verdictOf(n []int64) (v operation.Verdict, ok bool) {
 
 func textsOf(s *engine.State) [stateTexts]*string {
 	return [...]*string{
-		&s.ID, &s.Namespace, &s.Name, &s.Incident, &s.Verdict.Group, &s.Verdict.Awaited, &s.Verdict.Silent, &s.Before.Group, &s.Before.Awaited, &s.Before.Silent,
+		&s.ID, &s.Namespace, &s.Name, &s.Incident, &s.Seen.Group, &s.Seen.Service, &s.Verdict.Group, &s.Verdict.Awaited, &s.Verdict.Silent, &s.Before.Group, &s.Before.Awaited, &s.Before.Silent,
 	}
 }
 
@@ -101,7 +101,7 @@ func appendState(dst []byte, s *engine.State) []byte {
 	var numbers [stateNumbers]int64
 	own := [ownNumbers]int64{
 		int64(s.Revision), int64(s.FinalRevision), s.UpdatedAt, s.Output, int64(s.Ended), int64(s.Facts), int64(s.Taught), s.ArrivedAt, int64(s.WasStuck),
-		flag(s.New), flag(s.Gone), flag(s.Left), flag(s.Late), flag(s.Runaway), flag(s.Learned), flag(s.Parted), flag(s.Again),
+		flag(s.New), flag(s.Gone), flag(s.Left), flag(s.Late), flag(s.Runaway), flag(s.Learned), flag(s.Parted), flag(s.Again), s.Seen.At,
 	}
 	copy(numbers[:], own[:])
 	verdict, before := numbersOf(&s.Verdict), numbersOf(&s.Before)
@@ -217,6 +217,7 @@ func (d *decoder) state(s *engine.State) {
 		Verdict: verdict, Before: before, Revision: uint32(n[0]), FinalRevision: uint32(n[1]), UpdatedAt: n[2], Output: n[3], Ended: operation.State(n[4]),
 		Facts: uint32(n[5]), Taught: uint16(n[6]), ArrivedAt: n[7], WasStuck: uint64(n[8]),
 		New: n[9] != 0, Gone: n[10] != 0, Left: n[11] != 0, Late: n[12] != 0, Runaway: n[13] != 0, Learned: n[14] != 0, Parted: n[15] != 0, Again: n[16] != 0,
+		Seen: operation.Sighting{At: n[17]},
 	}
 	texts := textsOf(s)
 	for rest := mask >> stateNumbers; rest != 0; rest &= rest - 1 {

@@ -37,6 +37,8 @@ type State struct {
 	Taught  uint16
 	// Incident is the ID of the incident that the operation is in since the change, "" without one.
 	Incident string
+	// Seen is that of the change: who is told to have consumed last stays the same if it is told again.
+	Seen operation.Sighting
 	// Output is the number of the output by which the change was told, 0 for none that need be told again.
 	Output int64
 }
@@ -71,7 +73,7 @@ func (e *Engine) States(changes []operation.Change, output int64, incident func(
 		s := State{
 			Namespace: c.View.Namespace, ID: c.View.ID, Name: nameOf(c.View, c.Policy), Verdict: c.Verdict, Before: c.Before, New: c.New,
 			Revision: c.Revision, FinalRevision: c.FinalRevision, WasStuck: c.WasStuck, Gone: c.Gone, Left: c.Left, Again: c.Again, UpdatedAt: c.At,
-			Late: c.Verdict.Flags&operation.FlagLateEvidence != 0, Incident: incident(i), Output: output,
+			Late: c.Verdict.Flags&operation.FlagLateEvidence != 0, Incident: incident(i), Output: output, Seen: c.Seen,
 		}
 		if c.Verdict.State.Final() {
 			s.Ended = c.Verdict.State

@@ -178,7 +178,7 @@ func (e *Engine) repeat(s *State) operation.Change {
 	view := e.viewAs(s)
 	c := operation.Change{
 		View: view, Verdict: s.Verdict, Before: s.Before, New: s.New, Revision: s.Revision, FinalRevision: s.FinalRevision, WasStuck: s.WasStuck,
-		Gone: s.Gone, Left: s.Left, Again: true, Policy: e.policy(view), At: s.UpdatedAt,
+		Gone: s.Gone, Left: s.Left, Again: true, Policy: e.policy(view), At: s.UpdatedAt, Seen: s.Seen,
 	}
 	for _, v := range [...]*operation.Verdict{&c.Verdict, &c.Before} {
 		if v.Hop >= len(view.Hops) || (v.Hop >= 0 && v.Consumer >= len(view.Hops[v.Hop].Consumers)) {
