@@ -29,14 +29,14 @@ func TestStepsOfTheClock(t *testing.T) {
 }
 
 // shifted lets time go on by a clock that is wrong, with a service that is heard of each second by the right one.
-func shifted(o *operations, by, d time.Duration, sub *Subscription, t *testing.T) (told []string) {
+func shifted(t *testing.T, o *operations, sub *Subscription, by, d time.Duration) (told []string) {
 	t.Helper()
 	l := &listening{operations: o, sub: sub}
 	for end := time.Now().Add(d); time.Now().Before(end); {
-		real := time.Now()
-		wrong := real.Round(0).Add(by)
+		at := time.Now()
+		wrong := at.Round(0).Add(by)
 		for _, service := range []string{"api", "orders-worker"} {
-			o.Arrived(service, gap.SignalTraces, real.UnixNano(), real.UnixNano(), wrong.UnixNano())
+			o.Arrived(service, gap.SignalTraces, at.UnixNano(), at.UnixNano(), wrong.UnixNano())
 		}
 		o.sweepAt(wrong, time.Since(o.startedAt))
 		l.take(t)
@@ -54,15 +54,15 @@ func TestAClockThatIsSetMakesNothingStuck(t *testing.T) {
 				})
 				sub := o.Subscribe()
 				defer sub.Close()
-				require.Empty(t, shifted(o, 0, 10*time.Minute, sub, t))
+				require.Empty(t, shifted(t, o, sub, 0, 10*time.Minute))
 				for n := range byte(100) {
 					f := sent(string([]byte{'o', '-', 'a' + n/10, 'a' + n%10}), n+1)
 					f.At = time.Now().UnixNano()
 					f.End = f.At
 					o.Apply(time.Now(), []operation.Fact{f}, nil)
 				}
-				require.Empty(t, shifted(o, 0, 2*time.Second, sub, t))
-				for _, line := range shifted(o, by, 20*time.Second, sub, t) {
+				require.Empty(t, shifted(t, o, sub, 0, 2*time.Second))
+				for _, line := range shifted(t, o, sub, by, 20*time.Second) {
 					require.NotContains(t, line, "stuck")
 				}
 				require.Equal(t, 1, logs.FilterMessageSnippet("The clock of the collector was set "+name).Len())
@@ -71,8 +71,8 @@ func TestAClockThatIsSetMakesNothingStuck(t *testing.T) {
 				}, metricdatatest.IgnoreTimestamp())
 
 				// It is right again, and nobody was silent.
-				shifted(o, 0, time.Minute, sub, t)
-				for _, line := range shifted(o, 0, 10*time.Minute, sub, t) {
+				shifted(t, o, sub, 0, time.Minute)
+				for _, line := range shifted(t, o, sub, 0, 10*time.Minute) {
 					require.NotContains(t, line, "telemetry of")
 				}
 				require.NoError(t, o.Shutdown(t.Context()))

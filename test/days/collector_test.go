@@ -51,6 +51,7 @@ type saying struct {
 	id, name, destination string
 	verdict               operation.Verdict
 	at                    int64
+	revision              uint32
 }
 
 type host map[component.ID]component.Component
@@ -164,7 +165,7 @@ func (c *collector) heard(out *operationsextension.Output) {
 	defer c.mu.Unlock()
 	for i := range out.Changes {
 		v := &out.Changes[i]
-		s := saying{id: v.View.ID, name: v.View.Name, verdict: v.Verdict, at: v.At}
+		s := saying{id: v.View.ID, name: v.View.Name, verdict: v.Verdict, at: v.At, revision: v.Revision}
 		if h := v.Verdict.Hop; h >= 0 && h < len(v.View.Hops) {
 			s.destination = v.View.Hops[h].Destination
 		}

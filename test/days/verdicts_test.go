@@ -126,8 +126,7 @@ func moment(at int64) string { return time.Unix(0, at).UTC().Format(time.RFC3339
 
 // firstQuiet are the services that are quiet at night or on weekends, and when that was so for the first time: that is a gap.
 func (w *week) firstQuiet() map[string][]window {
-	// Since the restart it is not known any more who is quiet after a nightly batch.
-	nights := []window{{w.on(1, 3, 0), w.on(2, 4, 0)}, {w.on(5, 3, 0), w.on(6, 4, 0)}}
+	nights := []window{{w.on(1, 3, 0), w.on(2, 4, 0)}}
 	weekend := []window{{w.on(5, 20, 0), w.on(8, 8, 0)}}
 	return map[string][]window{"billing": nights, "billing-worker": nights, "ledger-service": weekend, "payment-service": weekend}
 }
