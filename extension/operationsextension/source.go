@@ -46,7 +46,7 @@ func (s source) find(namespace, id string) (console.Record, bool) {
 // Operations implements console.Source.
 func (s source) Operations(ctx context.Context, q console.Query) (console.Page, error) {
 	patience := console.NewPatience(time.Now)
-	selection := console.Select(q, console.AnyOrder(s.summaries(ctx)), patience)
+	selection := console.Select(q, s.scan(ctx))
 	if err := ctx.Err(); err != nil {
 		return console.Page{}, err
 	}
@@ -105,6 +105,24 @@ func evicted(dropped map[string]uint64) map[string]uint64 {
 	return map[string]uint64{
 		"finished": dropped[engine.DropEvictedFinished.String()], "open": dropped[engine.DropEvictedOpen.String()],
 		"missed": dropped["evicted_missed"],
+	}
+}
+
+// scan yields what is wanted after a glance, and stops when the reader is gone.
+func (s source) scan(ctx context.Context) console.Scan {
+	return func(wants func(console.Glance) bool) iter.Seq[console.Summary] {
+		return func(yield func(console.Summary) bool) {
+			for e := range s.o.engine.Scan(func(g engine.Glance) bool { return wants(console.Glance(g)) }) {
+				if ctx.Err() != nil || !yield(s.summary(e)) {
+					return
+				}
+			}
+			for r := range s.o.expected.all() {
+				if !yield(missedSummary(&r)) {
+					return
+				}
+			}
+		}
 	}
 }
 

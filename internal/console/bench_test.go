@@ -27,7 +27,7 @@ func crowd() iter.Seq[Summary] {
 
 func BenchmarkSelect(b *testing.B) {
 	all := crowd()
-	after := Select(Query{Limit: MaxLimit}, AnyOrder(all), nil).Positions[MaxLimit-1]
+	after := Select(Query{Limit: MaxLimit}, scanOf(all)).Positions[MaxLimit-1]
 	for _, bm := range []struct {
 		name  string
 		query Query
@@ -42,7 +42,7 @@ func BenchmarkSelect(b *testing.B) {
 		b.Run(bm.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				Select(bm.query, AnyOrder(all), nil)
+				Select(bm.query, scanOf(all))
 			}
 		})
 	}

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -21,33 +21,11 @@ type world struct {
 	*memory
 	// stored are the records of the store, by their numbers: the place in the slice.
 	stored []Record
-	// window is how many operations a walk tells apart by time, and atOnce how many records the store looks at for a page.
-	window, atOnce int
+	// atOnce is how many records the store looks at for a page.
+	atOnce int
 	// pauses says that time is up after that many.
 	pauses bool
 	err    error
-}
-
-// walk yields what is in memory in windows, those updated last first, and in any order within one.
-func (w *world) walk(yield func(Summary, int64) bool) {
-	all := slices.Clone(w.records)
-	slices.SortStableFunc(all, func(a, b Record) int { return cmp.Compare(b.UpdatedAt, a.UpdatedAt) })
-	for i := range slices.Chunk(all, w.window) {
-		rest := int64(math.MinInt64)
-		if last := len(all) - len(i); last > 0 {
-			rest = all[len(i)].UpdatedAt
-		}
-		all = all[len(i):]
-		for k := range slices.Backward(i) {
-			later := rest
-			if k > 0 {
-				later = i[0].UpdatedAt
-			}
-			if !yield(summarize(&i[k]), later) {
-				return
-			}
-		}
-	}
 }
 
 // shelf is the list of the world's store for a query.
@@ -100,7 +78,7 @@ func (s shelf) Next(cursor string, since int64, limit int) ([]Archived, string, 
 }
 
 func (w *world) pageOf(q Query) Page {
-	return Merge(q, Select(q, w.walk, nil), w.lookup, shelf{w, &q})
+	return Merge(q, Select(q, scanOf(w.summaries())), w.lookup, shelf{w, &q})
 }
 
 // list reads all pages, each by a cursor as a client has it.
@@ -123,7 +101,7 @@ func (w *world) list(t require.TestingT, q Query, between func()) []Item {
 }
 
 func drawWorld(t *rapid.T) *world {
-	w := &world{memory: &memory{}, window: rapid.IntRange(1, 8).Draw(t, "window"), atOnce: rapid.IntRange(1, 8).Draw(t, "at once")}
+	w := &world{memory: &memory{}, atOnce: rapid.IntRange(1, 8).Draw(t, "at once")}
 	for _, r := range drawRecords(t) {
 		where := rapid.IntRange(0, 2).Draw(t, "where")
 		if where != 0 {
@@ -211,40 +189,8 @@ func TestTheListSurvivesWhatHappensMeanwhile(t *testing.T) {
 	})
 }
 
-// TestTimeIsUp: whenever it is, the pages together are still the whole list.
-func TestTimeIsUp(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := &world{memory: &memory{}, window: rapid.IntRange(1, 300).Draw(t, "window"), atOnce: 5}
-		for i := range 600 {
-			w.records = append(w.records, record("", strconv.Itoa(i), int64(i/3), operation.State(i%4)))
-		}
-		q := Query{Limit: rapid.SampledFrom([]int{7, 50, 1000}).Draw(t, "limit"), States: []operation.State{operation.StateStuck}, Text: rapid.SampledFrom([]string{"", "77", "nowhere"}).Draw(t, "text")}
-		var want, got []string
-		for _, item := range w.list(t, q, func() {}) {
-			want = append(want, item.Record.View.ID)
-		}
-		pages := 0
-		for {
-			ticks := int64(0)
-			patience := &Patience{Now: func() time.Time { ticks++; return time.Unix(ticks, 0) }, Enough: time.Unix(0, 0), Most: time.Unix(1, 0)}
-			page := Merge(q, Select(q, w.walk, patience), w.lookup, nil)
-			for _, item := range page.Items {
-				got = append(got, item.Record.View.ID)
-			}
-			if pages++; page.Next == nil {
-				break
-			}
-			q.After = page.Next
-		}
-		require.Equal(t, want, got)
-		if q.Text == "nowhere" && w.window <= 100 {
-			require.Greater(t, pages, 1)
-		}
-	})
-}
-
 func TestAStoreThatFailsLeavesWhatIsInMemory(t *testing.T) {
-	w := &world{memory: &memory{records: []Record{record("", "a", 5, 0), record("", "b", 3, 0)}}, stored: []Record{record("", "c", 4, 0)}, window: 1, atOnce: 1}
+	w := &world{memory: &memory{records: []Record{record("", "a", 5, 0), record("", "b", 3, 0)}}, stored: []Record{record("", "c", 4, 0)}, atOnce: 1}
 	w.err = errors.New("down")
 	page := w.pageOf(Query{Limit: 9})
 	require.ErrorIs(t, page.Partial, w.err)
@@ -263,32 +209,41 @@ func TestAStoreThatFailsLeavesWhatIsInMemory(t *testing.T) {
 
 func TestAnOperationThatIsMetTwiceIsShownOnce(t *testing.T) {
 	m := &memory{records: []Record{record("", "a", 5, 0)}}
-	twice := func(yield func(Summary, int64) bool) {
-		old := summarize(&m.records[0])
-		old.UpdatedAt = 3
-		_ = yield(summarize(&m.records[0]), 4) && yield(old, 0)
-	}
-	page := Merge(Query{Limit: 5}, Select(Query{Limit: 5}, twice, nil), m.lookup, nil)
+	old := summarize(&m.records[0])
+	old.UpdatedAt = 3
+	twice := scanOf(slices.Values([]Summary{summarize(&m.records[0]), old}))
+	page := Merge(Query{Limit: 5}, Select(Query{Limit: 5}, twice), m.lookup, nil)
 	require.Len(t, page.Items, 1)
 }
 
-// TestAPageLooksAtNoMoreThanItNeeds: the walk is left when nothing that follows can be in the page.
-func TestAPageLooksAtNoMoreThanItNeeds(t *testing.T) {
-	w := &world{memory: &memory{}, window: 10}
+// TestAGlanceIsEnoughForWhatIsNotInThePage: of what comes in order of time, no more is looked at than what may be in the page.
+func TestAGlanceIsEnoughForWhatIsNotInThePage(t *testing.T) {
+	m := &memory{}
 	for i := range 1000 {
-		w.records = append(w.records, record("", strconv.Itoa(i), int64(i), 0))
+		m.records = append(m.records, record("", strconv.Itoa(i), int64(1000-i), operation.State(i%2)))
 	}
-	visits := 0
-	counted := func(yield func(Summary, int64) bool) {
-		for s, rest := range w.walk {
-			if visits++; !yield(s, rest) {
-				return
-			}
+	for _, tc := range []struct {
+		q    Query
+		want int
+	}{
+		{Query{Limit: 25}, 52},
+		{Query{Limit: 25, Since: 990}, 11},
+		{Query{Limit: 25, After: &Position{UpdatedAt: 10}}, 10},
+		{Query{Limit: 2000}, 1000},
+		{Query{Limit: 2000, States: []operation.State{operation.StateStuck}}, 0},
+		{Query{Limit: 2000, States: []operation.State{operation.State(1)}}, 500},
+	} {
+		looked := 0
+		counted := func(wants func(Glance) bool) iter.Seq[Summary] {
+			return scanOf(m.summaries())(func(g Glance) bool {
+				if !wants(g) {
+					return false
+				}
+				looked++
+				return true
+			})
 		}
+		Select(tc.q, counted)
+		require.Equal(t, tc.want, looked, tc.q)
 	}
-	Select(Query{Limit: 25}, counted, nil)
-	require.Equal(t, 30, visits)
-	visits = 0
-	Select(Query{Limit: 25, Since: 995, Name: "other"}, counted, nil)
-	require.Equal(t, 10, visits)
 }

@@ -47,6 +47,12 @@ func (q *Query) Matches(s *Summary) bool {
 		q.matchesText(s) && q.matchesView(s)
 }
 
+// glances reports whether an operation may be asked for, by what is known of it after a glance.
+func (q *Query) glances(g Glance) bool {
+	return g.UpdatedAt >= q.Since && (q.States == nil || slices.Contains(q.States, g.State)) &&
+		(q.Reasons == nil || slices.Contains(q.Reasons, g.Reason)) && (q.Flags == 0 || q.Flags&g.Flags != 0)
+}
+
 func (q *Query) matchesText(s *Summary) bool {
 	if q.Text == "" || containsFold(s.ID, q.Text) || containsFold(s.Name, q.Text) {
 		return true

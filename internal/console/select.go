@@ -3,9 +3,10 @@ package console
 import (
 	"cmp"
 	"iter"
-	"math"
 	"slices"
 	"time"
+
+	"github.com/throughline/throughline/internal/operation"
 )
 
 // compare orders positions as lists do.
@@ -25,59 +26,52 @@ func rank(archived bool) int {
 	return 0
 }
 
-// Walk yields operations, each with a time after which none of those that are still to come was updated.
-type Walk = iter.Seq2[Summary, int64]
-
-// AnyOrder is a walk of which nothing is known in advance.
-func AnyOrder(summaries iter.Seq[Summary]) Walk {
-	return func(yield func(Summary, int64) bool) {
-		for s := range summaries {
-			if !yield(s, math.MaxInt64) {
-				return
-			}
-		}
-	}
+// Glance is what a source can tell of an operation at almost no cost; it must be what its summary says.
+type Glance struct {
+	State     operation.State
+	Reason    operation.StuckReason
+	Flags     operation.Flags
+	UpdatedAt int64
 }
+
+// Scan yields, in any order, the operations that are wanted after a glance. Each is asked for once, just before those are yielded that were
+// wanted lately: what is wanted may depend on what was yielded by then.
+type Scan = func(wants func(Glance) bool) iter.Seq[Summary]
 
 // Selection is what Select chose: places, in order, of which the records are yet to be computed.
 type Selection struct {
 	Positions []Position
-	// Next is the place up to which all was looked at, nil if nothing is left. It is the last of Positions if there are as many as were asked for.
+	// Next is the last of them, nil if no others follow.
 	Next *Position
 }
 
-// Select chooses the operations that the query asks for, looks at no more of them than it takes to know which these are, and keeps no more than
-// some multiple of q.Limit places meanwhile. When time is up it makes do with what is certain by then.
+// Select chooses the operations that the query asks for in one pass, and keeps no more than some multiple of q.Limit
+// places meanwhile.
 //
 // An operation that does not change while a reader goes from page to page is in exactly one of them. One that changes
 // moves to the beginning, which the reader has passed; so it is in at most one, and among those updated since.
-func Select(q Query, walk Walk, patience *Patience) Selection {
-	first, rest, visits, begin := earliest{wanted: q.Limit + 1}, int64(math.MaxInt64), 0, int64(math.MaxInt64)
-	if q.After != nil {
-		begin = q.After.UpdatedAt
+func Select(q Query, scan Scan) Selection {
+	first := earliest{wanted: q.Limit + 1}
+	wants := func(g Glance) bool {
+		return (q.After == nil || g.UpdatedAt <= q.After.UpdatedAt) && (first.last == nil || g.UpdatedAt >= first.last.UpdatedAt) && q.glances(g)
 	}
-	for s, later := range walk {
+	for s := range scan(wants) {
 		p := Position{UpdatedAt: s.UpdatedAt, Namespace: s.Namespace, ID: s.ID}
-		if (q.After == nil || p.compare(q.After) > 0) && first.wants(&p) && q.Matches(&s) {
+		if q.After != nil && p.compare(q.After) <= 0 {
+			continue
+		}
+		if first.wants(&p) && q.Matches(&s) {
 			first.add(p)
 		}
-		if later < rest {
-			rest = later
-			if rest < q.Since || first.complete(rest) {
-				break
-			}
-		}
-		if visits++; visits%visitsAtOnce == 0 && rest < begin && patience.Ended(len(first.kept)) {
-			return first.until(rest, q.Limit)
-		}
 	}
-	return first.selection(q.Limit)
+	first.cut()
+	if len(first.kept) <= q.Limit {
+		return Selection{Positions: first.kept}
+	}
+	return Selection{Positions: first.kept[:q.Limit], Next: &first.kept[q.Limit-1]}
 }
 
-// visitsAtOnce is how many operations are looked at before the time is.
-const visitsAtOnce = 256
-
-// Patience bounds the time that a page takes.
+// Patience bounds the time that a page takes, as far as it depends on a store.
 type Patience struct {
 	// Now is the clock.
 	Now func() time.Time
@@ -91,11 +85,8 @@ func NewPatience(now func() time.Time) *Patience {
 	return &Patience{Now: now, Enough: began.Add(30 * time.Millisecond), Most: began.Add(time.Second)}
 }
 
-// Ended reports whether time is up when so many were found. Who has no patience set has no end of it.
+// Ended reports whether time is up when so many were found.
 func (p *Patience) Ended(found int) bool {
-	if p == nil {
-		return false
-	}
 	now := p.Now()
 	return now.After(p.Most) || (found > 0 && now.After(p.Enough))
 }
@@ -127,31 +118,4 @@ func (e *earliest) cut() {
 		last := e.kept[e.wanted-1]
 		e.last = &last
 	}
-}
-
-// complete reports whether the wanted ones are known, if none is to come that was updated after a time.
-func (e *earliest) complete(rest int64) bool {
-	if len(e.kept) < e.wanted {
-		return false
-	}
-	e.cut()
-	return len(e.kept) == e.wanted && e.last.UpdatedAt > rest
-}
-
-func (e *earliest) selection(limit int) Selection {
-	e.cut()
-	if len(e.kept) <= limit {
-		return Selection{Positions: e.kept}
-	}
-	return Selection{Positions: e.kept[:limit], Next: &e.kept[limit-1]}
-}
-
-// until leaves out what is not certain while some are to come that were updated at a time or before.
-func (e *earliest) until(rest int64, limit int) Selection {
-	e.kept = slices.DeleteFunc(e.kept, func(p Position) bool { return p.UpdatedAt <= rest })
-	s := e.selection(limit)
-	if s.Next == nil {
-		s.Next = &Position{UpdatedAt: rest}
-	}
-	return s
 }

@@ -122,7 +122,7 @@ func TestRecordsThatNoLongerMatchAreLeftOut(t *testing.T) {
 		record("", "still", 1, operation.StateStuck),
 	}}
 	q := Query{Limit: 2, States: []operation.State{operation.StateStuck}}
-	selection := Select(q, AnyOrder(m.summaries()), nil)
+	selection := Select(q, scanOf(m.summaries()))
 	m.records = []Record{record("", "recovered", 9, operation.StateCompleted), m.records[2]}
 
 	first := Merge(q, selection, m.lookup, nil)
@@ -200,13 +200,13 @@ func TestViewIsComputedOnlyIfAskedFor(t *testing.T) {
 		s.View = func() *operation.View { calls++; return r.View }
 		return slices.Values([]Summary{s})
 	}
-	require.Len(t, Select(Query{Limit: 1, Text: "order", Name: "order-fulfilment"}, AnyOrder(summaries()), nil).Positions, 1)
-	require.Empty(t, Select(Query{Limit: 1, Name: "other", Service: "audit"}, AnyOrder(summaries()), nil).Positions)
+	require.Len(t, Select(Query{Limit: 1, Text: "order", Name: "order-fulfilment"}, scanOf(summaries())).Positions, 1)
+	require.Empty(t, Select(Query{Limit: 1, Name: "other", Service: "audit"}, scanOf(summaries())).Positions)
 	CheckHealth(HealthQuery{Name: "order-fulfilment"}, summaries())
 	Tally(summaries())
 	require.Zero(t, calls)
 
-	require.Len(t, Select(Query{Limit: 1, Service: "audit", Destination: "orders"}, AnyOrder(summaries()), nil).Positions, 1)
+	require.Len(t, Select(Query{Limit: 1, Service: "audit", Destination: "orders"}, scanOf(summaries())).Positions, 1)
 	require.Equal(t, 1, calls)
 }
 

@@ -79,7 +79,20 @@ func (m *memory) summaries() iter.Seq[Summary] {
 }
 
 func (m *memory) page(q Query) Page {
-	return Merge(q, Select(q, AnyOrder(m.summaries()), nil), m.lookup, nil)
+	return Merge(q, Select(q, scanOf(m.summaries())), m.lookup, nil)
+}
+
+// scanOf looks at all of them.
+func scanOf(summaries iter.Seq[Summary]) Scan {
+	return func(wants func(Glance) bool) iter.Seq[Summary] {
+		return func(yield func(Summary) bool) {
+			for s := range summaries {
+				if wants(Glance{s.State, s.Reason, s.Flags, s.UpdatedAt}) && !yield(s) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (m *memory) lookup(namespace, id string) (Record, bool) {

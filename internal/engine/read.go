@@ -135,11 +135,7 @@ func (s *shard) summaries(e *Engine, of []*entry, all []Summary) []Summary {
 		if n.op.Pending() == 0 {
 			continue
 		}
-		if !n.known {
-			view := n.op.View(&e.habits)
-			n.know(e.symbols, view, e.policy(view))
-		}
-		all = append(all, Summary{n.op.Called(), n.title(e.symbols), n.verdict(), n.judgedBy(e.symbols), max(n.arrived, n.updated), n})
+		all = append(all, s.summary(e, n))
 	}
 	return all
 }
