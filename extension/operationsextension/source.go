@@ -110,9 +110,9 @@ func evicted(dropped map[string]uint64) map[string]uint64 {
 
 // scan yields what is wanted after a glance, and stops when the reader is gone.
 func (s source) scan(ctx context.Context) console.Scan {
-	return func(wants func(console.Glance) bool) iter.Seq[console.Summary] {
+	return func(wants func(console.Glance) bool, called func(id, name string, aliases []string) bool) iter.Seq[console.Summary] {
 		return func(yield func(console.Summary) bool) {
-			for e := range s.o.engine.Scan(func(g engine.Glance) bool { return wants(console.Glance(g)) }) {
+			for e := range s.o.engine.Scan(func(g engine.Glance) bool { return wants(console.Glance(g)) }, called) {
 				if ctx.Err() != nil || !yield(s.summary(e)) {
 					return
 				}

@@ -234,14 +234,14 @@ func TestAGlanceIsEnoughForWhatIsNotInThePage(t *testing.T) {
 		{Query{Limit: 2000, States: []operation.State{operation.State(1)}}, 500},
 	} {
 		looked := 0
-		counted := func(wants func(Glance) bool) iter.Seq[Summary] {
+		counted := func(wants func(Glance) bool, called func(id, name string, aliases []string) bool) iter.Seq[Summary] {
 			return scanOf(m.summaries())(func(g Glance) bool {
 				if !wants(g) {
 					return false
 				}
 				looked++
 				return true
-			})
+			}, called)
 		}
 		Select(tc.q, counted)
 		require.Equal(t, tc.want, looked, tc.q)

@@ -3,6 +3,7 @@ package console
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/throughline/throughline/internal/operation"
 )
@@ -44,7 +45,7 @@ func (q *Query) Matches(s *Summary) bool {
 		(q.Name == "" || q.Name == s.Name) &&
 		(q.Rule == "" || q.Rule == s.Rule) &&
 		(q.Flags == 0 || q.Flags&s.Flags != 0) &&
-		q.matchesText(s) && q.matchesView(s)
+		q.textIn(s.ID, s.Name, s.Aliases) && q.matchesView(s)
 }
 
 // glances reports whether an operation may be asked for, by what is known of it after a glance.
@@ -53,11 +54,19 @@ func (q *Query) glances(g Glance) bool {
 		(q.Reasons == nil || slices.Contains(q.Reasons, g.Reason)) && (q.Flags == 0 || q.Flags&g.Flags != 0)
 }
 
-func (q *Query) matchesText(s *Summary) bool {
-	if q.Text == "" || containsFold(s.ID, q.Text) || containsFold(s.Name, q.Text) {
-		return true
+// called is the part of Matches that needs the operation's names, nil if it needs none.
+func (q *Query) called() func(id, name string, aliases []string) bool {
+	if q.Text == "" && q.Name == "" {
+		return nil
 	}
-	return slices.ContainsFunc(s.Aliases, func(alias string) bool { return containsFold(alias, q.Text) })
+	return func(id, name string, aliases []string) bool {
+		return (q.Name == "" || q.Name == name) && q.textIn(id, name, aliases)
+	}
+}
+
+func (q *Query) textIn(id, name string, aliases []string) bool {
+	return q.Text == "" || containsFold(id, q.Text) || containsFold(name, q.Text) ||
+		slices.ContainsFunc(aliases, func(alias string) bool { return containsFold(alias, q.Text) })
 }
 
 func (q *Query) matchesView(s *Summary) bool {
@@ -106,12 +115,27 @@ func (q *Query) MatchesRecord(r *Record) bool {
 // containsFold is strings.Contains without regard to case. It does not allocate, because a search looks at every
 // operation there is, and so does not find a letter whose other case is longer in UTF-8.
 func containsFold(s, text string) bool {
+	if text == "" {
+		return true
+	}
+	lower, upper := bothCases(text[0])
 	for i := 0; i+len(text) <= len(s); i++ {
-		if strings.EqualFold(s[i:i+len(text)], text) {
+		// What is not ASCII may be the other case of what is.
+		if c := s[i]; (c == lower || c == upper || c >= utf8.RuneSelf || lower >= utf8.RuneSelf) && strings.EqualFold(s[i:i+len(text)], text) {
 			return true
 		}
 	}
 	return false
+}
+
+func bothCases(c byte) (lower, upper byte) {
+	switch {
+	case 'a' <= c && c <= 'z':
+		return c, c - 'a' + 'A'
+	case 'A' <= c && c <= 'Z':
+		return c - 'A' + 'a', c
+	}
+	return c, c
 }
 
 // summarize is the inverse of computing a record from a summary, to see whether the record still matches.

@@ -34,9 +34,9 @@ type Glance struct {
 	UpdatedAt int64
 }
 
-// Scan yields, in any order, the operations that are wanted after a glance. Each is asked for once, just before those are yielded that were
+// Scan yields, in any order, the operations that are wanted after a glance, and by their names if these are asked for (called is not nil). Each is asked for once, just before those are yielded that were
 // wanted lately: what is wanted may depend on what was yielded by then.
-type Scan = func(wants func(Glance) bool) iter.Seq[Summary]
+type Scan = func(wants func(Glance) bool, called func(id, name string, aliases []string) bool) iter.Seq[Summary]
 
 // Selection is what Select chose: places, in order, of which the records are yet to be computed.
 type Selection struct {
@@ -55,7 +55,7 @@ func Select(q Query, scan Scan) Selection {
 	wants := func(g Glance) bool {
 		return (q.After == nil || g.UpdatedAt <= q.After.UpdatedAt) && (first.last == nil || g.UpdatedAt >= first.last.UpdatedAt) && q.glances(g)
 	}
-	for s := range scan(wants) {
+	for s := range scan(wants, q.called()) {
 		p := Position{UpdatedAt: s.UpdatedAt, Namespace: s.Namespace, ID: s.ID}
 		if q.After != nil && p.compare(q.After) <= 0 {
 			continue

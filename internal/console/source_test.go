@@ -84,10 +84,10 @@ func (m *memory) page(q Query) Page {
 
 // scanOf looks at all of them.
 func scanOf(summaries iter.Seq[Summary]) Scan {
-	return func(wants func(Glance) bool) iter.Seq[Summary] {
+	return func(wants func(Glance) bool, called func(id, name string, aliases []string) bool) iter.Seq[Summary] {
 		return func(yield func(Summary) bool) {
 			for s := range summaries {
-				if wants(Glance{s.State, s.Reason, s.Flags, s.UpdatedAt}) && !yield(s) {
+				if wants(Glance{s.State, s.Reason, s.Flags, s.UpdatedAt}) && (called == nil || called(s.ID, s.Name, s.Aliases)) && !yield(s) {
 					return
 				}
 			}

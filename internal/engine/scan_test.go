@@ -33,7 +33,7 @@ func TestScanFindsWhatSummariesDo(t *testing.T) {
 			want[s.ID] = s.UpdatedAt
 			glances[Glance{s.Verdict.State, s.Verdict.Reason, s.Verdict.Flags, s.UpdatedAt}]++
 		}
-		for s := range e.Scan(func(g Glance) bool { glances[g]--; return true }) {
+		for s := range e.Scan(func(g Glance) bool { glances[g]--; return true }, nil) {
 			require.NotContains(t, got, s.ID)
 			got[s.ID] = s.UpdatedAt
 			snapshot, ok := e.Snapshot(s)
@@ -41,10 +41,17 @@ func TestScanFindsWhatSummariesDo(t *testing.T) {
 			require.Equal(t, s.ID, snapshot.View.ID)
 		}
 		require.Equal(t, want, got)
+		for id := range want {
+			var found []string
+			for s := range e.Scan(func(Glance) bool { return true }, func(called, name string, _ []string) bool { return called == id && name != "?" }) {
+				found = append(found, s.ID)
+			}
+			require.Equal(t, []string{id}, found)
+		}
 		for g, n := range glances {
 			require.Zero(t, n, g)
 		}
-		for range e.Scan(func(Glance) bool { return false }) {
+		for range e.Scan(func(Glance) bool { return false }, nil) {
 			require.FailNow(t, "nothing was wanted")
 		}
 	})
@@ -81,11 +88,19 @@ func BenchmarkScan(b *testing.B) {
 				facts = openOperation(i, now.UnixNano(), facts[:0])
 				e.Apply(now.Add(time.Duration(i)*time.Microsecond), facts, nil)
 			}
-			for name, wants := range map[string]bool{"glances": false, "summaries": true} {
-				b.Run(name, func(b *testing.B) {
+			for _, bm := range []struct {
+				name   string
+				wants  bool
+				called func(id, name string, aliases []string) bool
+			}{
+				{"glances", false, nil},
+				{"names", true, func(id, _ string, _ []string) bool { return id == "" }},
+				{"summaries", true, nil},
+			} {
+				b.Run(bm.name, func(b *testing.B) {
 					b.ReportAllocs()
 					for b.Loop() {
-						for range e.Scan(func(Glance) bool { return wants }) {
+						for range e.Scan(func(Glance) bool { return bm.wants }, bm.called) {
 						}
 					}
 				})
