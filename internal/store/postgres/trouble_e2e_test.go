@@ -65,7 +65,7 @@ func TestAReadOnlyDatabase(t *testing.T) {
 
 func TestAStatementThatTakesTooLongIsEndedByTheDatabase(t *testing.T) {
 	dsn := newServer(t).database(t, "shared")
-	s := open(t, dsn+" statement_timeout=100ms")
+	s := open(t, dsn+" statement_timeout=2s")
 	requireWrite(t, s, batch("order-1"))
 	db, err := sql.Open("pgx", dsn)
 	require.NoError(t, err)
@@ -134,11 +134,11 @@ func TestAServerThatHangsHoldsNobodyUp(t *testing.T) {
 // A judge that dies in the middle of a batch, without its connection being closed, keeps its role for as long as the database waits for it.
 func TestATransactionThatIsAbandonedEnds(t *testing.T) {
 	dsn := newServer(t).database(t, "shared")
-	s := open(t, dsn+" idle_in_transaction_session_timeout=200ms")
+	s := open(t, dsn)
 	one, ok, err := s.Claim(t.Context(), "judge", "one", time.Millisecond)
 	require.NoError(t, err)
 	require.True(t, ok)
-	db, err := sql.Open("pgx", dsn+" idle_in_transaction_session_timeout=200ms")
+	db, err := sql.Open("pgx", dsn+" idle_in_transaction_session_timeout=3s")
 	require.NoError(t, err)
 	defer db.Close()
 	tx, err := db.BeginTx(t.Context(), nil)
@@ -155,7 +155,7 @@ func TestATransactionThatIsAbandonedEnds(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, ok, err := s.Claim(t.Context(), "judge", "two", time.Hour)
 		return err == nil && ok
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	require.ErrorIs(t, s.Write(t.Context(), &store.Batch{Role: &one}), store.ErrLost)
 	require.Error(t, tx.Rollback())
 }

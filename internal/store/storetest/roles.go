@@ -34,7 +34,7 @@ func take(tb testing.TB, s store.Store, collector string, lease time.Duration) (
 		got, ok, err := s.Claim(tb.Context(), "judge", collector, lease)
 		t = got
 		return err == nil && ok
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	return t
 }
 
@@ -171,14 +171,17 @@ func fencedAtOnce(t *testing.T, s store.Store) {
 
 // ruleUntil counts a number that all share up so many times: by reading it when the role was claimed, and by writing it as long as the role is held.
 func ruleUntil(t *testing.T, s store.Store, collector string, writes int) error {
+	// Where a write takes longer than a lease, nobody would ever get to write: leases grow.
+	lease := shortLease
 	for done := 0; done < writes; {
-		tenure, ok, err := s.Claim(t.Context(), "judge", collector, shortLease)
+		tenure, ok, err := s.Claim(t.Context(), "judge", collector, lease)
 		if err != nil {
 			return err
 		}
 		if !ok {
 			continue
 		}
+		lease += shortLease
 		blob, err := s.Blob(t.Context(), "count")
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
