@@ -161,6 +161,10 @@ type group struct {
 
 func (t *Tracker) observe(c *operation.Change, g group, now int64) {
 	key, present := t.find(c)
+	if present == nil && repeated(c) {
+		// Nor is its message a name for others: a restart would forget it.
+		return
+	}
 	group, ok := t.keyOf(c, g)
 	if !ok {
 		if present != nil {
@@ -172,9 +176,6 @@ func (t *Tracker) observe(c *operation.Change, g group, now int64) {
 	if present != nil && present.ID == id {
 		present.regrade(key, c)
 		t.touch(present)
-		return
-	}
-	if present == nil && repeated(c) {
 		return
 	}
 	if present != nil {
