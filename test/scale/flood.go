@@ -26,7 +26,7 @@ const (
 )
 
 // floods are the variants of the shipped configuration, with the file of the store in the collector's folder each; "" = none.
-var floods = []struct{ name, store string }{{"off", ""}, {"on", "operations.db"}}
+var floods = []struct{ name, store string }{{"on", "operations.db"}, {"off", ""}}
 
 // floodName names the figure when so many percent of the flood were sent; past 100 nothing more came.
 func floodName(variant, what string, percent int) string {

@@ -29,7 +29,7 @@ type restoring struct {
 	collector *stack.Collector
 	found     figures
 	// ready and swept are seconds from the start of the process until it took OTLP, and until its first sweep was over; busy
-	// are the seconds of processor time that it had used by then, on all processors.
+	// are the seconds of processor time, on all processors, that it had used when it took OTLP.
 	ready, swept, busy []float64
 }
 
@@ -65,8 +65,8 @@ func measureRestore(ctx context.Context, o options) (found figures, err error) {
 		if err := r.again(ctx); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(os.Stderr, "       restart %d of %d: took OTLP after %.1f s, first sweep over after %.1f s and %.1f s of processor time\n", round+1, o.rounds,
-			r.ready[round], r.swept[round], r.busy[round])
+		fmt.Fprintf(os.Stderr, "       restart %d of %d: took OTLP after %.1f s and %.1f s of processor time, first sweep over after %.1f s\n", round+1, o.rounds,
+			r.ready[round], r.busy[round], r.swept[round])
 	}
 	r.found.note("ready_seconds", r.ready)
 	r.found.note("swept_seconds", r.swept)
@@ -126,6 +126,11 @@ func (r *restoring) again(ctx context.Context) error {
 		return err
 	}
 	r.ready = append(r.ready, time.Since(began).Seconds())
+	cpu, err := cpuOf(r.collector.Pid())
+	if err != nil {
+		return err
+	}
+	r.busy = append(r.busy, cpu.Seconds())
 	for {
 		s, err := r.self(ctx)
 		if err != nil {
@@ -140,11 +145,6 @@ func (r *restoring) again(ctx context.Context) error {
 		}
 	}
 	r.swept = append(r.swept, time.Since(began).Seconds())
-	cpu, err := cpuOf(r.collector.Pid())
-	if err != nil {
-		return err
-	}
-	r.busy = append(r.busy, cpu.Seconds())
 	_, most, err := residentOf(r.collector.Pid())
 	r.found["rss_most"] = max(r.found["rss_most"], most)
 	return errors.Join(err, r.complete(ctx))
