@@ -56,7 +56,7 @@ chaos: build $(BIN)/jaeger $(BIN)/alertmanager ## Kill collectors and take serve
 
 .PHONY: chaos-short
 chaos-short: build $(BIN)/jaeger $(BIN)/alertmanager ## The same in a few minutes, all scenarios at once
-	$(GO) test -tags e2e -count=1 -v -timeout 15m -parallel 8 ./test/chaos -seed $(SEED)
+	$(GO) test -tags e2e -count=1 -v -timeout 15m -parallel 4 ./test/chaos -seed $(SEED)
 
 .PHONY: conformance
 conformance: ## Replay recorded telemetry of real applications and show verdicts, hops and alarms beside the truth

@@ -13,7 +13,7 @@ func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	servers, server := startPostgres(t)
 	network := proxy(t, server.Address)
-	store := postgresStore(server, network.Address, "batch") + ", commit_timeout: 1s, buffer_mib: 1"
+	store := postgresStore(server, network.Address, "batch") + ", commit_timeout: 1s, buffer_mib: 8"
 	s := start(t, setup{collectors: 2, store: store, length: 6 * *trouble})
 	truths := s.traffic(t)
 	pause(t, *trouble/2)

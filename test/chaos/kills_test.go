@@ -12,7 +12,7 @@ import (
 
 var (
 	kills    = flag.Int("kills", 4, "how often a collector is killed")
-	restarts = flag.Int("restarts", 5, "how often it is restarted")
+	restarts = flag.Int("restarts", 4, "how often it is restarted")
 )
 
 // TestKillsBatch kills the collector while it acknowledges only what is committed: nothing is forgotten.

@@ -20,8 +20,8 @@ import (
 
 var (
 	seed       = flag.Uint64("seed", 1, "seed of the moments and of the operations")
-	operations = flag.Int("operations", 1500, "operations of each scenario")
-	rate       = flag.Float64("rate", 100, "operations begun per second")
+	operations = flag.Int("operations", 600, "operations of each scenario")
+	rate       = flag.Float64("rate", 40, "operations begun per second")
 	sampled    = flag.Int("sampled", 300, "of how many derived traces it is asked how Jaeger shows them")
 )
 

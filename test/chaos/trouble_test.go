@@ -18,7 +18,7 @@ import (
 	"github.com/throughline/throughline/test/stack"
 )
 
-var trouble = flag.Duration("trouble", 8*time.Second, "how long each trouble lasts")
+var trouble = flag.Duration("trouble", 6*time.Second, "how long each trouble lasts")
 
 const (
 	latency, jitter = 100 * time.Millisecond, 50 * time.Millisecond
@@ -51,7 +51,7 @@ func TestTrouble(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, disks.Stop()) })
 	disk, err := disks.MountDisk("disk", 64)
 	require.NoError(t, err)
-	store := "driver: sqlite, path: '" + disk.Path + "/operations.db', durability: batch, commit_timeout: 1s, buffer_mib: 1"
+	store := "driver: sqlite, path: '" + disk.Path + "/operations.db', durability: batch, commit_timeout: 1s, buffer_mib: 8"
 	s := start(t, setup{store: store, badger: true, overlays: []string{originalsToJaeger}, length: 8 * *trouble})
 	truths := s.traffic(t)
 	pause(t, *trouble/2)
