@@ -30,8 +30,11 @@ type Rebuilder struct {
 	Blobs func(bytes int64) []store.Blob
 }
 
-// rebuiltAtOnce is how many bytes are appended before they are committed.
-const rebuiltAtOnce = 1 << 20
+// rebuiltAtOnce is how many bytes are appended before they are committed, but never more than a part of what may wait: the rest is for telemetry.
+const (
+	rebuiltAtOnce = 1 << 20
+	rebuiltPart   = 4
+)
 
 // Run writes everything and, if the collector is the judge throughout, removes what was before. It returns the bytes that were written. An error of
 // the store ends it: it is to be run again later.
@@ -48,7 +51,7 @@ func (r *Rebuilder) Run(ctx context.Context) (int64, error) {
 		if !more {
 			break
 		}
-		if since < rebuiltAtOnce {
+		if since < min(rebuiltAtOnce, r.Writer.settings.MaxBytes/rebuiltPart) {
 			continue
 		}
 		since = 0
