@@ -43,6 +43,8 @@ type durable struct {
 	// lost says that outputs are to be told that another collector judges.
 	lost   atomic.Bool
 	shared shared
+	// incomplete says that the log lacks something that was dropped, until everything is written anew.
+	incomplete atomic.Bool
 	// readOnly says that the file can only be read.
 	readOnly atomic.Bool
 	// unusable says that the store is corrupt: nothing is written, and nothing waits for it.

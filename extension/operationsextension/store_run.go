@@ -180,7 +180,6 @@ func (d *durable) save(now time.Time) {
 func (d *durable) keepShort(ctx context.Context) {
 	ticker := time.NewTicker(rebuildEvery)
 	defer ticker.Stop()
-	incomplete := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -188,16 +187,16 @@ func (d *durable) keepShort(ctx context.Context) {
 		case <-ticker.C:
 		}
 		if d.writer.Incomplete() {
-			incomplete = true
+			d.incomplete.Store(true)
 			d.o.incidents.SaveAgain()
 		}
 		_, judges := d.role()
 		tooLong := judges && d.grown.Load() > max(minRebuild, d.base.Load())
-		if !d.isRestored() || d.writer.Status().Trouble != nil || (!incomplete && !tooLong) {
+		if !d.isRestored() || d.writer.Status().Trouble != nil || (!d.incomplete.Load() && !tooLong) {
 			continue
 		}
 		if err := d.rebuild(ctx); err == nil {
-			incomplete = false
+			d.incomplete.Store(false)
 		} else if ctx.Err() == nil {
 			d.o.logger.Warn("Writing everything anew was interrupted; it will be tried again", zap.Error(err))
 		}

@@ -2,17 +2,21 @@ package operationsextension
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/throughline/throughline/internal/checkpoint"
 	"github.com/throughline/throughline/internal/gap"
+	"github.com/throughline/throughline/internal/store"
 )
 
 // shared is what is needed where several collectors share a database. Its fields are those of one goroutine.
 type shared struct {
 	role checkpoint.Role
+	// followed is when everything was applied last that others had written.
+	followed time.Time
 	// shown is when the incidents of the collector that judges were read last, spoken when others were told of what only telemetry says.
 	shown, spoken time.Time
 }
@@ -25,6 +29,8 @@ const (
 	followEvery = 250 * time.Millisecond
 	showEvery   = 2 * time.Second
 	speakEvery  = time.Second
+	// behindLeases is how many leases a collector may be without reading what others wrote; less than cutLeases.
+	behindLeases = 2
 	// shareTimeout bounds one look at the database.
 	shareTimeout = 30 * time.Second
 )
@@ -58,12 +64,57 @@ func (d *durable) shareOnce(ctx context.Context) error {
 	if err := d.seekRole(ctx, time.Now()); err != nil {
 		return err
 	}
+	now := time.Now()
 	d.o.sweeping.Lock()
 	defer d.o.sweeping.Unlock()
-	if err := d.follow(ctx); err != nil || d.judges.Load() {
+	if err := d.follow(ctx); err != nil {
 		return err
 	}
-	return d.show(ctx, time.Now())
+	if err := d.catchUp(ctx, now); err != nil {
+		return err
+	}
+	d.shared.followed = now
+	if d.judges.Load() {
+		return nil
+	}
+	return d.show(ctx, now)
+}
+
+// catchUp begins anew if the collector has not followed the others for so long that rows may have been removed that it never read: it would not find out
+// of which operations the end was told. What it took in itself is committed before. It is called when the log can be read. Called with operations.sweeping held.
+func (d *durable) catchUp(ctx context.Context, now time.Time) error {
+	if !d.fellBehind(now) {
+		return nil
+	}
+	if d.incomplete.Load() || d.writer.Status().Incomplete {
+		// The engine has what the log lacks; it is written first.
+		return errIncomplete
+	}
+	d.o.logger.Warn("This collector has not followed the others for long; it reads everything anew", zap.Duration("since", now.Sub(d.shared.followed)))
+	if err := d.reset(ctx); err != nil {
+		return err
+	}
+	d.follower.Restart()
+	return d.follow(ctx)
+}
+
+// errIncomplete says that the log lacks what the engine has.
+var errIncomplete = fmt.Errorf("%w: what was dropped is not written again yet", store.ErrUnavailable)
+
+// reset empties the engine when all that came to it is committed. Nobody may apply anything in between, or it would be lost.
+func (d *durable) reset(ctx context.Context) error {
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	if err := d.writer.Commit(ctx); err != nil {
+		return err
+	}
+	d.o.engine.Reset()
+	return nil
+}
+
+// fellBehind reports whether rows may have been removed that the collector never read.
+func (d *durable) fellBehind(now time.Time) bool {
+	return !d.judges.Load() && !d.shared.followed.IsZero() && now.Sub(d.shared.followed) > behindLeases*d.config.Lease
 }
 
 // seekRole claims or renews the role of the judge. The role is not claimed while there is something in the log that only a later version can read.
@@ -77,7 +128,7 @@ func (d *durable) seekRole(ctx context.Context, now time.Time) error {
 		s.role.Lost()
 		d.handOver(now)
 	}
-	if newer && !d.judges.Load() {
+	if !d.judges.Load() && (newer || d.fellBehind(now)) {
 		return nil
 	}
 	asking, cancel := context.WithTimeout(ctx, d.config.Lease/2)

@@ -3,6 +3,7 @@ package operationsextension
 import (
 	"context"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 
+	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/store"
 	"github.com/throughline/throughline/internal/store/sqlite"
@@ -257,4 +259,62 @@ func TestTheJudgeGoesOnWithoutTheDatabase(t *testing.T) {
 		s2.Close()
 		require.NoError(t, db.Store.Close())
 	})
+}
+
+// A collector that could not read for so long that rows may be gone by now begins anew: operations of which the end was told do not come back.
+func TestWhoFellBehindReadsEverythingAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := newDatabase(t)
+		judge, s1 := joined(t, db, nil)
+		time.Sleep(time.Second) // synctest: fake time
+		behind := &deaf{Store: db}
+		follower, logs := kept(t, "", func(c *Config) { c.Store.Driver, c.Store.DSN = driverPostgres, "postgres://shared" })
+		follower.durable.opener = func(context.Context) (store.Store, error) { return behind, nil }
+		require.NoError(t, follower.Start(t.Context(), componenttest.NewNopHost()))
+		require.NoError(t, follower.Ready())
+		time.Sleep(time.Second) // synctest: fake time
+		behind.set(true)
+		judge.Apply(time.Now(), []operation.Fact{sent("o-1", 1)}, nil)
+		follower.Apply(time.Now(), []operation.Fact{sent("o-2", 2)}, nil)
+		time.Sleep(time.Minute) // synctest: fake time
+		_, err := follower.Console().Operation(t.Context(), "", "o-1")
+		require.ErrorIs(t, err, console.ErrNotFound)
+		behind.set(false)
+		time.Sleep(10 * time.Second) // synctest: fake time
+		require.Equal(t, 1, logs.FilterMessageSnippet("reads everything anew").Len())
+		for _, id := range []string{"o-1", "o-2"} {
+			_, err = follower.Console().Operation(t.Context(), "", id)
+			require.NoError(t, err)
+		}
+		require.NotEmpty(t, drain(t, s1))
+		end(t, judge)
+		s1.Close()
+		time.Sleep(time.Second) // synctest: fake time
+		require.True(t, follower.judging())
+		end(t, follower)
+		require.NoError(t, db.Store.Close())
+	})
+}
+
+// deaf is a store whose log cannot be read at times.
+type deaf struct {
+	store.Store
+
+	mu   sync.Mutex
+	deaf bool // guarded by mu
+}
+
+func (d *deaf) set(deaf bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.deaf = deaf
+}
+
+func (d *deaf) Rows(ctx context.Context, after []store.Position) iter.Seq2[store.Row, error] {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.deaf {
+		return func(yield func(store.Row, error) bool) { yield(store.Row{}, store.ErrUnavailable) }
+	}
+	return d.Store.Rows(ctx, after)
 }

@@ -35,6 +35,8 @@ type Follower struct {
 	stats  Followed
 	tidied int64
 	told   int64
+	// all says that the next pass applies the collector's own rows too.
+	all bool
 	// unknown are states of operations of which no facts have come yet, by the passes in which that was so.
 	unknown  []unknownState
 	sections []Section
@@ -79,18 +81,27 @@ func (f *Follower) Positions() []store.Position {
 	return positions
 }
 
+// Restart lets the next pass apply everything there is, also what the collector wrote itself.
+func (f *Follower) Restart() { f.after, f.unknown, f.all = nil, nil, true }
+
 // Pass applies what is new. told is the number of the last output that is known to be dealt with.
 func (f *Follower) Pass(ctx context.Context, told int64) error {
 	f.told = max(f.told, told)
 	if f.after == nil {
 		f.after = make(map[string]int64)
 	}
-	own := store.Position{Collector: f.Collector, Seq: math.MaxInt64}
-	for row, err := range f.Log.Rows(ctx, append(f.Positions(), own)) {
+	after := f.Positions()
+	if !f.all {
+		after = append(after, store.Position{Collector: f.Collector, Seq: math.MaxInt64})
+	}
+	for row, err := range f.Log.Rows(ctx, after) {
 		if err != nil {
 			return err
 		}
 		f.apply(&row)
+		if row.Collector == f.Collector {
+			continue
+		}
 		if _, known := f.after[row.Collector]; !known && len(f.after) >= maxStreams {
 			f.forgetStream()
 		}
@@ -99,6 +110,7 @@ func (f *Follower) Pass(ctx context.Context, told int64) error {
 			f.Progress(f.stats)
 		}
 	}
+	f.all = false
 	f.retry()
 	f.Engine.Adopt(nil, f.told)
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -162,6 +163,34 @@ func TestADamagedRowHarmsNoOther(t *testing.T) {
 	require.True(t, f.Stats().Newer)
 	require.Equal(t, int64(2), f.Stats().Facts)
 	require.Equal(t, []store.Position{{Collector: "a", Seq: 4}}, f.Positions())
+}
+
+func TestWhoStartsAnewReadsItsOwnRowsToo(t *testing.T) {
+	row := func(collector string, at int64) store.Row {
+		data := appendSection(newRow(nil), KindFacts, append(make([]byte, arrivalBytes), store.AppendFacts(nil, fact(collector))...))
+		return store.Row{Collector: collector, Seq: 1, At: at, Data: seal(data)}
+	}
+	l := &asked{rows: rows{row("a", 1), row("own", 2)}}
+	f := &Follower{Log: l, Engine: newEngine(t), Collector: "own"}
+	own := store.Position{Collector: "own", Seq: math.MaxInt64}
+	require.NoError(t, f.Pass(t.Context(), 0))
+	require.Contains(t, l.after, own)
+	f.Restart()
+	require.NoError(t, f.Pass(t.Context(), 0))
+	require.Empty(t, l.after)
+	require.NoError(t, f.Pass(t.Context(), 0))
+	require.Contains(t, l.after, own)
+}
+
+// asked is a log that keeps what it was asked for.
+type asked struct {
+	rows
+	after []store.Position
+}
+
+func (a *asked) Rows(ctx context.Context, after []store.Position) iter.Seq2[store.Row, error] {
+	a.after = after
+	return a.rows.Rows(ctx, after)
 }
 
 // rows is a log that was written.

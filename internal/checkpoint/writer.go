@@ -169,13 +169,15 @@ type Status struct {
 	Trouble error
 	// LastCommit is when something was committed last, zero if nothing was.
 	LastCommit time.Time
+	// Incomplete says that something was dropped and [Writer.Incomplete] not asked since.
+	Incomplete bool
 }
 
 // Status returns how the writer stands.
 func (w *Writer) Status() Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return Status{Pending: w.waiting.bytes + w.inWriting(), Trouble: w.trouble, LastCommit: w.lastCommit}
+	return Status{Pending: w.waiting.bytes + w.inWriting(), Trouble: w.trouble, LastCommit: w.lastCommit, Incomplete: w.incomplete}
 }
 
 // Commit waits until all that was appended before the call is committed. The error wraps [ErrUncommitted] if the store is in trouble or
