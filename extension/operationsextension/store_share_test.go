@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 
-	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/store"
 	"github.com/throughline/throughline/internal/store/sqlite"
@@ -277,14 +276,14 @@ func TestWhoFellBehindReadsEverythingAnew(t *testing.T) {
 		judge.Apply(time.Now(), []operation.Fact{sent("o-1", 1)}, nil)
 		follower.Apply(time.Now(), []operation.Fact{sent("o-2", 2)}, nil)
 		time.Sleep(time.Minute) // synctest: fake time
-		_, err := follower.Console().Operation(t.Context(), "", "o-1")
-		require.ErrorIs(t, err, console.ErrNotFound)
+		_, held := follower.engine.Get("", "o-1")
+		require.False(t, held)
 		behind.set(false)
 		time.Sleep(10 * time.Second) // synctest: fake time
 		require.Equal(t, 1, logs.FilterMessageSnippet("reads everything anew").Len())
 		for _, id := range []string{"o-1", "o-2"} {
-			_, err = follower.Console().Operation(t.Context(), "", id)
-			require.NoError(t, err)
+			_, held = follower.engine.Get("", id)
+			require.True(t, held, id)
 		}
 		require.NotEmpty(t, drain(t, s1))
 		end(t, judge)
