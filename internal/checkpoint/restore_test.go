@@ -205,3 +205,22 @@ func (r rows) Rows(context.Context, []store.Position) iter.Seq2[store.Row, error
 		}
 	}
 }
+
+// What is written anew is more than may wait, and none of it gives way.
+func TestWhatIsWrittenAnewFitsIntoASmallBuffer(t *testing.T) {
+	e, seen := newEngine(t), &events{}
+	begin := time.Now()
+	for i := range 10_000 {
+		e.Apply(begin, story(i, begin), nil)
+	}
+	w := NewWriter(settings(newLedger(), seen))
+	run(t, w)
+	rebuilder := &Rebuilder{
+		Writer: w, Export: e.Export(), Sweeping: &sync.Mutex{}, Applied: func() {},
+		Role: func() (*store.Tenure, bool) { return nil, true }, Blobs: func(int64) []store.Blob { return nil },
+	}
+	bytes, err := rebuilder.Run(t.Context())
+	require.NoError(t, err)
+	require.Greater(t, bytes, w.settings.MaxBytes)
+	require.Zero(t, seen.dropped)
+}
