@@ -26,6 +26,7 @@ type ledger struct {
 	rows    map[int64]store.Row
 	records []store.Record
 	writes  int
+	trouble error
 	// before is asked before a transaction is taken: kept says whether it is, err what the writer hears of it.
 	before func(b *store.Batch) (kept bool, err error)
 }
@@ -39,6 +40,9 @@ func (l *ledger) Write(_ context.Context, b *store.Batch) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.writes++
+	if l.trouble != nil {
+		return l.trouble
+	}
 	if !kept {
 		return err
 	}
@@ -49,6 +53,19 @@ func (l *ledger) Write(_ context.Context, b *store.Batch) error {
 	}
 	l.records = append(l.records, b.Records...)
 	return err
+}
+
+// fail lets each transaction fail like this, nil: none does.
+func (l *ledger) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.trouble = err
+}
+
+func (l *ledger) written() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.writes
 }
 
 func (l *ledger) Trim(context.Context, store.Limits) (store.Trimmed, error) {
@@ -139,14 +156,14 @@ func TestWhatNobodyWaitsForIsCommittedOncePerInterval(t *testing.T) {
 			time.Sleep(100 * time.Millisecond) // synctest: fake time
 		}
 		synctest.Wait()
-		require.Zero(t, l.writes)
+		require.Zero(t, l.written())
 		time.Sleep(200 * time.Millisecond) // synctest: fake time
 		synctest.Wait()
-		require.Equal(t, 1, l.writes)
+		require.Equal(t, 1, l.written())
 		facts, _ := l.content(t)
 		require.Len(t, facts, 9)
 		time.Sleep(10 * time.Second) // synctest: fake time
-		require.Equal(t, 1, l.writes, "nothing came, nothing is written")
+		require.Equal(t, 1, l.written(), "nothing came, nothing is written")
 	})
 }
 
@@ -169,7 +186,7 @@ func TestManyWhoWaitShareACommit(t *testing.T) {
 			})
 		}
 		clients.Wait()
-		require.LessOrEqual(t, l.writes, 30, "500 waits")
+		require.LessOrEqual(t, l.written(), 30, "500 waits")
 		facts, _ := l.content(t)
 		require.Len(t, facts, 500)
 	})
@@ -178,9 +195,7 @@ func TestManyWhoWaitShareACommit(t *testing.T) {
 func TestInTroubleNobodyWaitsAndNothingIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, e := newLedger(), &events{}
-		var trouble error
-		l.before = func(*store.Batch) (bool, error) { return trouble == nil, trouble }
-		trouble = fmt.Errorf("%w: /data", store.ErrFull)
+		l.fail(fmt.Errorf("%w: /data", store.ErrFull))
 		w := NewWriter(settings(l, e))
 		run(t, w)
 		w.Facts(1, fact("order-1"))
@@ -194,7 +209,7 @@ func TestInTroubleNobodyWaitsAndNothingIsLost(t *testing.T) {
 		require.ErrorIs(t, w.Status().Trouble, store.ErrFull)
 		require.Positive(t, w.Status().Pending)
 
-		trouble = nil
+		l.fail(nil)
 		time.Sleep(2 * lastPause) // synctest: fake time
 		synctest.Wait()
 		require.Equal(t, Status{LastCommit: w.Status().LastCommit}, w.Status())
@@ -236,8 +251,7 @@ func TestASlowStoreHoldsUpNobodyForLong(t *testing.T) {
 func TestWhatWaitsIsBoundedAndSaysSoWhenItIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, e := newLedger(), &events{}
-		trouble := store.ErrUnavailable
-		l.before = func(*store.Batch) (bool, error) { return trouble == nil, trouble }
+		l.fail(store.ErrUnavailable)
 		w := NewWriter(settings(l, e))
 		run(t, w)
 		require.False(t, w.Incomplete())
@@ -249,7 +263,7 @@ func TestWhatWaitsIsBoundedAndSaysSoWhenItIsDropped(t *testing.T) {
 		require.True(t, w.Incomplete())
 		require.False(t, w.Incomplete(), "it is told once")
 		require.ErrorIs(t, w.Commit(t.Context()), store.ErrUnavailable)
-		trouble = nil
+		l.fail(nil)
 		w.Facts(1, fact("last"))
 		time.Sleep(2 * lastPause) // synctest: fake time
 		require.NoError(t, w.Commit(t.Context()))
@@ -321,7 +335,7 @@ func TestFactsAreCommittedBeforeWhatWasJudgedOfThem(t *testing.T) {
 			}
 		}
 		require.NoError(t, w.Flush(t.Context()))
-		require.Greater(t, l.writes, 1)
+		require.Greater(t, l.written(), 1)
 		_, states := l.content(t)
 		require.Len(t, states, 200)
 	})
