@@ -147,6 +147,11 @@ func TestSeveralCollectorsAreAsOne(t *testing.T) {
 		for _, later := range []float64{1, 10, 70, 200, 500, 1000, 1001, 1002} {
 			several.step(t, steady, now+later)
 		}
+		// Who began anew just now lets go of what is too old by its first sweep, and tells of it by the second.
+		for _, later := range []float64{1003, 1004} {
+			steady.tell(t, steady.sweep(now+later))
+			several.tell(t, several.sweep(now+later))
+		}
 		require.Equal(t, steady.summaries(), several.summaries())
 		require.Equal(t, steady.engine.Stats().Operations, several.nodes[several.judge].engine.Stats().Operations)
 	})
@@ -164,6 +169,8 @@ func (c *cluster) step(t *rapid.T, steady *journal, now float64) {
 		case 1:
 			c.follow(node)
 		case 2:
+			// Who has not followed for long must not let go of anything: what it holds may have gone on. It begins anew instead (Reset).
+			c.follow(node)
 			c.nodes[node].engine.Tidy(time.Unix(0, at(now)))
 		}
 	}
