@@ -119,14 +119,18 @@ func documented(t *testing.T) []string {
 	require.NoError(t, err)
 	for _, match := range ownName.FindAllStringSubmatch(string(page), -1) {
 		if !onlyInTrouble.MatchString(match[1]) {
-			names = append(names, strings.Replace(match[1], "sweep_duration", "sweep_duration_bucket", 1))
+			name := match[1]
+			if strings.HasSuffix(name, "_duration") {
+				name += "_bucket"
+			}
+			names = append(names, name)
 		}
 	}
 	return names
 }
 
 // onlyInTrouble matches what is not there, or not above zero, as long as nothing goes wrong.
-var onlyInTrouble = regexp.MustCompile(`_failed_|_failures\b|refused|outputs_dropped|_dropped\b|overflowed|_cut\b|_retries\b|not_sampled|_ignored\b` +
+var onlyInTrouble = regexp.MustCompile(`_failed_|_failures\b|refused|outputs_dropped|_dropped\b|overflowed|_cut\b|_retries\b|not_sampled|_ignored\b|clock_steps|_uncommitted\b` +
 	`|alert_(failed|dropped)|:increase10m|corrected="true"|p99_1d|component:`)
 
 // TestPrometheus lets a real Prometheus scrape the collector while all kinds of trouble befall operations, and looks for each
