@@ -10,6 +10,11 @@ TOOL := $(GO) tool -modfile=internal/tools/go.mod
 # Components are the folders that mdatagen describes.
 COMPONENTS := $(sort $(dir $(wildcard processor/*/metadata.yaml receiver/*/metadata.yaml exporter/*/metadata.yaml extension/*/metadata.yaml)))
 
+# Properties are tried with the same cases in each run of `make test`, so that what passed once passes again; `make properties` tries
+# CHECKS others, from PROPERTIES (0: another seed each time).
+export RAPID_SEED ?= 1
+CHECKS ?= 1000
+PROPERTIES ?= 0
 # How long each fuzz target runs, and how often each benchmark is repeated.
 FUZZTIME ?= 20s
 COUNT ?= 1
@@ -102,6 +107,11 @@ bench-store: ## Measure what a store costs, restarts, and a flood of distinct ID
 pictures: build $(BIN)/jaeger $(BIN)/alertmanager $(BIN)/prometheus ## Draw docs/images again, from what a real Jaeger and a real Prometheus return
 	$(GO) run ./test/picture -bin $(BIN)
 	$(GO) test -tags e2e -count=1 -run 'TestQueueOutage' ./test/e2e -picture $(CURDIR)/docs/images/queue-outage.png
+
+.PHONY: properties
+properties: ## Try every property with CHECKS (1000) cases that no other run has tried; PROPERTIES=seed repeats one
+	@packages=$$(git grep -lF 'pgregory.net/rapid' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,'); \
+	RAPID_SEED=$(PROPERTIES) RAPID_CHECKS=$(CHECKS) RAPID_NOFAILFILE=true $(GO) test -count=1 -timeout 60m $$packages
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)

@@ -182,12 +182,14 @@ func (m *Monitor) closePart(v *service, signal Signal, until, arrival int64) {
 		s.habit.learn(arrival-p.from, arrival-p.from, arrival, &m.settings)
 	}
 	s.learned = arrival
+	var end int64
 	for i := range g.parts {
 		if g.parts[i].from != 0 && g.parts[i].until == 0 {
 			return
 		}
-		g.until = max(g.until, g.parts[i].until)
+		end = max(end, g.parts[i].until)
 	}
+	g.until = end
 	m.close(v, arrival)
 }
 

@@ -566,3 +566,18 @@ func TestThatAGapIsOverIsToldWithWhatCameLate(t *testing.T) {
 	w.run(minute)
 	require.Empty(t, w.told, "once")
 }
+
+func TestAGapLastsUntilEachSignalIsBack(t *testing.T) {
+	w := newWorld(t)
+	traces, logs := w.add("worker", second), w.add("worker", second, SignalLogs)
+	w.run(600 * second)
+	traces.dead, logs.dead = true, true
+	w.run(35 * second)
+	traces.dead = false
+	w.run(30 * second)
+	require.Len(t, w.changes, 1)
+	require.Zero(t, w.changes[0].Until, "no logs yet")
+	logs.dead = false
+	w.run(30 * second)
+	w.requireTold(t, "worker traces+logs silent 599... 0.0", "worker traces+logs silent 599...664 0.0")
+}

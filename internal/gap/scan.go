@@ -78,10 +78,11 @@ func (m *Monitor) look(now int64) {
 		m.prune(now)
 		c.prune = now + pruneEvery
 	}
+	// One gap of a service is over before the next one begins, also for those who are told.
+	m.tellEndings(now)
 	if now >= c.next && now >= c.graceUntil {
 		m.scan(now)
 	}
-	m.tellEndings(now)
 }
 
 func (m *Monitor) tellEndings(now int64) {
