@@ -49,8 +49,8 @@ type durable struct {
 	readOnly atomic.Bool
 	// unusable says that the store is corrupt: nothing is written, and nothing waits for it.
 	unusable atomic.Bool
-	// grown is how many bytes the log has since it was written anew; base how many that took.
-	grown, base atomic.Int64
+	// length is how long the log is.
+	length length
 	// restoredAt is when all was restored, restoring how long that took, in nanoseconds.
 	restoredAt, restoring atomic.Int64
 
@@ -76,7 +76,7 @@ func newDurable(o *operations) *durable {
 		return nil
 	}
 	d := &durable{o: o, config: c, collector: newCollectorID(o.startedAt)}
-	d.trouble.d, d.opener = d, d.openPlace
+	d.trouble.d, d.opener, d.length.least = d, d.openPlace, minRebuild
 	d.place.why.Store(errNotOpened)
 	d.writer = checkpoint.NewWriter(checkpoint.Settings{
 		Store: &d.place, Collector: d.collector, Interval: c.Interval, Timeout: c.CommitTimeout, MaxBytes: int64(c.BufferMiB) << 20, Observer: &d.trouble,

@@ -2,7 +2,6 @@ package operationsextension
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,8 +31,26 @@ func (d *durable) follow(ctx context.Context) error {
 	}
 	before := d.follower.Stats().Bytes
 	err = d.follower.Pass(ctx, stored.told)
-	d.grown.Add(d.follower.Stats().Bytes - before)
+	d.length.grow(d.follower.Stats().Bytes - before)
 	return err
+}
+
+// followAll is follow where nothing was applied before: what was written when everything was written anew last is no growth of the log. It is read first: if
+// it is renewed meanwhile, that is seen later.
+func (d *durable) followAll(ctx context.Context) error {
+	s := d.place.get()
+	if s == nil {
+		return *d.place.why.Load()
+	}
+	base, err := storedBase(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := d.follow(ctx); err != nil {
+		return err
+	}
+	d.length.restored(base)
+	return nil
 }
 
 func (d *durable) storedOutputs(ctx context.Context, s store.Store) (outputs, error) {
@@ -58,7 +75,7 @@ func (d *durable) restore(ctx context.Context) error {
 		}
 	}
 	defer func() { d.follower.Progress = nil }()
-	if err := d.follow(ctx); err != nil {
+	if err := d.followAll(ctx); err != nil {
 		return err
 	}
 	took := time.Since(began)
@@ -85,12 +102,11 @@ func (d *durable) takeOver(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	base, err := s.Blob(ctx, keyBase)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	base, err := storedBase(ctx, s)
+	if err != nil {
 		return err
 	}
-	size, _ := binary.Uvarint(base)
-	d.base.Store(int64(size))
+	d.length.seen(base)
 	d.o.expected.numbered(stored.last, stored.told)
 	d.restoreParts(ctx, s, now)
 	if err := d.o.incidents.Restore(savedOf(saved), stored.told); err != nil {

@@ -20,11 +20,10 @@ const (
 	actEvery = time.Second
 	// aliveEvery is how often it is noted that the collector runs, while there is nothing else to commit.
 	aliveEvery = 5 * time.Second
-	// rebuildEvery is how often is looked whether the log is too long, minRebuild the length up to which it never is.
+	// rebuildEvery is how often is looked whether the log is too long.
 	rebuildEvery = time.Second
 	// cutLeases is how many leases what was before is left to followers.
-	cutLeases  = 3
-	minRebuild = 64 << 20
+	cutLeases = 3
 	// keepEvery is how often the history is looked at for what is too old, keepPause the rest between two steps.
 	keepEvery = time.Minute
 	keepPause = 20 * time.Millisecond
@@ -191,7 +190,7 @@ func (d *durable) keepShort(ctx context.Context) {
 			d.o.incidents.SaveAgain()
 		}
 		_, judges := d.role()
-		tooLong := judges && d.grown.Load() > max(minRebuild, d.base.Load())
+		tooLong := judges && d.length.tooLong()
 		if !d.isRestored() || d.writer.Status().Trouble != nil || (!d.incomplete.Load() && !tooLong) {
 			continue
 		}
@@ -214,7 +213,7 @@ func (d *durable) rebuild(ctx context.Context) error {
 	d.o.sweeping.Lock()
 	others := d.follower.Positions()
 	d.o.sweeping.Unlock()
-	before := d.grown.Load()
+	before := d.length.beyond()
 	rebuilder := checkpoint.Rebuilder{
 		Writer: d.writer, Export: d.o.engine.Export(), Sweeping: &d.o.sweeping, Role: d.role, Applied: d.applied, Others: others,
 		Blobs: func(bytes int64) []store.Blob {
@@ -229,8 +228,7 @@ func (d *durable) rebuild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.base.Store(bytes)
-	d.grown.Add(-before - bytes)
+	d.length.rebuilt(bytes, before)
 	d.o.logger.Info("The log of the store was written anew", zap.Int64("bytes", bytes), zap.Duration("took", time.Since(began)))
 	return nil
 }

@@ -95,7 +95,8 @@ func (d *durable) catchUp(ctx context.Context, now time.Time) error {
 		return err
 	}
 	d.follower.Restart()
-	return d.follow(ctx)
+	d.length.forget()
+	return d.followAll(ctx)
 }
 
 // errIncomplete says that the log lacks what the engine has.
@@ -173,6 +174,11 @@ func (d *durable) show(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	d.shared.shown = now
+	base, err := storedBase(ctx, d.place.get())
+	if err != nil {
+		return err
+	}
+	d.length.seen(base)
 	saved, err := d.place.get().Incidents(ctx, 0, d.o.config.Incidents.Max)
 	if err != nil {
 		return err

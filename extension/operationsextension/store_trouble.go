@@ -31,12 +31,12 @@ type trouble struct {
 }
 
 // Committed implements [checkpoint.Observer].
-func (t *trouble) Committed(rows int, bytes int64, took time.Duration) {
+func (t *trouble) Committed(rows int, log, bytes int64, took time.Duration) {
 	m, ctx := t.d.o.telemetry, context.Background()
 	m.OperationsStoreCommitDuration.Record(ctx, took.Seconds())
 	m.OperationsStoreRows.Add(ctx, int64(rows))
 	m.OperationsStoreBytes.Add(ctx, bytes)
-	t.d.grown.Add(bytes)
+	t.d.length.grow(log)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.state.Commits++

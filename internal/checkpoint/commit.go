@@ -181,8 +181,15 @@ func (w *Writer) done(t *transaction, took time.Duration) {
 	defer w.mu.Unlock()
 	w.committed = max(w.committed, t.upTo)
 	w.under, w.trouble, w.lastCommit = nil, nil, time.Now()
-	w.settings.Observer.Committed(len(t.facts)+len(t.states), t.bytes, took)
+	w.settings.Observer.Committed(len(t.facts)+len(t.states), sizeOf(t.facts)+sizeOf(t.states), t.bytes, took)
 	w.wake()
+}
+
+func sizeOf(rows []store.Row) (bytes int64) {
+	for i := range rows {
+		bytes += int64(len(rows[i].Data))
+	}
+	return bytes
 }
 
 // fail takes note of trouble with a transaction, unless it is over.

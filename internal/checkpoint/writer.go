@@ -30,8 +30,8 @@ type Settings struct {
 
 // Observer is told what becomes of commits. It is called under a lock: it must be quick and must not call back.
 type Observer interface {
-	// Committed: so many rows and bytes are committed, and it took so long.
-	Committed(rows int, bytes int64, took time.Duration)
+	// Committed: so many rows are committed, by which the log has grown by so many bytes, of so many bytes in all, and it took so long.
+	Committed(rows int, log, bytes int64, took time.Duration)
 	// Failed: a commit failed, or takes too long. It is tried again.
 	Failed(err error)
 	// Dropped: what waited for its commit took too much room, in so many rows. All that is known has to be written again, see [Writer.Incomplete].

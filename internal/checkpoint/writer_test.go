@@ -121,10 +121,14 @@ type events struct {
 	lastFailure             error
 }
 
-func (e *events) Committed(int, int64, time.Duration) { e.mu.Lock(); e.committed++; e.mu.Unlock() }
-func (e *events) Failed(err error)                    { e.mu.Lock(); e.failed++; e.lastFailure = err; e.mu.Unlock() }
-func (e *events) Dropped(_ int, bytes int64)          { e.mu.Lock(); e.dropped += bytes; e.mu.Unlock() }
-func (e *events) Lost()                               { e.mu.Lock(); e.lost++; e.mu.Unlock() }
+func (e *events) Committed(int, int64, int64, time.Duration) {
+	e.mu.Lock()
+	e.committed++
+	e.mu.Unlock()
+}
+func (e *events) Failed(err error)           { e.mu.Lock(); e.failed++; e.lastFailure = err; e.mu.Unlock() }
+func (e *events) Dropped(_ int, bytes int64) { e.mu.Lock(); e.dropped += bytes; e.mu.Unlock() }
+func (e *events) Lost()                      { e.mu.Lock(); e.lost++; e.mu.Unlock() }
 
 func settings(l *ledger, e *events) Settings {
 	return Settings{Store: l, Collector: "a", Interval: time.Second, Timeout: 5 * time.Second, MaxBytes: 1 << 20, Observer: e}
