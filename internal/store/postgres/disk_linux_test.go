@@ -22,19 +22,19 @@ func TestADiskThatIsFullAndHasRoomAgain(t *testing.T) {
 	server.do(t, "CREATE TABLESPACE small LOCATION '"+disk.Folder+"'")
 	server.do(t, "CREATE DATABASE shared TABLESPACE small")
 	s := open(t, server.dsn("shared"))
-	requireWrite(t, s, batch("order-1"))
+	storetest.RequireWrite(t, s, storetest.Small("order-1"))
 	var err error
 	written := 0
 	for ; err == nil && written < 100; written++ {
-		large := batch(fmt.Sprintf("filled-%d", written))
+		large := storetest.Small(fmt.Sprintf("filled-%d", written))
 		large.Rows[0].Data = make([]byte, 1<<20)
 		err = s.Write(t.Context(), large)
 	}
 	require.ErrorIs(t, err, store.ErrFull)
-	requireRecord(t, s, "order-1")
+	storetest.RequireSmall(t, s, "order-1")
 	disk.Resize(t, "64m")
-	requireWrite(t, s, batch("order-2"))
-	requireRecord(t, s, "order-2")
+	storetest.RequireWrite(t, s, storetest.Small("order-2"))
+	storetest.RequireSmall(t, s, "order-2")
 	n := 0
 	for _, err := range s.Rows(t.Context(), nil) {
 		require.NoError(t, err)

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"strconv"
 	"time"
@@ -27,16 +26,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var embedded embed.FS
-
-// Migrations returns the steps that make the schema.
-func Migrations() fs.FS {
-	folder, err := fs.Sub(embedded, "migrations")
-	if err != nil {
-		panic(err) // It is part of the program.
-	}
-	return folder
-}
+var migrations embed.FS
 
 // Settings say where the database is.
 type Settings struct {
@@ -83,7 +73,7 @@ func Open(ctx context.Context, s Settings) (*sqlstore.Store, error) {
 	db.SetConnMaxIdleTime(idleTimeout)
 	locker, err := lock.NewPostgresSessionLocker()
 	if err == nil {
-		err = sqlstore.Migrate(ctx, goose.DialectPostgres, db, Migrations(), goose.WithSessionLocker(locker))
+		err = sqlstore.Migrate(ctx, goose.DialectPostgres, db, migrations, goose.WithSessionLocker(locker))
 	}
 	if err != nil {
 		return nil, sqlstore.Failed(kindOf, what, errors.Join(err, db.Close()))

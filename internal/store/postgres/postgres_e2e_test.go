@@ -15,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/store"
 	"github.com/throughline/throughline/internal/store/postgres"
 	"github.com/throughline/throughline/internal/store/sqlstore"
@@ -36,23 +35,6 @@ func TestContract(t *testing.T) {
 		n++
 		return open(tb, s.database(tb, fmt.Sprintf("contract%d", n)))
 	})
-}
-
-func batch(id string) *store.Batch {
-	r := store.Record{ID: id, Revision: 1, UpdatedAt: 7, State: operation.StateFailed, Facts: []byte{1}}
-	return &store.Batch{Records: []store.Record{r}, Rows: []store.Row{{Collector: id, Seq: 1, Data: []byte{2}}}}
-}
-
-func requireWrite(tb testing.TB, s store.Store, b *store.Batch) {
-	tb.Helper()
-	require.NoError(tb, s.Write(tb.Context(), b))
-}
-
-func requireRecord(tb testing.TB, s store.Store, id string) {
-	tb.Helper()
-	r, err := s.Record(tb.Context(), "", id)
-	require.NoError(tb, err)
-	require.Equal(tb, batch(id).Records[0], r)
 }
 
 func TestSeveralCollectorsStartAtOnce(t *testing.T) {

@@ -13,25 +13,26 @@ import (
 
 	"github.com/throughline/throughline/internal/store"
 	"github.com/throughline/throughline/internal/store/postgres"
+	"github.com/throughline/throughline/internal/store/storetest"
 )
 
 func TestADatabaseThatWentAwayIsUnavailableUntilItIsBack(t *testing.T) {
 	server := newServer(t)
 	s := open(t, server.database(t, "shared"))
-	err := s.Write(t.Context(), batch("order-1"))
+	err := s.Write(t.Context(), storetest.Small("order-1"))
 	require.NoError(t, err)
 	server.stop(t, syscall.SIGQUIT)
-	err = s.Write(t.Context(), batch("order-2"))
+	err = s.Write(t.Context(), storetest.Small("order-2"))
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	_, err = s.Record(t.Context(), "", "order-1")
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	_, err = postgres.Open(t.Context(), postgres.Settings{DSN: server.dsn("shared"), MaxConnections: 2})
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	server.start(t)
-	err = s.Write(t.Context(), batch("order-2"))
+	err = s.Write(t.Context(), storetest.Small("order-2"))
 	require.NoError(t, err, "nobody needs to open it again")
-	requireRecord(t, s, "order-1")
-	requireRecord(t, s, "order-2")
+	storetest.RequireSmall(t, s, "order-1")
+	storetest.RequireSmall(t, s, "order-2")
 }
 
 // A database that is slow holds nobody up for longer than they are willing to wait.
@@ -47,10 +48,10 @@ func TestAWriteThatHasToWaitEndsWithItsContext(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	err = s.Write(ctx, batch("order-1"))
+	err = s.Write(ctx, storetest.Small("order-1"))
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	require.NoError(t, tx.Rollback())
-	err = s.Write(t.Context(), batch("order-1"))
+	err = s.Write(t.Context(), storetest.Small("order-1"))
 	require.NoError(t, err)
 }
 
@@ -59,14 +60,14 @@ func TestAReadOnlyDatabase(t *testing.T) {
 	dsn := server.database(t, "shared")
 	open(t, dsn)
 	s := open(t, dsn+" default_transaction_read_only=on")
-	err := s.Write(t.Context(), batch("order-1"))
+	err := s.Write(t.Context(), storetest.Small("order-1"))
 	require.ErrorIs(t, err, store.ErrReadOnly)
 }
 
 func TestAStatementThatTakesTooLongIsEndedByTheDatabase(t *testing.T) {
 	dsn := newServer(t).database(t, "shared")
 	s := open(t, dsn+" statement_timeout=2s")
-	requireWrite(t, s, batch("order-1"))
+	storetest.RequireWrite(t, s, storetest.Small("order-1"))
 	db, err := sql.Open("pgx", dsn)
 	require.NoError(t, err)
 	defer db.Close()
@@ -74,15 +75,15 @@ func TestAStatementThatTakesTooLongIsEndedByTheDatabase(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.ExecContext(t.Context(), "LOCK TABLE log")
 	require.NoError(t, err)
-	require.ErrorIs(t, s.Write(t.Context(), batch("order-2")), store.ErrUnavailable)
+	require.ErrorIs(t, s.Write(t.Context(), storetest.Small("order-2")), store.ErrUnavailable)
 	require.NoError(t, tx.Rollback())
-	requireWrite(t, s, batch("order-2"))
+	storetest.RequireWrite(t, s, storetest.Small("order-2"))
 }
 
 func TestConnectionsThatAreCutAreMadeAgain(t *testing.T) {
 	dsn := newServer(t).database(t, "shared")
 	s := open(t, dsn)
-	requireWrite(t, s, batch("order-1"))
+	storetest.RequireWrite(t, s, storetest.Small("order-1"))
 	db, err := sql.Open("pgx", dsn)
 	require.NoError(t, err)
 	defer db.Close()
@@ -92,9 +93,9 @@ func TestConnectionsThatAreCutAreMadeAgain(t *testing.T) {
 	}
 	cut()
 	// The first call may find out about it; those after it do not.
-	if err := s.Write(t.Context(), batch("order-2")); err != nil {
+	if err := s.Write(t.Context(), storetest.Small("order-2")); err != nil {
 		require.ErrorIs(t, err, store.ErrUnavailable)
-		requireWrite(t, s, batch("order-2"))
+		storetest.RequireWrite(t, s, storetest.Small("order-2"))
 	}
 	n := 0
 	for row, err := range s.Rows(t.Context(), nil) {
@@ -109,10 +110,10 @@ func TestConnectionsThatAreCutAreMadeAgain(t *testing.T) {
 func TestAServerThatHangsHoldsNobodyUp(t *testing.T) {
 	server := newServer(t)
 	s := open(t, server.database(t, "shared"))
-	requireWrite(t, s, batch("order-1"))
+	storetest.RequireWrite(t, s, storetest.Small("order-1"))
 	server.signal(t, syscall.SIGSTOP)
 	for _, call := range []func(context.Context) error{
-		func(ctx context.Context) error { return s.Write(ctx, batch("order-2")) },
+		func(ctx context.Context) error { return s.Write(ctx, storetest.Small("order-2")) },
 		func(ctx context.Context) error {
 			_, _, err := s.Claim(ctx, "judge", "one", time.Hour)
 			return err
@@ -127,8 +128,8 @@ func TestAServerThatHangsHoldsNobodyUp(t *testing.T) {
 		cancel()
 	}
 	server.signal(t, syscall.SIGCONT)
-	requireWrite(t, s, batch("order-2"))
-	requireRecord(t, s, "order-2")
+	storetest.RequireWrite(t, s, storetest.Small("order-2"))
+	storetest.RequireSmall(t, s, "order-2")
 }
 
 // A judge that dies in the middle of a batch, without its connection being closed, keeps its role for as long as the database waits for it.

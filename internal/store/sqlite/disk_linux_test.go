@@ -30,14 +30,14 @@ func TestADiskThatIsFullAndHasRoomAgain(t *testing.T) {
 	}
 	disk := storetest.NewDisk(t, "8m")
 	s := open(t, sqlite.Settings{Path: filepath.Join(disk.Folder, "store.db")})
-	requireWrite(t, s, batch("order-1"))
+	storetest.RequireWrite(t, s, storetest.Small("order-1"))
 	written, err := fill(t, s)
 	require.ErrorIs(t, err, store.ErrFull)
 	require.Positive(t, written)
 	for range 3 {
 		require.ErrorIs(t, s.Write(t.Context(), bulky("order-2", 1<<20)), store.ErrFull, "and again")
 	}
-	requireRecord(t, s, "order-1")
+	storetest.RequireSmall(t, s, "order-1")
 	n := 0
 	for _, err := range s.Rows(t.Context(), nil) {
 		require.NoError(t, err)
@@ -45,8 +45,8 @@ func TestADiskThatIsFullAndHasRoomAgain(t *testing.T) {
 	}
 	require.Equal(t, written+1, n, "what was committed is there, and nothing of what failed")
 	disk.Resize(t, "64m")
-	requireWrite(t, s, bulky("order-2", 1<<20))
-	requireRecord(t, s, "order-2")
+	storetest.RequireWrite(t, s, bulky("order-2", 1<<20))
+	storetest.RequireSmall(t, s, "order-2")
 }
 
 func TestADiskThatIsFullWhenTheStoreIsOpened(t *testing.T) {
@@ -59,7 +59,7 @@ func TestADiskThatIsFullWhenTheStoreIsOpened(t *testing.T) {
 	_, err := sqlite.Open(t.Context(), sqlite.Settings{Path: filepath.Join(disk.Folder, "store.db")})
 	require.ErrorIs(t, err, store.ErrFull)
 	require.NoError(t, os.Remove(filler))
-	requireWrite(t, open(t, sqlite.Settings{Path: filepath.Join(disk.Folder, "store.db")}), batch("order-1"))
+	storetest.RequireWrite(t, open(t, sqlite.Settings{Path: filepath.Join(disk.Folder, "store.db")}), storetest.Small("order-1"))
 }
 
 func TestADiskThatIsReadOnly(t *testing.T) {
@@ -74,13 +74,13 @@ func TestADiskThatIsReadOnly(t *testing.T) {
 	disk.ReadOnly(t, false)
 	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
 	require.NoError(t, err)
-	requireWrite(t, s, batch("order-1"))
+	storetest.RequireWrite(t, s, storetest.Small("order-1"))
 	require.NoError(t, s.Close())
 	disk.ReadOnly(t, true)
 	_, err = sqlite.Open(t.Context(), sqlite.Settings{Path: path})
 	require.ErrorIs(t, err, store.ErrReadOnly)
 	disk.ReadOnly(t, false)
-	requireRecord(t, open(t, sqlite.Settings{Path: path}), "order-1")
+	storetest.RequireSmall(t, open(t, sqlite.Settings{Path: path}), "order-1")
 }
 
 // A collector that starts while its disk is read-only must know what it knew: of a file that was closed, and of one whose process was killed.
@@ -92,7 +92,7 @@ func TestAFileOnAReadOnlyDiskCanBeRead(t *testing.T) {
 	closed, killed, path := filepath.Join(disk.Folder, "closed.db"), filepath.Join(disk.Folder, "killed.db"), filepath.Join(t.TempDir(), "store.db")
 	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
 	require.NoError(t, err)
-	requireWrite(t, s, batch("order-1"))
+	storetest.RequireWrite(t, s, storetest.Small("order-1"))
 	copyFiles(t, path, killed, "", "-wal", "-shm")
 	require.NoError(t, s.Close())
 	copyFiles(t, path, closed, "")
@@ -100,18 +100,18 @@ func TestAFileOnAReadOnlyDiskCanBeRead(t *testing.T) {
 	for _, path := range []string{closed, killed} {
 		read, err := sqlite.OpenReadOnly(t.Context(), sqlite.Settings{Path: path})
 		require.NoError(t, err, path)
-		requireRecord(t, read, "order-1")
+		storetest.RequireSmall(t, read, "order-1")
 		for row, err := range read.Rows(t.Context(), nil) {
 			require.NoError(t, err)
-			require.Equal(t, batch("order-1").Rows[0], row)
+			require.Equal(t, storetest.Small("order-1").Rows[0], row)
 		}
-		require.ErrorIs(t, read.Write(t.Context(), batch("order-2")), store.ErrReadOnly)
+		require.ErrorIs(t, read.Write(t.Context(), storetest.Small("order-2")), store.ErrReadOnly)
 		_, err = read.Trim(t.Context(), store.Limits{Before: 1})
 		require.ErrorIs(t, err, store.ErrReadOnly)
 		require.NoError(t, read.Close())
 	}
 	disk.ReadOnly(t, false)
-	requireWrite(t, open(t, sqlite.Settings{Path: killed}), batch("order-2"))
+	storetest.RequireWrite(t, open(t, sqlite.Settings{Path: killed}), storetest.Small("order-2"))
 }
 
 func copyFiles(tb testing.TB, from, to string, suffixes ...string) {

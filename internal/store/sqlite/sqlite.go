@@ -28,16 +28,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var embedded embed.FS
-
-// Migrations returns the steps that make the schema.
-func Migrations() fs.FS {
-	folder, err := fs.Sub(embedded, "migrations")
-	if err != nil {
-		panic(err) // It is part of the program.
-	}
-	return folder
-}
+var migrations embed.FS
 
 // Settings say where the file is and how large it may become.
 type Settings struct {
@@ -115,7 +106,7 @@ func (s *Store) open(ctx context.Context, settings *Settings) error {
 		return err
 	}
 	write.SetMaxOpenConns(1)
-	if err := sqlstore.Migrate(ctx, goose.DialectSQLite3, write, Migrations()); err != nil {
+	if err := sqlstore.Migrate(ctx, goose.DialectSQLite3, write, migrations); err != nil {
 		if kindOf(err) == nil && damaged(ctx, write) {
 			err = errors.Join(err, store.ErrCorrupt)
 		}
@@ -156,7 +147,7 @@ func (s *Store) openReadOnly(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := sqlstore.Current(ctx, db, Migrations()); err != nil {
+	if err := sqlstore.Current(ctx, db, migrations); err != nil {
 		return errors.Join(err, db.Close())
 	}
 	db.SetMaxOpenConns(readers)

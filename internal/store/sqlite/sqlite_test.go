@@ -22,7 +22,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/throughline/throughline/internal/operation"
 	"github.com/throughline/throughline/internal/store"
 	"github.com/throughline/throughline/internal/store/sqlite"
 	"github.com/throughline/throughline/internal/store/sqlstore"
@@ -46,28 +45,11 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(tb testing.TB) store.Store { return open(tb, sqlite.Settings{}) })
 }
 
-func batch(id string) *store.Batch {
-	r := store.Record{ID: id, Revision: 1, UpdatedAt: 7, State: operation.StateFailed, Facts: []byte{1}}
-	return &store.Batch{Records: []store.Record{r}, Rows: []store.Row{{Collector: id, Seq: 1, Data: []byte{2}}}}
-}
-
-func requireWrite(tb testing.TB, s store.Store, b *store.Batch) {
-	tb.Helper()
-	require.NoError(tb, s.Write(tb.Context(), b))
-}
-
-func requireRecord(tb testing.TB, s store.Store, id string) {
-	tb.Helper()
-	r, err := s.Record(tb.Context(), "", id)
-	require.NoError(tb, err)
-	require.Equal(tb, batch(id).Records[0], r)
-}
-
 func TestWhatWasWrittenOutlivesTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
 	require.NoError(t, err)
-	err = s.Write(t.Context(), batch("order-1"))
+	err = s.Write(t.Context(), storetest.Small("order-1"))
 	require.NoError(t, err)
 	// A process that is killed closes nothing: what is in the files now is all that is left.
 	killed := filepath.Join(t.TempDir(), "store.db")
@@ -77,14 +59,14 @@ func TestWhatWasWrittenOutlivesTheProcess(t *testing.T) {
 		require.NoError(t, os.WriteFile(killed+suffix, data, 0o600))
 	}
 	require.NoError(t, s.Close())
-	requireRecord(t, open(t, sqlite.Settings{Path: killed}), "order-1")
-	requireRecord(t, open(t, sqlite.Settings{Path: path}), "order-1")
+	storetest.RequireSmall(t, open(t, sqlite.Settings{Path: killed}), "order-1")
+	storetest.RequireSmall(t, open(t, sqlite.Settings{Path: path}), "order-1")
 }
 
 func TestOnlyItsOwnerReadsTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	s := open(t, sqlite.Settings{Path: path})
-	requireWrite(t, s, batch("order-1"))
+	storetest.RequireWrite(t, s, storetest.Small("order-1"))
 	for _, p := range []string{path, path + "-wal", path + ".lock"} {
 		info, err := os.Stat(p)
 		require.NoError(t, err)
@@ -118,7 +100,7 @@ func TestABackupIsTakenWhileTheStoreIsInUseAndCanBeRestored(t *testing.T) {
 	backup(t, path, copied)
 	cancel()
 	wait.Wait()
-	requireWrite(t, s, batch("order-2"))
+	storetest.RequireWrite(t, s, storetest.Small("order-2"))
 	require.NoError(t, s.Close())
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		require.NoError(t, os.RemoveAll(path+suffix))
@@ -152,12 +134,12 @@ func TestOnlyOneProcessHasAFile(t *testing.T) {
 	backup(t, path, filepath.Join(t.TempDir(), "copy.db"))
 	require.NoError(t, other.Process.Kill())
 	require.Error(t, other.Wait(), "it was killed")
-	requireRecord(t, open(t, sqlite.Settings{Path: path}), "order-1")
+	storetest.RequireSmall(t, open(t, sqlite.Settings{Path: path}), "order-1")
 }
 
 // own is the other process: it has the file until it is killed.
 func own(t *testing.T, path string) {
-	requireWrite(t, open(t, sqlite.Settings{Path: path}), batch("order-1"))
+	storetest.RequireWrite(t, open(t, sqlite.Settings{Path: path}), storetest.Small("order-1"))
 	_, _ = os.Stdout.WriteString("open\n")
 	<-t.Context().Done()
 }
@@ -184,9 +166,10 @@ func older(tb testing.TB) (string, *sql.DB) {
 	path := filepath.Join(tb.TempDir(), "store.db")
 	db, err := sql.Open("sqlite", path)
 	require.NoError(tb, err)
-	first, err := fs.ReadFile(sqlite.Migrations(), "00001_operations.sql")
+	const name = "migrations/00001_operations.sql"
+	first, err := os.ReadFile(name)
 	require.NoError(tb, err)
-	require.NoError(tb, sqlstore.Migrate(tb.Context(), goose.DialectSQLite3, db, fstest.MapFS{"00001_operations.sql": {Data: first}}))
+	require.NoError(tb, sqlstore.Migrate(tb.Context(), goose.DialectSQLite3, db, fstest.MapFS{name: {Data: first}}))
 	return path, db
 }
 
@@ -227,14 +210,14 @@ func TestASchemaOfALaterVersionIsRefusedAndLeftAsItIs(t *testing.T) {
 
 func TestAFullStoreSaysSoAndGoesOn(t *testing.T) {
 	s := open(t, sqlite.Settings{MaxBytes: 1 << 20})
-	large := batch("order-2")
+	large := storetest.Small("order-2")
 	large.Records[0].Facts = make([]byte, 2<<20)
-	err := s.Write(t.Context(), batch("order-1"))
+	err := s.Write(t.Context(), storetest.Small("order-1"))
 	require.NoError(t, err)
 	err = s.Write(t.Context(), large)
 	require.ErrorIs(t, err, store.ErrFull)
-	requireRecord(t, s, "order-1")
-	err = s.Write(t.Context(), batch("order-3"))
+	storetest.RequireSmall(t, s, "order-1")
+	err = s.Write(t.Context(), storetest.Small("order-3"))
 	require.NoError(t, err)
 	_, err = s.Record(t.Context(), "", "order-2")
 	require.ErrorIs(t, err, store.ErrNotFound)
@@ -246,9 +229,9 @@ func TestRoomIsGivenBack(t *testing.T) {
 	require.NoError(t, err)
 	const megabytes = 96
 	for seq := range int64(megabytes) {
-		requireWrite(t, s, &store.Batch{Rows: []store.Row{{Collector: "one", Seq: seq + 1, Data: make([]byte, 1<<20)}}})
+		storetest.RequireWrite(t, s, &store.Batch{Rows: []store.Row{{Collector: "one", Seq: seq + 1, Data: make([]byte, 1<<20)}}})
 	}
-	requireWrite(t, s, &store.Batch{Cut: []store.Position{{Collector: "one", Seq: megabytes}}})
+	storetest.RequireWrite(t, s, &store.Batch{Cut: []store.Position{{Collector: "one", Seq: megabytes}}})
 	for more := true; more; {
 		trimmed, err := s.Trim(t.Context(), store.Limits{Before: 8})
 		require.NoError(t, err)
@@ -285,7 +268,7 @@ func TestADamagedFileSaysSo(t *testing.T) {
 	s, err := sqlite.Open(t.Context(), sqlite.Settings{Path: path})
 	require.NoError(t, err)
 	for i := range 60 {
-		err = s.Write(t.Context(), batch(fmt.Sprintf("order-%d", i)))
+		err = s.Write(t.Context(), storetest.Small(fmt.Sprintf("order-%d", i)))
 		require.NoError(t, err)
 	}
 	require.NoError(t, s.Close())
@@ -317,7 +300,7 @@ func damage(t *testing.T, data []byte) bool {
 	for _, rowErr := range s.Rows(t.Context(), nil) {
 		err = errors.Join(err, rowErr)
 	}
-	writeErr := s.Write(t.Context(), batch("order-7000"))
+	writeErr := s.Write(t.Context(), storetest.Small("order-7000"))
 	_, trimErr := s.Trim(t.Context(), store.Limits{Before: 100})
 	err = errors.Join(err, writeErr, trimErr)
 	require.NoError(t, s.Close())

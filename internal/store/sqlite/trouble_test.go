@@ -14,11 +14,12 @@ import (
 
 	"github.com/throughline/throughline/internal/store"
 	"github.com/throughline/throughline/internal/store/sqlite"
+	"github.com/throughline/throughline/internal/store/storetest"
 )
 
 // bulky is a batch of so many bytes.
 func bulky(id string, size int) *store.Batch {
-	b := batch(id)
+	b := storetest.Small(id)
 	b.Rows[0].Data = make([]byte, size)
 	return b
 }
@@ -27,7 +28,7 @@ func bulky(id string, size int) *store.Batch {
 func TestAFileThatSomebodyElseWritesToIsUnavailable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	s := open(t, sqlite.Settings{Path: path})
-	requireWrite(t, s, batch("order-1"))
+	storetest.RequireWrite(t, s, storetest.Small("order-1"))
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
 	defer db.Close()
@@ -38,13 +39,13 @@ func TestAFileThatSomebodyElseWritesToIsUnavailable(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	require.ErrorIs(t, s.Write(ctx, batch("order-2")), store.ErrUnavailable)
+	require.ErrorIs(t, s.Write(ctx, storetest.Small("order-2")), store.ErrUnavailable)
 	require.NoError(t, ctx.Err(), "it gave up by itself")
-	requireRecord(t, s, "order-1")
+	storetest.RequireSmall(t, s, "order-1")
 	_, err = other.ExecContext(t.Context(), "ROLLBACK")
 	require.NoError(t, err)
-	requireWrite(t, s, batch("order-2"))
-	requireRecord(t, s, "order-2")
+	storetest.RequireWrite(t, s, storetest.Small("order-2"))
+	storetest.RequireSmall(t, s, "order-2")
 }
 
 // A disk that goes bad while the store is open: what cannot be read says so, and the rest can still be used.
@@ -55,7 +56,7 @@ func TestAFileThatIsDamagedWhileItIsOpenSaysSo(t *testing.T) {
 	for i := range 200 {
 		b := bulky(fmt.Sprintf("order-%d", i), 10_000)
 		b.Rows[0].Collector, b.Rows[0].Seq = "one", int64(i+1)
-		requireWrite(t, s, b)
+		storetest.RequireWrite(t, s, b)
 	}
 	require.NoError(t, s.Close())
 	s = open(t, sqlite.Settings{Path: path})

@@ -5,16 +5,24 @@ import (
 	"database/sql"
 	"fmt"
 	"io/fs"
+	"path"
 
 	"github.com/pressly/goose/v3"
 
 	"github.com/throughline/throughline/internal/store"
 )
 
-// Migrate brings the schema up to date with the migrations in a folder. What is stored stays. A schema of a later version is left as it
+// sources are the migrations among the files of a database, the first one first.
+const sources = "migrations/*.sql"
+
+// Migrate brings the schema up to date with the folder migrations of a file system. What is stored stays. A schema of a later version is left as it
 // is, and the error wraps [store.ErrNewer].
-func Migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, migrations fs.FS, options ...goose.ProviderOption) error {
-	provider, err := goose.NewProvider(dialect, db, migrations, append(options, goose.WithDisableGlobalRegistry(true))...)
+func Migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, files fs.FS, options ...goose.ProviderOption) error {
+	folder, err := fs.Sub(files, path.Dir(sources))
+	if err != nil {
+		return fmt.Errorf("reading the migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(dialect, db, folder, append(options, goose.WithDisableGlobalRegistry(true))...)
 	if err != nil {
 		return fmt.Errorf("reading the migrations: %w", err)
 	}
@@ -22,8 +30,8 @@ func Migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, migrations 
 	if err != nil {
 		return fmt.Errorf("reading the version of the schema: %w", err)
 	}
-	sources := provider.ListSources()
-	if known := sources[len(sources)-1].Version; there > known {
+	all := provider.ListSources()
+	if known := all[len(all)-1].Version; there > known {
 		return newer(there, known)
 	}
 	if _, err := provider.Up(ctx); err != nil {
@@ -32,13 +40,13 @@ func Migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, migrations 
 	return nil
 }
 
-// Current fails unless the schema is that of the latest of the migrations in a folder; it writes nothing.
-func Current(ctx context.Context, db *sql.DB, migrations fs.FS) error {
-	sources, err := fs.Glob(migrations, "*.sql")
+// Current fails unless the schema is that of the latest of the migrations; it writes nothing.
+func Current(ctx context.Context, db *sql.DB, files fs.FS) error {
+	all, err := fs.Glob(files, sources)
 	if err != nil {
 		return err
 	}
-	known, err := goose.NumericComponent(sources[len(sources)-1])
+	known, err := goose.NumericComponent(all[len(all)-1])
 	if err != nil {
 		return fmt.Errorf("reading the migrations: %w", err)
 	}

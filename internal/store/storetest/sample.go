@@ -26,6 +26,26 @@ func sample() store.Batch {
 	}
 }
 
+// Small is a batch of one record and one row; [RequireSmall] asks for it.
+func Small(id string) *store.Batch {
+	r := store.Record{ID: id, Revision: 1, UpdatedAt: 7, State: operation.StateFailed, Facts: []byte{1}}
+	return &store.Batch{Records: []store.Record{r}, Rows: []store.Row{{Collector: id, Seq: 1, Data: []byte{2}}}}
+}
+
+// RequireSmall reads the record of a small batch that was written.
+func RequireSmall(tb testing.TB, s store.Store, id string) {
+	tb.Helper()
+	r, err := s.Record(tb.Context(), "", id)
+	require.NoError(tb, err)
+	require.Equal(tb, Small(id).Records[0], r)
+}
+
+// RequireWrite writes a batch.
+func RequireWrite(tb testing.TB, s store.Store, b *store.Batch) {
+	tb.Helper()
+	require.NoError(tb, s.Write(tb.Context(), b))
+}
+
 // WriteSample writes what [RequireSample] asks for, as to a fixture of this version.
 func WriteSample(tb testing.TB, s store.Store) {
 	tb.Helper()
