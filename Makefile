@@ -54,7 +54,7 @@ store: ## Hold the store to its contract in a real PostgreSQL (installed if it i
 
 .PHONY: chaos
 chaos: build $(BIN)/jaeger $(BIN)/alertmanager ## Kill collectors and take servers away under load, in full length (half an hour; as root, with the programs of a PostgreSQL server); SEED=1
-	$(CHAOS) -run 'Kills' -operations 100000 -rate 400 -kills 20
+	$(CHAOS) -run 'Kills' -operations 100000 -rate 400 -kills 20 -slack 500ms
 	$(CHAOS) -run 'Restarts' -operations 30000 -restarts 50
 	$(CHAOS) -run 'Collectors' -operations 40000 -rate 200 -kills 20
 	$(CHAOS) -run 'Trouble|DatabaseAway' -operations 20000 -trouble 30s

@@ -75,7 +75,7 @@ func (a *server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // next returns the next request.
 func next(t *testing.T, requests <-chan []posted) []posted {

@@ -29,13 +29,13 @@ const (
 	binDir       = "../../bin"
 	pollInterval = 500 * time.Millisecond
 	// settleTimeout is how long after the last telemetry everything may take to be judged and told.
-	settleTimeout = 2 * time.Minute
+	settleTimeout = 6 * time.Minute
 	// recovery is how long after they were sent messages are consumed that nobody consumed, in a run that takes long. In a short one all of
 	// them wait until the last one is stuck, so that each incident is opened and resolved once.
 	recovery    = 60 * time.Second
 	maxRecovery = 150 * time.Second
 	// arrivalSlack is how much later than its threshold an operation may get stuck.
-	arrivalSlack = 8 * time.Second
+	arrivalSlack = 15 * time.Second
 	mix          = "completed=70,retried=8,failed=5,never_consumed=5,killed=4,duplicated=4,dead_lettered=4"
 )
 
@@ -81,7 +81,7 @@ func start(t *testing.T, set setup) *stand {
 	t.Helper()
 	s := &stand{dir: t.TempDir(), chance: NewSchedule(*seed), pager: &Pager{}, length: set.length}
 	if s.length == 0 {
-		s.length = time.Duration(float64(*operations) / *rate * float64(time.Second))
+		s.length = usualLength()
 	}
 	t.Logf("seed %d, %d operations in %s", *seed, *operations, s.length)
 	hook := httptest.NewServer(s.pager)
@@ -104,6 +104,11 @@ func start(t *testing.T, set setup) *stand {
 	s.toJaeger = proxy(t, s.jaeger.OTLP)
 	s.startCollectors(t, set)
 	return s
+}
+
+// usualLength is how long operations begin at the rate that was asked for.
+func usualLength() time.Duration {
+	return time.Duration(float64(*operations) / *rate * float64(time.Second))
 }
 
 func proxy(t *testing.T, upstream string) *stack.Proxy {

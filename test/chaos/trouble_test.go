@@ -93,10 +93,8 @@ func (s *stand) during(t *testing.T, what string, ofStore bool, begin, end func(
 	before := s.sink.Tally().Originals
 	pause(t, *trouble)
 	after := s.sink.Tally().Originals
-	for i := range s.collectors {
-		if ofStore {
-			require.InDelta(t, 1, s.metric(t, i, "otelcol_operations_store_trouble"), 0, "%s: collector %d does not say so", what, i)
-		}
+	if ofStore {
+		s.awaitTrouble(t, 1, what)
 	}
 	end()
 	require.Greater(t, after, before, "%s: no telemetry flowed", what)
@@ -111,18 +109,24 @@ func (s *stand) during(t *testing.T, what string, ofStore bool, begin, end func(
 // kill waits until all is committed again, then kills the first collector and starts it again: what it knew despite the trouble is not lost.
 func (s *stand) kill(t *testing.T, what string) {
 	t.Helper()
-	await(t, settleTimeout, "the store is well again "+what, func() error {
-		for i := range s.collectors {
-			if s.metric(t, i, "otelcol_operations_store_trouble") != 0 {
-				return fmt.Errorf("that of collector %d is in trouble", i)
-			}
-		}
-		return nil
-	})
+	s.awaitTrouble(t, 0, what)
 	t.Logf("%s: %g bytes had been dropped, %g batches acknowledged without a commit", what,
 		s.metric(t, 0, "otelcol_operations_store_dropped"), s.metric(t, 0, "otelcol_operations_store_acknowledged_uncommitted"))
 	require.NoError(t, s.collectors[0].Kill())
 	s.restart(t, 0)
+}
+
+// awaitTrouble waits until every collector says that its store is in trouble (1), or that it is not (0).
+func (s *stand) awaitTrouble(t *testing.T, want float64, what string) {
+	t.Helper()
+	await(t, settleTimeout, what+": what collectors say of their stores", func() error {
+		for i := range s.collectors {
+			if got := s.metric(t, i, "otelcol_operations_store_trouble"); got != want {
+				return fmt.Errorf("the trouble of collector %d is %g, not %g", i, got, want)
+			}
+		}
+		return nil
+	})
 }
 
 // metric is the sum of a metric of a collector about itself, 0 if there is none.

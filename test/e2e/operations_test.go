@@ -13,9 +13,9 @@ import (
 const (
 	// verdictTimeout is how long after the end of the traffic the last verdict may come: the longest threshold and the
 	// grace add up to 10 s; the rest is for slow machines.
-	verdictTimeout = 2 * time.Minute
+	verdictTimeout = 5 * time.Minute
 	// traceTimeout is how long after a verdict its trace may reach Jaeger.
-	traceTimeout = 30 * time.Second
+	traceTimeout = 3 * time.Minute
 	// sampled is how many operations are looked at where looking at all of them would take too long.
 	sampled = 50
 )

@@ -27,7 +27,7 @@ const (
 	prometheusConfig  = "../../deploy/prometheus/prometheus.yaml"
 	// prometheusInterval is how often Prometheus scrapes and evaluates here.
 	prometheusInterval = time.Second
-	prometheusTimeout  = 60 * time.Second
+	prometheusTimeout  = 4 * time.Minute
 )
 
 // prometheus asks a running Prometheus.

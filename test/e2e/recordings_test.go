@@ -20,11 +20,11 @@ const (
 	// replayConfig is the one configuration for all recordings.
 	replayConfig = "../replay/config.yaml"
 	// quietTime is how long no verdict may change before they are compared: longer than the grace for late telemetry.
-	quietTime    = 4 * time.Second
-	replayBudget = 90 * time.Second
+	quietTime    = 10 * time.Second
+	replayBudget = 6 * time.Minute
 	// liveQuiet is longer than the longest threshold for what is still on its way at the end of a live replay.
 	liveQuiet  = 20 * time.Second
-	liveBudget = 4 * time.Minute
+	liveBudget = 10 * time.Minute
 	// atOnce is how many collectors run side by side.
 	atOnce = 3
 )

@@ -69,7 +69,7 @@ func TestTrouble(t *testing.T) {
 		slices.Sort(errors)
 		t.Logf("%d corrected waits, error of the median %.3f s, worst %.3f s", len(errors), errors[len(errors)/2], errors[len(errors)-1])
 		// Before the correction each of them was wrong by all that it had waited: the clocks said that it had not waited at all.
-		require.Less(t, errors[len(errors)/2], 0.02)
+		require.Less(t, errors[len(errors)/2], 0.1)
 	})
 	for how, seed := range map[string]string{"--gap-late=false": "53", "--gap-late": "54"} {
 		t.Run(how, func(t *testing.T) {

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	readyTimeout = 60 * time.Second
+	readyTimeout = 3 * time.Minute
 	// pullTimeout leaves time to fetch a container image that is not on this machine yet.
 	pullTimeout   = 5 * time.Minute
 	readyInterval = 50 * time.Millisecond
-	probeTimeout  = 2 * time.Second
+	probeTimeout  = 10 * time.Second
 )
 
 // probe asks once whether a server does its work.

@@ -21,7 +21,7 @@ import (
 const (
 	host = "localhost"
 	// stopGrace is how long a server may take to flush and end after SIGTERM.
-	stopGrace = 20 * time.Second
+	stopGrace = time.Minute
 )
 
 // Settings says where the servers come from and where they leave their traces.

@@ -157,7 +157,7 @@ func TestShutdownGivesUpInTime(t *testing.T) {
 	defer cancel()
 	require.ErrorIs(t, p.Shutdown(ctx), context.DeadlineExceeded)
 	close(release)
-	require.Eventually(t, func() bool { return p.Delivery().SpansSent+p.Delivery().SpansLost == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.Delivery().SpansSent+p.Delivery().SpansLost == 2 }, 2*time.Minute, time.Millisecond)
 }
 
 func TestHeadersFromEnvironment(t *testing.T) {
