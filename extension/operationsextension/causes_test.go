@@ -60,7 +60,7 @@ func causeRun(t *testing.T, seed uint64, fails func(causeWay) float64) (first ca
 			// Each batch is judged twice: what completes does so after a while, what failed may be tried again.
 			for range 2 {
 				now = now.Add(time.Minute)
-				o.sweep(now)
+				o.sweepAt(now, now.Sub(o.startedAt))
 			}
 			for _, incident := range o.incidents.List() {
 				if hints := incident.Hints.Traits; len(hints) > 0 {

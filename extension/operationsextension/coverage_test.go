@@ -204,7 +204,7 @@ func TestCoverageIsReadWhileFactsCome(t *testing.T) {
 	}
 	group.Go(func() {
 		for range 30 {
-			o.sweep(time.Now().Add(time.Hour))
+			o.sweepAt(time.Now().Add(time.Hour), time.Hour)
 		}
 	})
 	group.Go(func() {

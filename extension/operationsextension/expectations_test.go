@@ -337,7 +337,7 @@ func TestAnExpectationIsMissedForLackOfTelemetryOnly(t *testing.T) {
 					l.heard[service] = false
 				}
 				l.pass(t, 70*time.Minute-test.silent)
-				o.sweep(time.Now())
+				o.sweepInParts(t.Context())
 				var list struct{ Operations []shownMissed }
 				shown(t, o, "/api/v1/operations?name=import", &list)
 				require.NotEmpty(t, list.Operations)

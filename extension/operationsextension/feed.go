@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/throughline/throughline/internal/console"
 	"github.com/throughline/throughline/internal/event"
@@ -67,6 +68,10 @@ func (s *Subscription) Next(ctx context.Context) (Output, error) {
 			s.queued -= next.size()
 			s.taken += uint64(next.size())
 			s.busy, s.current = true, next.number
+			if s.queued <= maxQueued/2 && s.queued+next.size() > maxQueued/2 {
+				// Somebody may wait for room.
+				s.wake()
+			}
 			s.mu.Unlock()
 			return next, nil
 		}
@@ -138,9 +143,14 @@ func (s *Subscription) put(o Output) (dropped int) {
 
 // idle waits until everything queued was dealt with.
 func (s *Subscription) idle(ctx context.Context) error {
+	return s.wait(ctx, func() bool { return len(s.queue) == 0 && !s.busy })
+}
+
+// wait waits until something is so, which is asked with mu held.
+func (s *Subscription) wait(ctx context.Context, so func() bool) error {
 	for {
 		s.mu.Lock()
-		if len(s.queue) == 0 && !s.busy {
+		if so() {
 			s.mu.Unlock()
 			return nil
 		}
@@ -252,6 +262,21 @@ func (s *Subscription) told(last int64) int64 {
 		return s.queue[0].number - 1
 	}
 	return last
+}
+
+// patience is how long is waited for subscribers that are behind.
+const patience = 10 * time.Second
+
+// room waits until every subscriber has room for what half of its queue holds, but not for ever. It reports whether ctx goes on.
+func (f *feed) room(ctx context.Context) bool {
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for _, s := range f.all() {
+		if s.wait(waiting, func() bool { return s.queued <= maxQueued/2 }) != nil {
+			break
+		}
+	}
+	return ctx.Err() == nil
 }
 
 // flush waits until all subscribers have dealt with everything, or ctx ends.

@@ -117,3 +117,32 @@ func TestWhatComesAfterTheEndIsCountedAndWaitsForNobody(t *testing.T) {
 	_, err := s.Next(canceled())
 	require.ErrorIs(t, err, context.Canceled, "who is told to stop gets nothing more to do")
 }
+
+// Who sweeps in parts waits for subscribers to keep up, and not for one that never will.
+func TestRoomIsWaitedForButNotForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeed(func(int) { t.Error("nothing may be dropped") })
+		s := f.subscribe()
+		require.True(t, f.room(t.Context()))
+		f.publish(output(maxQueued / 2))
+		require.True(t, f.room(t.Context()))
+		f.publish(output(10))
+		began := time.Now()
+		go func() {
+			time.Sleep(time.Second) // synctest: fake time
+			_, _ = s.Next(t.Context())
+		}()
+		require.True(t, f.room(t.Context()))
+		require.Equal(t, time.Second, time.Since(began))
+
+		f.publish(output(maxQueued/2 + 1))
+		began = time.Now()
+		require.True(t, f.room(t.Context()), "the sweep goes on")
+		require.Equal(t, patience, time.Since(began))
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.False(t, f.room(ended))
+		f.drop = func(int) {}
+		s.Close()
+	})
+}

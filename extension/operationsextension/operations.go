@@ -180,9 +180,9 @@ func (o *operations) NotReady() error {
 	if !o.stop() {
 		return nil
 	}
-	o.sweep(time.Now())
 	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
+	o.sweepInParts(ctx)
 	if err := o.feed.flush(ctx); err != nil {
 		return fmt.Errorf("the pipelines did not take all changes within %v: %w", flushTimeout, err)
 	}
@@ -222,28 +222,36 @@ func (o *operations) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 			// The tick may be as old as the sweep before it was long.
-			o.sweep(time.Now())
+			o.sweepInParts(ctx)
 		}
 	}
 }
 
-// sweep looks at what is new or due and publishes what follows. Its steps are guarded one by one: a verdict that cannot be
-// measured must still be told.
-func (o *operations) sweep(now time.Time) { o.sweepAt(now, now.Sub(o.startedAt)) }
+// sweepInParts looks at what is new or due and publishes what follows, some at a time if it is much, as after a restart: in between others have their turn,
+// and who is told can keep up. It looks once at least, and stops when ctx ends.
+func (o *operations) sweepInParts(ctx context.Context) {
+	for {
+		now := time.Now()
+		if !o.sweepAt(now, now.Sub(o.startedAt)) || !o.feed.room(ctx) {
+			return
+		}
+	}
+}
 
-// sweepAt is sweep at a time that is so long after the start by a clock that nobody sets.
-func (o *operations) sweepAt(now time.Time, steady time.Duration) {
+// sweepAt looks at what is new or due at a time that is so long after the start by a clock that nobody sets, and publishes what follows. It reports whether
+// more is left. Its steps are guarded one by one: a verdict that cannot be measured must still be told.
+func (o *operations) sweepAt(now time.Time, steady time.Duration) (more bool) {
 	o.sweeping.Lock()
 	defer o.sweeping.Unlock()
 	began := time.Now()
 	o.guard(stepListen, func() { o.keepTime(now, steady) })
 	if d := o.durable; d != nil && !d.judges.Load() {
 		o.guard(stepFollow, func() { d.tidy(now) })
-		return
+		return false
 	}
 	var out Output
 	o.guard(stepListen, func() { out.Gaps = o.gaps.sweep(now) })
-	o.guard(stepJudge, func() { out.Changes = o.engine.Sweep(now) })
+	o.guard(stepJudge, func() { out.Changes, more = o.engine.SweepSome(now) })
 	judged := out.Changes
 	news := first(judged)
 	o.guard(stepLearn, func() { o.learning.sweep(now, news) })
@@ -272,6 +280,7 @@ func (o *operations) sweepAt(now time.Time, steady time.Duration) {
 	took := time.Since(began)
 	o.pulse.beat(began, took)
 	o.telemetry.OperationsSweepDuration.Record(context.Background(), took.Seconds())
+	return more
 }
 
 // The steps of a sweep, as the metric of failures names them.

@@ -259,7 +259,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 		func() error { everything.Collect(time.Now()); return nil },
 		func() error { measureAll(t, o).Close(); return nil },
 		func() error { _, err := telemetry.GetMetric("otelcol_operations_active"); return err },
-		func() error { o.sweep(time.Now().Add(time.Hour)); return nil },
+		func() error { o.sweepAt(time.Now().Add(time.Hour), time.Hour); return nil },
 		func() error {
 			s := o.Subscribe()
 			defer s.Close()

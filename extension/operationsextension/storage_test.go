@@ -172,7 +172,7 @@ func TestAStorageInAFile(t *testing.T) {
 			}
 			o.Apply(at, facts, nil)
 		}
-		o.sweep(time.Now())
+		o.sweepInParts(t.Context())
 		before = o.learning.book.Report(100)
 	})
 	run(func(o *operations) { after = o.learning.book.Report(100) })

@@ -123,6 +123,9 @@ type Engine struct {
 	untold untold
 	// changes is the number of those that the sweep before found.
 	changes atomic.Int64
+	// sweepFrom is the number of the shard with which the next sweep begins, sweepMost bounds what one call of SweepSome judges.
+	sweepFrom atomic.Uint32
+	sweepMost int
 	counts  counters
 	// replayed says that operations were replayed since the last sweep.
 	replayed atomic.Bool
@@ -135,7 +138,7 @@ func New(settings Settings) (*Engine, error) {
 	if err := settings.Validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{settings: settings, symbols: operation.NewSymbols(maxSymbols), chunkSize: chunkOperations}
+	e := &Engine{settings: settings, symbols: operation.NewSymbols(maxSymbols), chunkSize: chunkOperations, sweepMost: sweepMost}
 	e.reducers.New = func() any { return new(operation.Reducer) }
 	e.identity.init(e)
 	e.habits.init(settings, e.symbols)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -53,7 +54,7 @@ func (s *shard) postpone(e *Engine, at int64) {
 	if !s.isCrowded() {
 		return
 	}
-	gone, dirty := s.begin()
+	gone, dirty := s.begin(math.MaxInt)
 	kept := dirty[:0]
 	for some := range slices.Chunk(dirty, atOnce) {
 		kept = s.postponeSome(e, some, at, kept)

@@ -11,26 +11,48 @@ import (
 // Sweep judges every operation with new facts or a deadline that has come, and returns the changes of verdict. Finished
 // operations whose retention is over are let go. It costs nothing for operations that are neither new nor due.
 func (e *Engine) Sweep(now time.Time) []operation.Change {
+	changes, more := e.SweepSome(now)
+	for more {
+		var others []operation.Change
+		others, more = e.SweepSome(now)
+		changes = append(changes, others...)
+	}
+	return changes
+}
+
+// SweepSome is Sweep for somebody who would rather be called again than wait: it judges a bounded number of operations, and reports whether there are
+// more. Operations that are left do not wait for ever, whatever comes meanwhile.
+func (e *Engine) SweepSome(now time.Time) (changes []operation.Change, more bool) {
 	at := now.UnixNano()
 	r := e.reducers.Get().(*operation.Reducer)
 	defer e.reducers.Put(r)
-	var changes []operation.Change
 	if n := e.changes.Load(); n > 0 {
 		// As many as there were before, mostly.
 		changes = make([]operation.Change, 0, n+n/changesMore)
 	}
 	e.recall(r)
 	changes = e.tellAgain(changes)
-	for i := range e.shards {
-		changes = e.shards[i].sweep(e, r, at, changes)
+	first, left := e.sweepFrom.Load(), e.sweepMost
+	for i := range uint32(shardCount) {
+		if left <= 0 {
+			more = true
+			break
+		}
+		number := (first + i) % shardCount
+		changes, left = e.shards[number].sweep(e, r, at, changes, left)
+		e.sweepFrom.Store(number + 1)
 	}
+	more = more || left <= 0
 	for _, n := range e.unpaired.takeAgain() {
 		e.shard(n).touchLocked(n)
 	}
 	e.expire(at)
 	e.changes.Store(int64(min(len(changes), maxChanges)))
-	return changes
+	return changes, more
 }
+
+// sweepMost is how many operations are judged before others have their turn: it takes some tenths of a second.
+const sweepMost = 50_000
 
 const (
 	// maxChanges bounds the changes for which room is made in advance, changesMore is the share that is added to those of the
@@ -48,29 +70,36 @@ func (s *shard) touchLocked(n *entry) {
 	}
 }
 
-// sweep judges what is new or due in the shard, some at a time: between them others can have the lock.
-func (s *shard) sweep(e *Engine, r *operation.Reducer, at int64, changes []operation.Change) []operation.Change {
-	gone, dirty := s.begin()
+// sweep judges what is new or due in the shard, some at a time: between them others can have the lock. It judges no more than are left to be judged,
+// and returns how many are left then.
+func (s *shard) sweep(e *Engine, r *operation.Reducer, at int64, changes []operation.Change, left int) ([]operation.Change, int) {
+	gone, dirty := s.begin(left)
 	for i := range gone {
 		changes = append(changes, gone[i].farewell(e))
 	}
 	for some := range slices.Chunk(dirty, atOnce) {
 		changes = s.sweepDirty(e, r, some, at, changes)
 	}
+	left -= len(dirty)
 	s.end(dirty)
-	for more := true; more; {
-		changes, more = s.sweepDue(e, r, at, changes)
+	for judged := atOnce; judged == atOnce && left > 0; left -= judged {
+		changes, judged = s.sweepDue(e, r, at, changes)
 	}
 	s.pruneStale()
-	return changes
+	return changes, left
 }
 
-// begin returns what left and what is to be judged.
-func (s *shard) begin() ([]departure, []*entry) {
+// begin returns what left and what is to be judged, the oldest of it if that is too much.
+func (s *shard) begin(most int) ([]departure, []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	gone, dirty := s.gone, s.dirty
-	s.gone, s.dirty, s.swept, s.postponed = nil, s.swept[:0], nil, 0
+	s.gone, s.postponed = nil, 0
+	if len(dirty) > most {
+		s.dirty = dirty[most:]
+		return gone, dirty[:most:most]
+	}
+	s.dirty, s.swept = s.swept[:0], nil
 	return gone, dirty
 }
 
@@ -102,13 +131,13 @@ func (s *shard) sweepDirty(e *Engine, r *operation.Reducer, some []*entry, at in
 	return changes
 }
 
-// sweepDue reports whether there may be more.
-func (s *shard) sweepDue(e *Engine, r *operation.Reducer, at int64, changes []operation.Change) ([]operation.Change, bool) {
+// sweepDue returns how many were due: if they are as many as can be, there may be more.
+func (s *shard) sweepDue(e *Engine, r *operation.Reducer, at int64, changes []operation.Change) ([]operation.Change, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for range atOnce {
+	for i := range atOnce {
 		if len(s.deadlines) == 0 || s.deadlines[0].due > at {
-			return changes, false
+			return changes, i
 		}
 		n := s.deadlines[0].entry
 		s.schedule(n, 0)
@@ -116,7 +145,7 @@ func (s *shard) sweepDue(e *Engine, r *operation.Reducer, at int64, changes []op
 			changes = s.judgeSafely(e, r, n, at, changes)
 		}
 	}
-	return changes, true
+	return changes, atOnce
 }
 
 // tooSoon reports whether an operation need not be judged yet, and sees to it that it will be: it is in progress, and no other
