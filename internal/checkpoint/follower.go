@@ -38,9 +38,7 @@ type Follower struct {
 	// all says that the next pass applies the collector's own rows too.
 	all bool
 	// unknown are states of operations of which no facts have come yet, by the passes in which that was so.
-	unknown  []unknownState
-	sections []Section
-	facts    []operation.Fact
+	unknown []unknownState
 }
 
 type unknownState struct {
@@ -94,11 +92,31 @@ func (f *Follower) Pass(ctx context.Context, told int64) error {
 	if !f.all {
 		after = append(after, store.Position{Collector: f.Collector, Seq: math.MaxInt64})
 	}
-	for row, err := range f.Log.Rows(ctx, after) {
-		if err != nil {
-			return err
+	if err := f.readAll(ctx, after); err != nil {
+		return err
+	}
+	f.all = false
+	f.retry()
+	f.Engine.Adopt(nil, f.told)
+	return nil
+}
+
+// readAll applies all rows behind the positions.
+func (f *Follower) readAll(ctx context.Context, after []store.Position) error {
+	ctx, cancel := context.WithCancel(ctx)
+	r := read(ctx, f.Log, after)
+	defer func() {
+		// Nothing is left unless applying met a defect: then the reader must not wait for ever.
+		cancel()
+		for range r.rows {
 		}
-		f.apply(&row)
+	}()
+	for read := range r.rows {
+		if read.failed != nil {
+			return read.failed
+		}
+		row := &read.row
+		f.apply(r, row, read.parts)
 		if row.Collector == f.Collector {
 			continue
 		}
@@ -110,9 +128,6 @@ func (f *Follower) Pass(ctx context.Context, told int64) error {
 			f.Progress(f.stats)
 		}
 	}
-	f.all = false
-	f.retry()
-	f.Engine.Adopt(nil, f.told)
 	return nil
 }
 
@@ -136,18 +151,12 @@ func (f *Follower) forgetStream() {
 	}
 }
 
-func (f *Follower) apply(row *store.Row) {
+func (f *Follower) apply(r *reader, row *store.Row, parts []readPart) {
 	f.stats.Rows++
 	f.stats.Bytes += int64(len(row.Data))
 	f.stats.LastAt = max(f.stats.LastAt, row.At)
-	sections, err := Sections(f.sections[:0], row.Data)
-	f.sections = sections[:0]
-	if err != nil {
-		f.damaged(row, err)
-		return
-	}
-	for _, s := range sections {
-		if err := f.section(s); err != nil {
+	for i := range parts {
+		if err := f.part(r, &parts[i]); err != nil {
 			f.damaged(row, err)
 		}
 	}
@@ -164,30 +173,21 @@ func (f *Follower) damaged(row *store.Row, err error) {
 	}
 }
 
-func (f *Follower) section(s Section) error {
-	switch s.Kind {
+func (f *Follower) part(r *reader, p *readPart) error {
+	if p.damaged != nil {
+		return p.damaged
+	}
+	switch p.kind {
 	case KindFacts:
-		at, data, err := splitFacts(s.Data)
-		if err != nil {
-			return err
-		}
-		facts, err := store.DecodeFactsInto(f.facts, data)
-		if err != nil {
-			return err
-		}
-		f.facts = facts
-		f.stats.Facts += int64(len(facts))
-		f.Engine.Replay(at, facts)
+		f.stats.Facts += int64(len(p.facts))
+		f.Engine.Replay(p.at, p.facts)
+		r.applied(p.facts)
 	case KindStates:
-		states, err := DecodeStates(s.Data)
-		if err != nil {
-			return err
-		}
-		f.adopt(states)
+		f.adopt(p.states)
 	case KindResources:
-		return hand(f.Resources, s.Data)
+		return hand(f.Resources, p.data)
 	case KindHeard:
-		return hand(f.Heard, s.Data)
+		return hand(f.Heard, p.data)
 	}
 	return nil
 }

@@ -224,3 +224,43 @@ func TestWhatIsWrittenAnewFitsIntoASmallBuffer(t *testing.T) {
 	require.Greater(t, bytes, w.settings.MaxBytes)
 	require.Zero(t, seen.dropped)
 }
+
+// A defect in applying ends the pass, and nobody goes on reading.
+func TestNobodyReadsOnAfterADefect(t *testing.T) {
+	var l rows
+	for seq := range int64(5 * readAhead) {
+		data := appendSection(newRow(nil), KindFacts, append(make([]byte, arrivalBytes), store.AppendFacts(nil, fact("order"))...))
+		l = append(l, store.Row{Collector: "a", Seq: seq + 1, At: seq + 1, Data: seal(data)})
+	}
+	f := &Follower{Log: l, Engine: defective{newEngine(t)}}
+	require.Panics(t, func() { _ = f.Pass(t.Context(), 0) })
+}
+
+// defective is an engine with a defect.
+type defective struct{ *engine.Engine }
+
+func (defective) Replay(int64, []operation.Fact) { panic("a defect") }
+
+// BenchmarkRestore measures reading, decoding and applying a log of two facts to an operation, `-cpu 1,2`: with two processors one reads and decodes ahead.
+func BenchmarkRestore(b *testing.B) {
+	const operations, atOnce = 50_000, 100
+	var l rows
+	at := time.Unix(1_795_255_200, 0)
+	for first := 0; first < operations; first += atOnce {
+		var facts []operation.Fact
+		for i := range atOnce {
+			facts = append(facts, story(first+i, at)...)
+		}
+		data := store.AppendFacts(make([]byte, arrivalBytes), facts)
+		l = append(l, store.Row{Collector: "a", Seq: int64(len(l) + 1), At: int64(len(l) + 1), Data: seal(appendSection(newRow(nil), KindFacts, data))})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		e, err := engine.New(engine.DefaultSettings())
+		require.NoError(b, err)
+		f := &Follower{Log: l, Engine: e}
+		require.NoError(b, f.Pass(b.Context(), 0))
+		require.Equal(b, int64(2*operations), f.Stats().Facts)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*operations), "ns/operation")
+}

@@ -126,7 +126,7 @@ type Engine struct {
 	// sweepFrom is the number of the shard with which the next sweep begins, sweepMost bounds what one call of SweepSome judges.
 	sweepFrom atomic.Uint32
 	sweepMost int
-	counts  counters
+	counts    counters
 	// replayed says that operations were replayed since the last sweep.
 	replayed atomic.Bool
 	// chunkSize bounds the operations in a chunk of an export.
