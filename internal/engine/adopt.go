@@ -32,10 +32,15 @@ func (e *Engine) Adopt(states []State, told int64) (unknown []State) {
 
 // adopt reports whether the operation is known, or need not be.
 func (e *Engine) adopt(s *State) bool {
-	if s.Again {
-		return true
-	}
 	n := e.find(s.Namespace, s.ID)
+	known := s.Again || e.adoptBy(n, s)
+	e.spend(n, s)
+	return known
+}
+
+// adoptBy lets an operation go on as it was, nil if it is not known.
+func (e *Engine) adoptBy(n *entry, s *State) bool {
+	e.untold.supersede(s)
 	switch {
 	case s.Gone:
 		e.untold.forget(s.address())
@@ -106,10 +111,7 @@ func (n *entry) setFormer(s *State) {
 // adoptGone deals with an operation whose end was told, or is to be. If it left, what is held of it came before that. Called with
 // Engine.mu held.
 func (e *Engine) adoptGone(n *entry, s *State) {
-	last := s.Revision
-	if s.Parted {
-		last++
-	}
+	last := s.spent().revision
 	shard := e.shard(n)
 	shard.mu.Lock()
 	former := n.former() != nil && n.former().address() == s.address()

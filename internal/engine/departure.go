@@ -15,7 +15,7 @@ type departure struct {
 }
 
 func (n *entry) depart(left bool) departure {
-	return departure{op: n.op, before: n.verdict(), revision: n.revision, finalRevision: uint32(n.finalRevision), at: n.updated, left: left}
+	return departure{op: n.op, before: n.verdict(), revision: n.last(), finalRevision: uint32(n.lastFinal()), at: n.updated, left: left}
 }
 
 // address is what the operation was called.

@@ -82,11 +82,13 @@ type extra struct {
 	incident string
 	// former is the state by another name from which the operation goes on; see Engine.Adopt.
 	former *State
+	// spent is what is spent of facts that came from other operations.
+	spent spent
 }
 
 // revise counts a new verdict, and returns which of those before were stuck.
 func (n *entry) revise(state operation.State) uint64 {
-	n.revision++
+	n.revision = n.last() + 1
 	if n.extra == nil && state != operation.StateStuck {
 		return 0
 	}
@@ -243,14 +245,14 @@ func (x *identity) merge(a, b *entry) *entry {
 	if b == nil || a == b || !x.mergeable(a, b) {
 		return a
 	}
-	if (b.explicit && !a.explicit) || (a.explicit == b.explicit && b.seq < a.seq) {
+	if x.precedes(b, a) {
 		a, b = b, a
 	}
 	if !x.replaying() {
 		x.engine.counts.merges.Add(1)
 	}
-	facts := x.dissolve(b, false)
-	x.moved.operation(facts)
+	facts, spent := x.dissolve(b, false)
+	x.moved.operation(facts, spent)
 	x.handOver(b, a)
 	x.entries.remove(b)
 	b.moved, b.extra = true, &extra{name: b.title(x.engine.symbols), forward: a}
@@ -259,6 +261,7 @@ func (x *identity) merge(a, b *entry) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.op.Merge(&facts)
+	a.spend(spent)
 	if b.named != 0 {
 		a.callSince(x.engine.symbols, b.extra.name, b.named)
 	}
@@ -269,6 +272,46 @@ func (x *identity) merge(a, b *entry) *entry {
 	s.touch(a)
 	a.arrived = x.arrival(max(a.arrived, b.arrived))
 	return a
+}
+
+// precedes reports whether it is b that goes on when it and a are one: the one with an ID; of two that were told of the one whose name
+// stays, so that outputs need not be told of another; the one that was told of; the older.
+func (x *identity) precedes(b, a *entry) bool {
+	if a.explicit != b.explicit {
+		return b.explicit
+	}
+	before, after := x.toldAs(a), x.toldAs(b)
+	switch {
+	case before == nil && after == nil:
+		return b.seq < a.seq
+	case before == nil || after == nil:
+		return before == nil
+	}
+	one := operation.New(nil)
+	for _, op := range [...]*operation.Operation{before, after} {
+		facts := op.Facts()
+		for i := range facts {
+			one.Add(&facts[i])
+		}
+	}
+	called, former, other := one.Called(), before.Called(), after.Called()
+	stays, comes := former.ID == called.ID && former.Namespace == called.Namespace, other.ID == called.ID && other.Namespace == called.Namespace
+	if stays != comes {
+		return comes
+	}
+	return b.seq < a.seq
+}
+
+// toldAs returns a copy of what outputs were told of, nil if they were not.
+func (x *identity) toldAs(n *entry) *operation.Operation {
+	s := x.engine.shard(n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !n.announced {
+		return nil
+	}
+	op := n.op
+	return &op
 }
 
 // mergeable reports whether two operations together keep within the bounds of one.
@@ -300,14 +343,16 @@ func (x *identity) remove(n *entry) {
 	n.removed = true
 }
 
-// dissolve takes an operation out of its shard and returns its facts. Left says that it gives way, and does not become another one.
-func (x *identity) dissolve(n *entry, left bool) operation.Operation {
+// dissolve takes an operation out of its shard and returns its facts, and what is spent of them. Left says that it gives way, and does not
+// become another one.
+func (x *identity) dissolve(n *entry, left bool) (operation.Operation, spent) {
 	s := x.engine.shard(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	of := n.spent()
 	s.leave(x.engine, n, left)
 	x.engine.counts.entries.Add(-1)
 	facts := n.op
 	n.op = operation.New(x.engine.symbols)
-	return facts
+	return facts, of
 }

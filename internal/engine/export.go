@@ -122,7 +122,7 @@ func (x *exporter) full() bool {
 
 // add puts an operation into the chunk, unless it is no more: what it was then went to another one.
 func (x *exporter) add(n *entry) {
-	op, s, held := x.engine.held(n)
+	op, s, of, held := x.engine.held(n)
 	if !held {
 		return
 	}
@@ -130,6 +130,9 @@ func (x *exporter) add(n *entry) {
 	called := op.Called()
 	s.Namespace, s.ID = called.Namespace, called.ID
 	x.chunk.States = append(x.chunk.States, s)
+	if !of.isZero() {
+		x.chunk.States = append(x.chunk.States, spentState(called, of))
+	}
 }
 
 // facts puts the facts of an operation into the chunk. The bytes of an operation never change, so no lock is needed.
@@ -140,8 +143,8 @@ func (x *exporter) facts(op *operation.Operation, at int64) {
 	x.chunk.Facts, x.texts = op.AppendFacts(x.chunk.Facts, x.texts)
 }
 
-// held returns a copy of an operation and its state; false if it is no more, or has no facts.
-func (e *Engine) held(n *entry) (operation.Operation, State, bool) {
+// held returns a copy of an operation, its state, and what else is spent of its facts; false if it is no more, or has no facts.
+func (e *Engine) held(n *entry) (op operation.Operation, kept State, of spent, held bool) {
 	e.mu.Lock()
 	gone := n.moved || n.removed
 	e.mu.Unlock()
@@ -149,9 +152,9 @@ func (e *Engine) held(n *entry) (operation.Operation, State, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if gone || n.op.Pending() == 0 {
-		return operation.Operation{}, State{}, false
+		return op, kept, of, false
 	}
-	return n.op, n.kept(e), true
+	return n.op, n.kept(e), n.spentBefore(), true
 }
 
 // flush yields the chunk and begins another one.
@@ -180,7 +183,10 @@ func (x *exporter) finish(yield func(Chunk) bool) {
 			break
 		}
 		for i := range went {
-			x.facts(&went[i], at)
+			x.facts(&went[i].op, at)
+			if of := went[i].spent; !of.isZero() {
+				x.chunk.States = append(x.chunk.States, spentState(went[i].op.Called(), of))
+			}
 			if x.full() && !x.flush(yield) {
 				return
 			}
@@ -204,7 +210,7 @@ const waitingStep = 100_000_000
 // waiting yields the facts that wait for their operation to become known.
 func (x *exporter) waiting(yield func(Chunk) bool) bool {
 	for from := uint64(0); from != math.MaxUint64; {
-		x.chunk.Facts, x.chunk.At, from = x.engine.waitingSome(x.chunk.Facts, from)
+		x.chunk.At, from = x.engine.waitingSome(&x.chunk, from)
 		if !x.flush(yield) {
 			return false
 		}
@@ -212,9 +218,9 @@ func (x *exporter) waiting(yield func(Chunk) bool) bool {
 	return true
 }
 
-// waitingSome appends the facts from a position on that came at about the same time, and returns the position after them, the greatest
-// number at the end.
-func (e *Engine) waitingSome(facts []operation.Fact, from uint64) ([]operation.Fact, int64, uint64) {
+// waitingSome adds the facts from a position on that came at about the same time, with what is spent of them, and returns that time and the
+// position after them, the greatest number at the end.
+func (e *Engine) waitingSome(c *Chunk, from uint64) (int64, uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w := &e.identity.parked
@@ -224,30 +230,39 @@ func (e *Engine) waitingSome(facts []operation.Fact, from uint64) ([]operation.F
 		if !s.live {
 			continue
 		}
-		if len(facts) == 0 {
+		if len(c.Facts) == 0 {
 			at = s.at
-		} else if s.at-at >= waitingStep || len(facts) >= chunkOperations {
-			return facts, at, pos
+		} else if s.at-at >= waitingStep || len(c.Facts) >= chunkOperations {
+			return at, pos
 		}
-		facts = append(facts, s.fact)
+		c.Facts = append(c.Facts, s.fact)
+		if !s.spent.isZero() {
+			c.States = append(c.States, spentState(operation.Identity{ID: operation.ImplicitID(s.fact.Trace, s.fact.Span), Namespace: s.fact.Namespace}, s.spent))
+		}
 	}
-	return facts, at, math.MaxUint64
+	return at, math.MaxUint64
 }
 
 // moved are facts that went from one operation to another, or found theirs, while an export is under way: it may have been at the one
 // already, and not yet at the other.
 type moved struct {
 	on  bool
-	ops []operation.Operation
+	ops []movedFacts
 }
 
-func (m *moved) operation(op operation.Operation) {
+// movedFacts are facts that moved at once, and what is spent of them.
+type movedFacts struct {
+	op    operation.Operation
+	spent spent
+}
+
+func (m *moved) operation(op operation.Operation, of spent) {
 	if m.on {
-		m.ops = append(m.ops, op)
+		m.ops = append(m.ops, movedFacts{op, of})
 	}
 }
 
-func (m *moved) facts(facts []operation.Fact) {
+func (m *moved) facts(facts []operation.Fact, of spent) {
 	if !m.on || len(facts) == 0 {
 		return
 	}
@@ -255,7 +270,7 @@ func (m *moved) facts(facts []operation.Fact) {
 	for i := range facts {
 		op.Add(&facts[i])
 	}
-	m.ops = append(m.ops, op)
+	m.ops = append(m.ops, movedFacts{op, of})
 }
 
 func (m *moved) waiters(waited []waiter) {
@@ -263,18 +278,18 @@ func (m *moved) waiters(waited []waiter) {
 		return
 	}
 	for i := range waited {
-		m.fact(&waited[i].fact)
+		m.fact(&waited[i].fact, waited[i].spent)
 	}
 }
 
-func (m *moved) fact(f *operation.Fact) {
+func (m *moved) fact(f *operation.Fact, of spent) {
 	if m.on {
-		m.facts([]operation.Fact{*f})
+		m.facts([]operation.Fact{*f}, of)
 	}
 }
 
 // takeMoved returns what moved until now, and when the last of it did.
-func (e *Engine) takeMoved() ([]operation.Operation, int64) {
+func (e *Engine) takeMoved() ([]movedFacts, int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ops := e.identity.moved.ops

@@ -30,6 +30,8 @@ type identity struct {
 	standing standing
 	// fresh is what the observer knows of the facts that come: everything, while they are replayed.
 	fresh standing
+	// spent is what is spent of the fact at hand, which came from another operation.
+	spent spent
 	// moved are the facts that went to another operation since an export began.
 	moved moved
 }
@@ -291,7 +293,7 @@ func (x *identity) retry(home key, wanted bool) {
 	})
 	x.moved.waiters(waited)
 	for i := range waited {
-		x.takeAgain(&waited[i].fact, waited[i].known, waited[i].at)
+		x.takeAgain(&waited[i].fact, waited[i].known, waited[i].at, waited[i].spent)
 	}
 }
 
@@ -303,6 +305,7 @@ func (x *identity) attach(e *entry, f *operation.Fact, reason operation.Reason) 
 		x.engine.counts.reason(reason)
 	}
 	hadRoom := x.engine.shard(e).add(x.engine, e, f)
+	x.spendLocked(e, x.spent)
 	x.tellAttached(f, hadRoom)
 	return e
 }
@@ -311,6 +314,6 @@ func (x *identity) attach(e *entry, f *operation.Fact, reason operation.Reason) 
 func (x *identity) park(f *operation.Fact) {
 	x.tellWaiting(f)
 	x.parked.expire(x.at - int64(x.engine.settings.WaitFor))
-	x.parked.add(f, x.at, x.standing)
+	x.parked.add(f, x.at, x.standing, x.spent)
 	x.engine.counts.waiting.Store(int64(x.parked.live))
 }

@@ -56,13 +56,15 @@ func (x *identity) takeApart(t *node, e *entry) []*node {
 		}
 		return true
 	})
-	former, at := x.dissolve(e, false), x.at
-	x.moved.operation(former)
+	former, of := x.dissolve(e, false)
+	x.moved.operation(former, of)
 	facts := former.Facts()
 	x.discard(e)
+	outer, at := x.spent, x.at
+	x.spent = of
 	for i := range facts {
 		x.take(&facts[i], max(at, e.arrived))
 	}
-	x.at = at
+	x.spent, x.at = outer, at
 	return kept
 }

@@ -28,21 +28,21 @@ const (
 )
 
 // takeAgain takes a fact for another time, in the midst of taking one. It arrived at the given time, which may be later than that of
-// one that is replayed.
-func (x *identity) takeAgain(f *operation.Fact, known standing, arrived int64) {
-	outer, at := x.standing, x.at
-	x.standing = known
+// one that is replayed. of is what is spent of it.
+func (x *identity) takeAgain(f *operation.Fact, known standing, arrived int64, of spent) {
+	outer, at, before := x.standing, x.at, x.spent
+	x.standing, x.spent = known, of
 	x.take(f, max(x.at, arrived))
-	x.standing, x.at = outer, at
+	x.standing, x.at, x.spent = outer, at, before
 }
 
 // attachWaiting attaches a fact from among the waiting ones.
 func (x *identity) attachWaiting(e *entry, w *waiter, reason operation.Reason) {
-	x.moved.fact(&w.fact)
-	outer, at := x.standing, x.at
-	x.standing, x.at = w.known, max(x.at, w.at)
+	x.moved.fact(&w.fact, w.spent)
+	outer, at, before := x.standing, x.at, x.spent
+	x.standing, x.at, x.spent = w.known, max(x.at, w.at), w.spent
 	x.attach(e, &w.fact, reason)
-	w.known, x.standing, x.at = x.standing, outer, at
+	w.known, x.standing, x.at, x.spent = x.standing, outer, at, before
 }
 
 // tellAttached tells that the fact being taken was attached, or had no room in its operation.

@@ -32,10 +32,12 @@ type journal struct {
 	// are those that may be told again.
 	heard, all map[revised]operation.Change
 	uncertain  map[revised]bool
+	// latest are the greatest numbers that were told of each name.
+	latest map[address]spent
 }
 
 func newJournal(t require.TestingT, change func(*Settings)) *journal {
-	return &journal{settings: change, engine: newEngine(t, change), heard: map[revised]operation.Change{}, all: map[revised]operation.Change{}, uncertain: map[revised]bool{}}
+	return &journal{settings: change, engine: newEngine(t, change), heard: map[revised]operation.Change{}, all: map[revised]operation.Change{}, uncertain: map[revised]bool{}, latest: map[address]spent{}}
 }
 
 func (j *journal) apply(seconds float64, facts []operation.Fact) {
@@ -64,17 +66,31 @@ func (j *journal) tell(t require.TestingT, changes []operation.Change) {
 			require.Equal(t, before.At, c.At)
 			continue
 		}
+		j.count(t, key.address, c)
 		j.heard[key], j.uncertain[key] = c, true
 		if _, known := j.all[key]; !known {
 			j.all[key] = c
 		}
-		if c.Gone {
+		if c.Left {
 			// One that is found anew begins anew.
 			maps.DeleteFunc(j.heard, func(known revised, _ operation.Change) bool {
 				return known.address == key.address && known.revision < c.Revision
 			})
+			delete(j.latest, key.address)
 		}
 	}
+}
+
+// count sees to it that no number is told of a name that was told before, or before a greater one.
+func (j *journal) count(t require.TestingT, a address, c operation.Change) {
+	latest := j.latest[a]
+	require.Greater(t, c.Revision, latest.revision, "a revision of %s", a.id)
+	latest.revision = c.Revision
+	if c.Verdict.State.Final() {
+		require.Greater(t, uint16(c.FinalRevision), latest.final, "a final revision of %s", a.id)
+		latest.final = uint16(c.FinalRevision)
+	}
+	j.latest[a] = latest
 }
 
 // certain says that everything was told that was written.

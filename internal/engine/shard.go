@@ -106,7 +106,7 @@ func (s *shard) leave(e *Engine, n *entry, left bool) {
 		e.counts.runaways.Add(-1)
 	}
 	s.schedule(n, 0)
-	e.unpaired.forget(n)
+	e.unpaired.forget(n, left)
 	e.unnote(n)
 	n.dirty = false
 	if n.announced && n.missed() {
@@ -117,4 +117,18 @@ func (s *shard) leave(e *Engine, n *entry, left bool) {
 // missed reports whether outputs count on being told that the operation is no more: it is part of some trouble.
 func (n *entry) missed() bool {
 	return n.state.Troubled() || n.state == operation.StateUnknown
+}
+
+// vacate deals with an operation all of whose facts turned out to belong elsewhere: it begins anew if others come. Former is what it was.
+// Called with the lock held.
+func (s *shard) vacate(e *Engine, n *entry, former departure) {
+	if n.announced && n.missed() {
+		s.gone = append(s.gone, former)
+	}
+	of := n.spent()
+	n.announced, n.judged, n.revision, n.finalRevision = false, false, 0, 0
+	n.spend(of)
+	n.ended, n.late = operation.StateInProgress, false
+	n.setVerdict(&operation.Verdict{Hop: -1, Consumer: -1})
+	s.shelve(e, n)
 }

@@ -77,7 +77,7 @@ func (x *identity) replace(e *entry) {
 		x.forget(n)
 		return true
 	})
-	moved, stayed, arrived := x.withdraw(e)
+	moved, stayed, arrived, of := x.withdraw(e)
 	x.disown(e, moved, stayed)
 	for i := range stayed {
 		if !stayed[i].IsStrong() {
@@ -89,9 +89,9 @@ func (x *identity) replace(e *entry) {
 		}
 		x.spread(e, &stayed[i], claimLink, message)
 	}
-	x.moved.facts(moved)
+	x.moved.facts(moved, of)
 	for i := range moved {
-		x.takeAgain(&moved[i], standingTold, arrived)
+		x.takeAgain(&moved[i], standingTold, arrived, of)
 	}
 }
 
@@ -114,11 +114,13 @@ func (x *identity) disown(e *entry, moved, stayed []operation.Fact) {
 }
 
 // withdraw takes the facts out of e that belong to it by a soft claim, and lists those that stay. It returns when the last of them
-// arrived.
-func (x *identity) withdraw(e *entry) (moved, stayed []operation.Fact, arrived int64) {
+// arrived, and what is spent of them.
+func (x *identity) withdraw(e *entry) (moved, stayed []operation.Fact, arrived int64, of spent) {
 	s := x.engine.shard(e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	of = e.spent()
+	former := e.depart(false)
 	moved = e.op.Take(func(f *operation.Fact) bool {
 		if f.ID != "" {
 			return false
@@ -126,8 +128,11 @@ func (x *identity) withdraw(e *entry) (moved, stayed []operation.Fact, arrived i
 		return f.Batch || x.owner(x.trace(f.Trace)) != e
 	})
 	stayed = e.op.Facts()
+	if len(stayed) == 0 {
+		s.vacate(x.engine, e, former)
+	}
 	s.touch(e)
-	return moved, stayed, e.arrived
+	return moved, stayed, e.arrived, of
 }
 
 // takeAlone attaches a fact whose trace says nothing: the fact names one message of a batch, or several operations share
@@ -219,7 +224,7 @@ func (x *identity) own(t *node, f *operation.Fact, e *entry) {
 	})
 	x.moved.waiters(waited)
 	for i := range waited {
-		x.takeAgain(&waited[i].fact, waited[i].known, waited[i].at)
+		x.takeAgain(&waited[i].fact, waited[i].known, waited[i].at, waited[i].spent)
 	}
 }
 

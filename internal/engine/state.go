@@ -109,6 +109,10 @@ func (e *Engine) complete(states []State) {
 			if n.learned {
 				s.Taught = n.lasted
 			}
+			if n.unpaired {
+				// What is presumed of it hangs on others.
+				s.Facts = 0
+			}
 		}
 		shard.mu.Unlock()
 	}
@@ -159,7 +163,7 @@ func (n *entry) kept(e *Engine) State {
 	if n.revision > 0 {
 		s.Verdict = n.verdict()
 	}
-	if !n.dirty && n.place < 0 {
+	if !n.dirty && n.place < 0 && !n.unpaired {
 		s.Facts = uint32(n.op.Pending())
 	}
 	if n.extra != nil {

@@ -182,7 +182,8 @@ func (s *shard) judgeSafely(
 // judge brings one operation's verdict up to date. Called with the lock held.
 func (s *shard) judge(e *Engine, r *operation.Reducer, n *entry, at int64, changes []operation.Change) []operation.Change {
 	if n.op.Pending() == 0 {
-		return s.emptied(e, n, changes)
+		s.emptied(e, n)
+		return changes
 	}
 	n.op.Compact()
 	view := r.View(&n.op, &e.habits)
@@ -259,25 +260,17 @@ func (n *entry) verdictAt(view *operation.View, policy *operation.Policy, c *ope
 	return verdict
 }
 
-// emptied deals with an operation all of whose facts turned out to belong elsewhere.
-func (s *shard) emptied(e *Engine, n *entry, changes []operation.Change) []operation.Change {
+// emptied deals with an operation that has no facts.
+func (s *shard) emptied(e *Engine, n *entry) {
 	s.schedule(n, 0)
 	s.empty = append(s.empty, n)
-	if n.announced {
-		d := n.depart(false)
-		changes = append(changes, d.farewell(e))
-		n.revision++
-	}
-	n.announced, n.judged = false, false
 	e.unnote(n)
-	n.setVerdict(&operation.Verdict{Hop: -1, Consumer: -1})
-	return changes
 }
 
 // finish counts that the operation became final, and moves its entry as its verdict says.
 func (s *shard) finish(e *Engine, n *entry) {
-	if n.state.Final() && n.finalRevision < math.MaxUint16 {
-		n.finalRevision++
+	if n.state.Final() && n.lastFinal() < math.MaxUint16 {
+		n.finalRevision = n.lastFinal() + 1
 	}
 	s.shelve(e, n)
 }

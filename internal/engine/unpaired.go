@@ -15,8 +15,10 @@ type unpaired struct {
 	flows map[string]*flowState // guarded by mu
 	// keys are the flows of each operation.
 	keys map[*entry][]string // guarded by mu
-	// again are operations to be judged once more, because a consumption came that may be theirs.
+	// again are operations to be judged once more, because a consumption came that may be theirs, or turned out not to be.
 	again []*entry // guarded by mu
+	// known are the consumptions of an operation as long as it is brought up to date.
+	known []consumption // guarded by mu
 }
 
 // flowState is what is unpaired among the messages of one type, or of one destination where no type is known.
@@ -25,6 +27,12 @@ type flowState struct {
 	// with the time they show.
 	pending, consumed map[*entry]int64
 	lastConsumed      int64
+}
+
+// consumption is one that nothing leads to, of a flow and with the time it shows.
+type consumption struct {
+	key string
+	at  int64
 }
 
 const (
@@ -92,6 +100,7 @@ func (u *unpaired) update(n *entry, v *operation.View) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.recollect(n)
 	u.drop(n)
 	for i := range v.Hops {
 		h := &v.Hops[i]
@@ -101,6 +110,44 @@ func (u *unpaired) update(n *entry, v *operation.View) {
 			for _, key := range flowsOf(h, a) {
 				u.note(n, key, a.StartedAt, true)
 			}
+		}
+	}
+	u.retract(n)
+}
+
+// recollect lists the consumptions of an operation. It must be called with mu held.
+func (u *unpaired) recollect(n *entry) {
+	u.known = u.known[:0]
+	for _, key := range u.keys[n] {
+		if f := u.flows[key]; f != nil {
+			if at, ok := f.consumed[n]; ok {
+				u.known = append(u.known, consumption{key, at})
+			}
+		}
+	}
+}
+
+// retract has operations judged once more that a consumption was presumed to be of, if it is known by now whose it was. It must be called
+// with mu held.
+func (u *unpaired) retract(n *entry) {
+	for _, c := range u.known {
+		if f := u.flows[c.key]; f != nil {
+			if at, ok := f.consumed[n]; !ok || at > c.at {
+				u.wake(f, c.at)
+			}
+		}
+	}
+	clear(u.known)
+}
+
+// wake has operations judged once more whose message may have been consumed at the given time. It must be called with mu held.
+func (u *unpaired) wake(f *flowState, at int64) {
+	if len(u.again) >= maxUnpaired {
+		return
+	}
+	for waiting, sent := range f.pending {
+		if sent < at {
+			u.again = append(u.again, waiting)
 		}
 	}
 }
@@ -126,24 +173,24 @@ func (u *unpaired) note(n *entry, key string, at int64, consumed bool) {
 	list[n] = at
 	u.keys[n] = append(u.keys[n], key)
 	n.unpaired = true
-	if !consumed || len(u.again) >= maxUnpaired {
-		return
-	}
-	for waiting, sent := range f.pending {
-		if sent < at {
-			u.again = append(u.again, waiting)
-		}
+	if consumed {
+		u.wake(f, at)
 	}
 }
 
-// forget lets go of an operation. It is called with its shard's lock held.
-func (u *unpaired) forget(n *entry) {
+// forget lets go of an operation; left says that it gives way, and does not become another one. It is called with its shard's lock held.
+func (u *unpaired) forget(n *entry, left bool) {
 	if !n.unpaired {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.known = u.known[:0]
+	if !left {
+		u.recollect(n)
+	}
 	u.drop(n)
+	u.retract(n)
 }
 
 // drop must be called with mu held, and the lock of the operation's shard.

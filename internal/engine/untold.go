@@ -111,6 +111,15 @@ func (u *untold) depart(d departure, e *Engine) {
 	u.left[a] = d
 }
 
+// supersede lets go of the end of an operation that went on after what is known of that.
+func (u *untold) supersede(s *State) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if d, known := u.left[s.address()]; known && d.revision < s.Revision {
+		delete(u.left, s.address())
+	}
+}
+
 // forget says that the end of an operation was told.
 func (u *untold) forget(a address) {
 	u.mu.Lock()
@@ -168,8 +177,10 @@ func (e *Engine) tellAgain(changes []operation.Change) []operation.Change {
 func (e *Engine) part(a address, d *departure) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if n := e.find(a.namespace, a.id); n != nil {
-		e.adoptGone(n, &State{Namespace: a.namespace, ID: a.id, Revision: d.revision + 1, Gone: true, Left: d.left})
+	s := State{Namespace: a.namespace, ID: a.id, Revision: d.revision + 1, FinalRevision: d.finalRevision, Gone: true, Left: d.left}
+	n := e.find(a.namespace, a.id)
+	if e.spend(n, &s); n != nil {
+		e.adoptGone(n, &s)
 	}
 }
 

@@ -29,8 +29,9 @@ type waiter struct {
 	// before is the position of the previous fact with the same home, or own position if there is none.
 	before uint64
 	live   bool
-	// known is what the observer knows of the fact.
+	// known is what the observer knows of the fact, spent what is spent of it.
 	known standing
+	spent spent
 }
 
 func (w *waiting) init(limit int, lose func(*operation.Fact, standing, Drop)) {
@@ -61,7 +62,7 @@ func (w *waiting) slot(pos uint64) *waiter {
 }
 
 // add lets a copy of the fact wait. If there is no room, the oldest one gives way.
-func (w *waiting) add(f *operation.Fact, at int64, known standing) {
+func (w *waiting) add(f *operation.Fact, at int64, known standing, of spent) {
 	if w.live == 0 {
 		w.reset()
 	}
@@ -70,7 +71,7 @@ func (w *waiting) add(f *operation.Fact, at int64, known standing) {
 	}
 	pos, home := w.next, homeOf(f)
 	s := w.slot(pos)
-	s.fact, s.at, s.live, s.home, s.before, s.known = *f, at, true, home, pos, known
+	s.fact, s.at, s.live, s.home, s.before, s.known, s.spent = *f, at, true, home, pos, known, of
 	if newest, ok := w.newest[home]; ok {
 		s.before = newest
 	}
