@@ -9,20 +9,7 @@ import (
 )
 
 // Comparison sets what a collector says of operations beside the truth.
-type Comparison struct {
-	Matrix verdict.Matrix
-	// Differences are sorted by operation.
-	Differences []Difference
-}
-
-// Difference is one operation that is not as it was.
-type Difference struct {
-	ID   string
-	What []string
-}
-
-// String is one line.
-func (d Difference) String() string { return d.ID + ": " + strings.Join(d.What, "; ") }
+type Comparison struct{ *verdict.Comparison }
 
 // shown is how many differences an error tells.
 const shown = 10
@@ -33,43 +20,21 @@ const flagLate = "late_evidence"
 // Compare finds the operations that are judged wrong, unknown to the collector, or never took place. What came late by no fault of the
 // collector, as clients had to send it again, may be judged to have come late.
 func Compare(truths []Truth, judged []verdict.Operation, late Excuses) *Comparison {
-	byID := make(map[string]*verdict.Operation, len(judged))
 	for i := range judged {
-		byID[judged[i].ID] = &judged[i]
+		if late.Has(judged[i].ID) {
+			judged[i].Flags = slices.DeleteFunc(judged[i].Flags, func(flag string) bool { return flag == flagLate })
+		}
 	}
-	var c Comparison
+	all := make([]*Truth, len(truths))
 	for i := range truths {
-		want := &truths[i]
-		got, ok := byID[want.ID]
-		if !ok {
-			c.Matrix.Add(want.Verdict(), verdict.Missing, false)
-			c.add(want.ID, "forgotten")
-			continue
-		}
-		delete(byID, want.ID)
-		if late.Has(want.ID) {
-			got.Flags = slices.DeleteFunc(got.Flags, func(flag string) bool { return flag == flagLate })
-		}
-		c.Matrix.Add(want.Verdict(), got.Verdict(), want.Verdict() == got.Verdict())
-		c.add(want.ID, differ(want, got)...)
+		all[i] = &truths[i]
 	}
-	for id, got := range byID {
-		c.Matrix.Add("(none)", got.Verdict(), false)
-		c.add(id, "no such operation took place")
-	}
-	slices.SortFunc(c.Differences, func(a, b Difference) int { return strings.Compare(a.ID, b.ID) })
-	return &c
-}
-
-func (c *Comparison) add(id string, what ...string) {
-	if len(what) > 0 {
-		c.Differences = append(c.Differences, Difference{id, what})
-	}
+	return &Comparison{verdict.Compare(all, judged)}
 }
 
 // Err is nil if everything is as it was, but for the operations that are excused; otherwise it shows the first differences.
 func (c *Comparison) Err(excused Excuses) error {
-	differences := slices.DeleteFunc(slices.Clone(c.Differences), func(d Difference) bool { return excused.Has(d.ID) })
+	differences := slices.DeleteFunc(slices.Clone(c.Differences), func(d verdict.Difference) bool { return excused.Has(d.ID) })
 	if len(differences) == 0 {
 		return nil
 	}
@@ -85,36 +50,28 @@ func first[T any](things []T) string {
 	return strings.Join(lines, "\n")
 }
 
-// differ says in what respects an operation is not as it was.
-func differ(want *Truth, got *verdict.Operation) []string {
-	var d mismatches
-	d.compare("name", got.Name, want.Name)
-	d.compare("verdict", got.Verdict(), want.Verdict())
-	d.compare("hops", len(got.Hops), len(want.Hops))
-	for i := range min(len(want.Hops), len(got.Hops)) {
-		d.hop(fmt.Sprintf("hop %d: ", i), &want.Hops[i], &got.Hops[i])
-	}
-	return d
-}
+// OperationID implements verdict.Truth.
+func (o *Truth) OperationID() string { return o.ID }
 
-// mismatches collects what differs within one operation.
-type mismatches []string
-
-func (d *mismatches) compare(what string, got, want any) {
-	if got != want {
-		*d = append(*d, fmt.Sprintf("%s: %v, truth %v", what, got, want))
+// Differ implements verdict.Truth.
+func (o *Truth) Differ(got *verdict.Operation, found *verdict.Mismatches) {
+	found.Compare("name", got.Name, o.Name)
+	found.Compare("verdict", got.Verdict(), o.Verdict())
+	found.Compare("hops", len(got.Hops), len(o.Hops))
+	for i := range min(len(o.Hops), len(got.Hops)) {
+		o.Hops[i].differ(fmt.Sprintf("hop %d: ", i), &got.Hops[i], found)
 	}
 }
 
-func (d *mismatches) hop(at string, want *TruthHop, got *verdict.Hop) {
-	d.compare(at+"destination", got.Destination, want.Destination)
-	d.compare(at+"message", got.MessageID, want.MessageID)
-	d.compare(at+"state", got.State, want.State)
-	d.compare(at+"consumers", len(got.Consumers), len(want.Consumers))
-	for k := range min(len(want.Consumers), len(got.Consumers)) {
-		w, g := &want.Consumers[k], &got.Consumers[k]
-		d.compare(at+"group", g.Group, w.Group)
-		d.compare(at+"state of "+w.Group, g.State, w.State)
-		d.compare(at+"attempts of "+w.Group, g.Attempts, w.Attempts)
+func (h *TruthHop) differ(at string, got *verdict.Hop, found *verdict.Mismatches) {
+	found.Compare(at+"destination", got.Destination, h.Destination)
+	found.Compare(at+"message", got.MessageID, h.MessageID)
+	found.Compare(at+"state", got.State, h.State)
+	found.Compare(at+"consumers", len(got.Consumers), len(h.Consumers))
+	for k := range min(len(h.Consumers), len(got.Consumers)) {
+		want, c := &h.Consumers[k], &got.Consumers[k]
+		found.Compare(at+"group", c.Group, want.Group)
+		found.Compare(at+"state of "+want.Group, c.State, want.State)
+		found.Compare(at+"attempts of "+want.Group, c.Attempts, want.Attempts)
 	}
 }

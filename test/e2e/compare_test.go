@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -20,102 +21,64 @@ const (
 	shownDifferences = 10
 )
 
-// difference is one operation that is not as it was.
-type difference struct {
-	truth  *truth
-	judged *verdict.Operation
-	what   []string
+func compare(truths []truth, judged []verdict.Operation) *comparison {
+	c := comparison{truths: make(map[string]*truth, len(truths))}
+	all := make([]*truth, len(truths))
+	for i := range truths {
+		all[i] = &truths[i]
+		c.truths[truths[i].ID] = &truths[i]
+	}
+	c.Comparison = verdict.Compare(all, judged)
+	return &c
 }
 
 // comparison sets a list of operations beside the truth.
 type comparison struct {
-	matrix      verdict.Matrix
-	differences []difference
+	*verdict.Comparison
+	truths map[string]*truth
 }
 
-func compare(truths []truth, judged []verdict.Operation) *comparison {
-	byID := map[string]*verdict.Operation{}
-	for i := range judged {
-		byID[judged[i].ID] = &judged[i]
-	}
-	var c comparison
-	for i := range truths {
-		want := &truths[i]
-		got, ok := byID[want.ID]
-		if !ok {
-			c.matrix.Add(want.verdict(), verdict.Missing, false)
-			c.differences = append(c.differences, difference{want, nil, []string{"the API does not know it"}})
-			continue
-		}
-		delete(byID, want.ID)
-		what := differ(want, got)
-		c.matrix.Add(want.verdict(), got.Verdict(), want.verdict() == got.Verdict())
-		if len(what) > 0 {
-			c.differences = append(c.differences, difference{want, got, what})
-		}
-	}
-	for _, got := range byID {
-		c.matrix.Add("(none)", got.Verdict(), false)
-		c.differences = append(c.differences, difference{nil, got, []string{"no such operation took place"}})
-	}
-	return &c
-}
+// OperationID implements verdict.Truth.
+func (o *truth) OperationID() string { return o.ID }
 
-// differ says in what respects an operation is not as it was.
-func differ(want *truth, got *verdict.Operation) []string {
-	var d mismatches
-	d.text("name", want.Name, got.Name)
-	d.text("verdict", want.verdict(), got.Verdict())
-	d.count("number of hops", len(want.Hops), len(got.Hops))
-	for i := range min(len(want.Hops), len(got.Hops)) {
-		d.hop(fmt.Sprintf("hop %d: ", i), &want.Hops[i], &got.Hops[i])
-	}
-	return d
-}
-
-// mismatches collects what differs within one operation.
-type mismatches []string
-
-func (d *mismatches) text(what, want, got string) {
-	if want != got {
-		*d = append(*d, fmt.Sprintf("%s: %q, truth %q", what, got, want))
+// Differ implements verdict.Truth.
+func (o *truth) Differ(got *verdict.Operation, found *verdict.Mismatches) {
+	found.Compare("name", got.Name, o.Name)
+	found.Compare("verdict", got.Verdict(), o.Verdict())
+	found.Compare("number of hops", len(got.Hops), len(o.Hops))
+	for i := range min(len(o.Hops), len(got.Hops)) {
+		o.Hops[i].differ(fmt.Sprintf("hop %d: ", i), &got.Hops[i], found)
 	}
 }
 
-func (d *mismatches) count(what string, want, got int) {
-	if want != got {
-		*d = append(*d, fmt.Sprintf("%s: %d, truth %d", what, got, want))
+func (h *truthHop) differ(at string, got *verdict.Hop, found *verdict.Mismatches) {
+	found.Compare(at+"system", got.System, h.System)
+	found.Compare(at+"destination", got.Destination, h.Destination)
+	found.Compare(at+"message_id", got.MessageID, h.MessageID)
+	found.Compare(at+"state", got.State, h.State)
+	found.Compare(at+"producer", truthSpan{got.Producer.Service, got.Producer.TraceID, got.Producer.SpanID}, h.Producer)
+	found.Compare(at+"number of consumers", len(got.Consumers), len(h.Consumers))
+	for k := range min(len(h.Consumers), len(got.Consumers)) {
+		h.Consumers[k].differ(fmt.Sprintf("%sconsumer %d: ", at, k), &got.Consumers[k], found)
 	}
-}
-
-func (d *mismatches) hop(at string, want *truthHop, got *verdict.Hop) {
-	d.text(at+"system", want.System, got.System)
-	d.text(at+"destination", want.Destination, got.Destination)
-	d.text(at+"message_id", want.MessageID, got.MessageID)
-	d.text(at+"state", want.State, got.State)
-	d.text(at+"producer", spanText(want.Producer), spanText(truthSpan{got.Producer.Service, got.Producer.TraceID, got.Producer.SpanID}))
-	d.count(at+"number of consumers", len(want.Consumers), len(got.Consumers))
-	for k := range min(len(want.Consumers), len(got.Consumers)) {
-		d.consumer(fmt.Sprintf("%sconsumer %d: ", at, k), &want.Consumers[k], &got.Consumers[k])
-	}
-	if want.WaitSeconds == nil {
+	if h.WaitSeconds == nil {
 		return
 	}
-	if got.WaitSeconds == nil || math.Abs(*got.WaitSeconds-*want.WaitSeconds) > waitTolerance {
-		*d = append(*d, fmt.Sprintf("%swait_seconds: %s, truth %v", at, asJSON(got.WaitSeconds), *want.WaitSeconds))
+	if got.WaitSeconds == nil || math.Abs(*got.WaitSeconds-*h.WaitSeconds) > waitTolerance {
+		found.Compare(at+"wait_seconds", asJSON(got.WaitSeconds), *h.WaitSeconds)
 	}
 }
 
-func (d *mismatches) consumer(at string, want *truthConsumer, got *verdict.Consumer) {
-	d.text(at+"group", want.Group, got.Group)
-	d.text(at+"service", want.Service, got.Service)
-	d.text(at+"state", want.State, got.State)
-	d.count(at+"attempts", want.Attempts, got.Attempts)
-	if want.State != stateProcessing {
-		d.text(at+"span", spanText(want.truthSpan), spanText(truthSpan{got.Service, got.TraceID, got.SpanID}))
+func (c *truthConsumer) differ(at string, got *verdict.Consumer, found *verdict.Mismatches) {
+	found.Compare(at+"group", got.Group, c.Group)
+	found.Compare(at+"service", got.Service, c.Service)
+	found.Compare(at+"state", got.State, c.State)
+	found.Compare(at+"attempts", got.Attempts, c.Attempts)
+	if c.State != stateProcessing {
+		found.Compare(at+"span", truthSpan{got.Service, got.TraceID, got.SpanID}, c.truthSpan)
 	}
-	if (want.State == stateFailed || want.State == stateDeadLettered) && (got.Error == nil || got.Error.Type == "") {
-		*d = append(*d, at+"error: none, but it failed with one")
+	if c.State == stateFailed || c.State == stateDeadLettered {
+		found.Compare(at+"an error is known", got.Error != nil && got.Error.Type != "", true)
 	}
 }
 
@@ -131,16 +94,15 @@ func asJSON(v any) string {
 
 // err is nil if everything is as it was, otherwise it shows the first differences in full.
 func (c *comparison) err() error {
-	if len(c.differences) == 0 {
+	if len(c.Differences) == 0 {
 		return nil
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d operations are not as they were\n%s", len(c.differences), &c.matrix)
-	for i := range c.differences[:min(len(c.differences), shownDifferences)] {
-		d := &c.differences[i]
-		fmt.Fprintf(&text, "\n%d. %s\ntruth: %s\nAPI: %s\n", i+1, strings.Join(d.what, "\n   "), asJSON(d.truth), asJSON(d.judged))
+	fmt.Fprintf(&text, "%d operations are not as they were\n%s", len(c.Differences), &c.Matrix)
+	for i, d := range c.Differences[:min(len(c.Differences), shownDifferences)] {
+		fmt.Fprintf(&text, "\n%d. %s\ntruth: %s\nAPI: %s\n", i+1, strings.Join(d.What, "\n   "), asJSON(c.truths[d.ID]), asJSON(d.Judged))
 	}
-	return fmt.Errorf("%s", &text)
+	return errors.New(text.String())
 }
 
 // awaitVerdicts waits until the API shows every operation as it was, and nothing else, and prints the confusion matrix.
@@ -156,7 +118,7 @@ func (s *stand) awaitVerdicts(t *testing.T, truths []truth) []verdict.Operation 
 		last = compare(truths, judged)
 		return last.err()
 	})
-	t.Logf("confusion matrix: %s", &last.matrix)
+	t.Logf("confusion matrix: %s", &last.Matrix)
 	slices.SortFunc(judged, func(a, b verdict.Operation) int { return strings.Compare(a.ID, b.ID) })
 	return judged
 }

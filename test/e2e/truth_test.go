@@ -76,7 +76,8 @@ func (o *truth) deadLetter() *truthHop {
 
 func (h *truthHop) isDeadLetter() bool { return strings.HasSuffix(h.Destination, ".dlq") }
 
-func (o *truth) verdict() string { return verdict.Of(o.State, o.Reason, o.Flags) }
+// Verdict implements verdict.Truth.
+func (o *truth) Verdict() string { return verdict.Of(o.State, o.Reason, o.Flags) }
 
 // final reports whether nothing more can happen to the operation.
 func (o *truth) final() bool { return o.State != stateStuck }
