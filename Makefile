@@ -43,6 +43,10 @@ build: ## Build the collector and the workload generator into bin/
 test: ## Run every test that needs Go alone, with the race detector
 	$(GO) test -race -timeout 30m ./...
 
+.PHONY: days
+days: ## Run nine simulated days of a shop, and days with restarts, in full size: without the race detector
+	$(GO) test -count=1 -timeout 15m ./test/days
+
 .PHONY: e2e
 e2e: build $(BIN)/jaeger $(BIN)/alertmanager $(BIN)/prometheus ## Run the built binary against a real Jaeger, Alertmanager and Prometheus
 	$(GO) test -tags e2e -count=1 -p 1 -v -timeout 30m ./test/e2e/... ./cmd/asyncgen/internal/judged
