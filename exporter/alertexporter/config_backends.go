@@ -142,6 +142,11 @@ func validateMatch(backend string, match []MatchConfig) error {
 				errs = append(errs, fmt.Errorf("`%s::match::%d::severity` has %q: must be info, warning, error or critical", backend, i, name))
 			}
 		}
+		for _, priority := range m.Priority {
+			if priority < 1 {
+				errs = append(errs, fmt.Errorf("`%s::match::%d::priority` has %d: must be at least 1, the highest", backend, i, priority))
+			}
+		}
 		for _, name := range m.Kind {
 			if !slices.Contains(kindNames(), name) {
 				errs = append(errs, fmt.Errorf("`%s::match::%d::kind` has %q: must be one of %s", backend, i, name, strings.Join(kindNames(), ", ")))

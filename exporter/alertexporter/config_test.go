@@ -103,6 +103,7 @@ func TestInvalidConfig(t *testing.T) {
 		"alert/webhook_secret":  "`webhook::secrets::1` is no secret of Standard Webhooks",
 		"alert/match_severity":  "`alertmanager::match::0::severity` has \"high\": must be info, warning, error or critical",
 		"alert/match_kind":      "`alertmanager::match::1::kind` has \"broken\": must be one of stuck, failed, dead_lettered, unknown",
+		"alert/match_priority":  "`alertmanager::match::0::priority` has 0: must be at least 1",
 		"alert/match_empty":     "`alertmanager::match::0` is empty",
 	} {
 		t.Run(id, func(t *testing.T) {

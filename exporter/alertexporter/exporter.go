@@ -3,6 +3,7 @@ package alertexporter
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -29,6 +30,7 @@ type alertExporter struct {
 	framing   alert.Framing
 	telemetry *metadata.TelemetryBuilder
 	backends  []*backend
+	malformed sync.Once
 }
 
 func newExporter(ctx context.Context, set exporter.Settings, cfg *Config) (*alertExporter, error) {
@@ -171,7 +173,10 @@ func (a *alertExporter) events(ctx context.Context, logs plog.Logs) func(yield f
 				a.ignore(ctx, "not_incident")
 			case err != nil:
 				a.ignore(ctx, "malformed")
-				a.set.Logger.Warn("A log record claims to be an event of an incident and is none.", zap.Error(err))
+				// Whoever can send log records must not be able to fill the log.
+				a.malformed.Do(func() {
+					a.set.Logger.Warn("A log record claims to be an event of an incident and is none; further ones are only counted.", zap.Error(err))
+				})
 			case !yield(e):
 				return
 			}

@@ -26,6 +26,8 @@ type trouble struct {
 	mu    sync.Mutex
 	since time.Time // guarded by mu; when commits began to fail, zero while they succeed
 	kind  string    // guarded by mu; how the latest one failed
+	// dropping says that it was told that something was dropped, since commits began to fail. Guarded by mu.
+	dropping bool
 	// state is filled in as far as commits are concerned. Guarded by mu.
 	state console.StoreState
 }
@@ -46,7 +48,7 @@ func (t *trouble) Committed(rows int, log, bytes int64, took time.Duration) {
 		return
 	}
 	t.d.o.logger.Info("The store takes commits again; what waited for it is committed", zap.Duration("after", time.Since(t.since)))
-	t.since, t.kind, t.state.Trouble, t.state.TroubleSince = time.Time{}, "", "", 0
+	t.since, t.kind, t.dropping, t.state.Trouble, t.state.TroubleSince = time.Time{}, "", false, "", 0
 }
 
 // Failed implements [checkpoint.Observer].
@@ -74,7 +76,8 @@ func (t *trouble) Dropped(rows int, bytes int64) {
 	t.d.o.telemetry.OperationsStoreDropped.Add(context.Background(), bytes)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.state.DroppedRows == 0 {
+	if !t.dropping {
+		t.dropping = true
 		t.d.o.logger.Error("The store could not take what waited for it in time, so that was dropped from memory (`store::buffer_mib`); "+
 			"all operations that are held will be written again as soon as it takes commits", zap.Int64("bytes", bytes))
 	}
@@ -84,7 +87,7 @@ func (t *trouble) Dropped(rows int, bytes int64) {
 // Lost implements [checkpoint.Observer].
 func (t *trouble) Lost() { t.d.stepDown("another one claimed it") }
 
-// unacknowledged counts a batch that was acknowledged though it was not committed.
+// acknowledged counts a batch that was acknowledged though it was not committed.
 func (t *trouble) acknowledged() {
 	t.d.o.telemetry.OperationsStoreAcknowledgedUncommitted.Add(context.Background(), 1)
 	t.mu.Lock()

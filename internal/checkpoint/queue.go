@@ -57,13 +57,12 @@ func room(rows [][]byte, size int) [][]byte {
 
 // judge appends a judgement, whose states are encoded already.
 func (q *queue) judge(j *Judgement, states [][]byte) {
-	const each = 256
 	for _, some := range states {
 		q.bytes += int64(len(some))
 	}
 	q.states = append(q.states, states...)
 	for i := range j.Records {
-		q.bytes += each + int64(len(j.Records[i].Facts))
+		q.bytes += sizeOfRecord(&j.Records[i])
 	}
 	for i := range j.Incidents {
 		q.bytes += each + int64(len(j.Incidents[i].Data))
@@ -79,12 +78,27 @@ func (q *queue) judge(j *Judgement, states [][]byte) {
 	}
 }
 
+// each is about what a record, incident or blob takes besides its content.
+const each = 256
+
+// sizeOfRecord is about what a record takes: whoever sends telemetry chooses its texts.
+func sizeOfRecord(r *store.Record) int64 {
+	size := each + len(r.Facts) + len(r.Namespace) + len(r.ID) + len(r.Name)
+	for _, texts := range [][]string{r.Aliases, r.Services, r.Destinations, r.Text} {
+		for _, text := range texts {
+			size += len(text)
+		}
+	}
+	return int64(size)
+}
+
 // forget removes records, also those that are not written yet.
 func (q *queue) forget(keys []store.Key) {
 	if len(keys) == 0 {
 		return
 	}
 	q.judged.Forget = append(q.judged.Forget, keys...)
+	q.bytes += int64(len(keys) * len(store.Key{}))
 	if len(q.judged.Records) == 0 {
 		return
 	}
