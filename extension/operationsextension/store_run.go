@@ -27,6 +27,8 @@ const (
 	// keepEvery is how often the history is looked at for what is too old, keepPause the rest between two steps.
 	keepEvery = time.Minute
 	keepPause = 20 * time.Millisecond
+	// keptIncidents is about how many resolved incidents the store has: telemetry chooses how many there are.
+	keptIncidents = 100_000
 )
 
 // start opens the store and restores from it. An error says that the configuration is at fault; whatever else is wrong with the store, telemetry flows.
@@ -51,7 +53,8 @@ func (d *durable) start(ctx context.Context) error {
 	background, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
 	keeper := store.Keeper{
-		Store: &d.place, Retention: d.config.Retention.Age, MaxBytes: int64(d.config.Retention.MaxMiB) << 20, Every: keepEvery, Pause: keepPause, Report: d.trimmed,
+		Store: &d.place, Retention: d.config.Retention.Age, MaxBytes: int64(d.config.Retention.MaxMiB) << 20, MaxIncidents: keptIncidents,
+		Every: keepEvery, Pause: keepPause, Report: d.trimmed,
 	}
 	d.loops.Go(func() { d.writer.Run(background) })
 	d.loops.Go(func() { keeper.Run(background) })

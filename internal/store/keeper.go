@@ -9,9 +9,10 @@ import (
 type Keeper struct {
 	// Store is what it keeps within the limits.
 	Store Writer
-	// Retention is how long records, resolved incidents and entries are kept after their last change, 0 for ever. MaxBytes is that of [Limits].
-	Retention time.Duration
-	MaxBytes  int64
+	// Retention is how long records, resolved incidents and entries are kept after their last change, 0 for ever. MaxBytes and MaxIncidents are those of [Limits].
+	Retention    time.Duration
+	MaxBytes     int64
+	MaxIncidents int
 	// Every is how long it rests when there is nothing to do, or after an error; Pause between steps, so that others get their turn.
 	Every, Pause time.Duration
 	// Report is told of each step, nil: nobody is.
@@ -34,7 +35,7 @@ func (k *Keeper) Run(ctx context.Context) {
 
 // step removes some and returns how long to wait before the next one.
 func (k *Keeper) step(ctx context.Context, now time.Time) time.Duration {
-	limits := Limits{MaxBytes: k.MaxBytes}
+	limits := Limits{MaxBytes: k.MaxBytes, MaxIncidents: k.MaxIncidents}
 	if k.Retention > 0 {
 		limits.Before = now.Add(-k.Retention).UnixNano()
 	}

@@ -159,6 +159,8 @@ type Limits struct {
 	Before int64
 	// MaxBytes bounds the bytes of all records together: texts, facts and terms, without what the database itself needs.
 	MaxBytes int64
+	// MaxIncidents is about how many resolved incidents are kept, those that changed last.
+	MaxIncidents int
 }
 
 // Trimmed says what was removed.

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/throughline/throughline/internal/store"
 )
@@ -16,10 +17,14 @@ const (
 // Trim implements [store.Writer].
 func (s *Store) Trim(ctx context.Context, l store.Limits) (store.Trimmed, error) {
 	var trimmed store.Trimmed
+	before, err := s.oldIncidents(ctx, l)
+	if err != nil {
+		return trimmed, s.failed("looking for old incidents", err)
+	}
 	for range trimSteps {
 		var step store.Trimmed
 		err := s.in(ctx, "removing what is old", func(t *tx) (err error) {
-			step, err = trimStep(ctx, t, l)
+			step, err = trimStep(ctx, t, l, before)
 			return err
 		})
 		if err != nil {
@@ -40,8 +45,21 @@ func (s *Store) Trim(ctx context.Context, l store.Limits) (store.Trimmed, error)
 	return trimmed, s.failed("giving room back", err)
 }
 
-// trimStep removes some of each: cut rows, records, incidents, entries.
-func trimStep(ctx context.Context, t *tx, l store.Limits) (store.Trimmed, error) {
+// oldIncidents returns the time before which resolved incidents are too old, or too many.
+func (s *Store) oldIncidents(ctx context.Context, l store.Limits) (int64, error) {
+	if l.MaxIncidents < 1 {
+		return l.Before, nil
+	}
+	var last int64
+	err := s.read.QueryRowContext(ctx, s.dialect.bind("SELECT updated_at FROM incidents WHERE resolved = 1 ORDER BY updated_at DESC LIMIT 1 OFFSET ?"), l.MaxIncidents-1).Scan(&last)
+	if errors.Is(err, sql.ErrNoRows) {
+		return l.Before, nil
+	}
+	return max(l.Before, last), err
+}
+
+// trimStep removes some of each: cut rows, records, incidents that changed before a time, entries.
+func trimStep(ctx context.Context, t *tx, l store.Limits, incidentsBefore int64) (store.Trimmed, error) {
 	var trimmed store.Trimmed
 	if l.Before > 0 || l.MaxBytes > 0 {
 		if err := trimRecords(ctx, t, l, &trimmed); err != nil {
@@ -50,7 +68,7 @@ func trimStep(ctx context.Context, t *tx, l store.Limits) (store.Trimmed, error)
 	}
 	var err error
 	if trimmed.Incidents, err = t.exec(ctx, "DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE resolved = 1 AND updated_at < ? LIMIT ?)",
-		l.Before, trimAtOnce); err != nil {
+		incidentsBefore, trimAtOnce); err != nil {
 		return trimmed, err
 	}
 	if trimmed.Entries, err = t.exec(ctx, "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < ? LIMIT ?)", l.Before, trimAtOnce); err != nil {

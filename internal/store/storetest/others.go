@@ -121,3 +121,20 @@ func trimBySize(t *testing.T, s store.Store) {
 	require.Equal(t, "order-499", left[0], "the oldest leave first")
 	require.Zero(t, trimAll(t, s, store.Limits{MaxBytes: 250_000}).Records)
 }
+
+func trimByNumber(t *testing.T, s store.Store) {
+	var b store.Batch
+	for i := range 300 {
+		b.Incidents = append(b.Incidents, store.Incident{ID: strconv.Itoa(i), Open: i == 0, UpdatedAt: int64(i), Data: []byte{1}})
+	}
+	write(t, s, b)
+	require.Zero(t, trimAll(t, s, store.Limits{MaxIncidents: 299}).Incidents)
+	require.Equal(t, int64(289), trimAll(t, s, store.Limits{MaxIncidents: 10}).Incidents)
+	left, err := s.Incidents(t.Context(), 0, 20)
+	require.NoError(t, err)
+	require.Len(t, left, 11)
+	require.Equal(t, "299", left[0].ID)
+	require.True(t, left[10].Open, "an incident that is open stays")
+	require.Equal(t, int64(5), trimAll(t, s, store.Limits{MaxIncidents: 10, Before: 295}).Incidents, "age and number bound them together")
+	require.Equal(t, int64(4), trimAll(t, s, store.Limits{MaxIncidents: 1}).Incidents)
+}

@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(testing.TB) store.Store) {
 		{"one has a role", oneHasARole}, {"leases end", leasesEnd}, {"leases are renewed", leasesAreRenewed}, {"roles are given up", resigned},
 		{"many claim a role at once", manyClaim}, {"a former holder writes nothing", formerHolder}, {"batches and claims at once", fencedAtOnce},
 		{"blobs, incidents and entries", otherThings}, {"trimming by age", trimByAge}, {"trimming by size", trimBySize},
+		{"trimming incidents by number", trimByNumber},
 		{"a context that ended", contextEnded}, {"writers and readers at once", atOnce},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
