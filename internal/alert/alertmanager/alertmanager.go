@@ -51,7 +51,7 @@ type postableAlert struct {
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 }
 
-// Notify implements alert.Notifier.
+// Notify implements alert.Notifier. A silence that is refused for good keeps nobody from being told: rather a page too many than an alert that is lost.
 func (n *Notifier) Notify(ctx context.Context, alerts []alert.Alert) error {
 	if len(alerts) == 0 {
 		return nil
@@ -64,11 +64,14 @@ func (n *Notifier) Notify(ctx context.Context, alerts []alert.Alert) error {
 	if err != nil {
 		return &alert.Error{Err: fmt.Errorf("alerts cannot be written as JSON: %w", err)}
 	}
-	if err := n.silences.update(ctx, alerts, time.Now()); err != nil {
+	unsilenced := n.silences.update(ctx, alerts, time.Now())
+	if unsilenced != nil && retryable(unsilenced) {
+		return unsilenced
+	}
+	if _, err = n.client.Do(ctx, http.MethodPost, "alerts", alert.JSON(), data); err != nil {
 		return err
 	}
-	_, err = n.client.Do(ctx, http.MethodPost, "alerts", alert.JSON(), data)
-	return err
+	return unsilenced
 }
 
 // appendTo appends the alert as it is and, where the routing is part of the identity, its former ones as ended.

@@ -35,13 +35,20 @@ type silence struct {
 	until time.Time
 }
 
-// update makes, prolongs and ends silences as the alerts say.
+// retryable reports whether it may go better the next time.
+func retryable(err error) bool {
+	e, ok := errors.AsType[*alert.Error](err)
+	return ok && e.Retryable
+}
+
+// update makes, prolongs and ends silences as the alerts say. It goes on after what is refused for good, and returns the first such error.
 func (s *silences) update(ctx context.Context, alerts []alert.Alert, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.learned {
 		s.learn(ctx, now)
 	}
+	var refused error
 	for i := range alerts {
 		a := &alerts[i]
 		known, silenced := s.known[a.ID]
@@ -52,11 +59,14 @@ func (s *silences) update(ctx context.Context, alerts []alert.Alert, now time.Ti
 		case silenced && !a.Muted:
 			err = s.end(ctx, a.ID, known)
 		}
-		if err != nil {
+		if err != nil && retryable(err) {
 			return err
 		}
+		if refused == nil {
+			refused = err
+		}
 	}
-	return nil
+	return refused
 }
 
 // gettableSilence is an element of the answer of getSilences.
@@ -72,7 +82,7 @@ type gettableSilence struct {
 func (s *silences) learn(ctx context.Context, now time.Time) {
 	// Alertmanager's filter finds silences by their exact matchers only.
 	answer, err := s.client.Do(ctx, http.MethodGet, "silences", nil, nil)
-	if e, ok := errors.AsType[*alert.Error](err); ok && e.Retryable {
+	if retryable(err) {
 		return
 	}
 	s.learned = true

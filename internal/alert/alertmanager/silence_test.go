@@ -179,3 +179,18 @@ func TestSilencesOfAnEarlierProcess(t *testing.T) {
 	require.Empty(t, m.silences, "it is heard again")
 	require.Equal(t, 2, m.asked, "each process asks once")
 }
+
+func TestASilenceThatIsRefusedForGoodKeepsNobodyFromBeingTold(t *testing.T) {
+	m := &manager{silences: map[string]postableSilence{}, refuse: http.StatusForbidden}
+	server := httptest.NewServer(m)
+	defer server.Close()
+	notifier, err := New(server.Client(), Settings{Endpoint: server.URL})
+	require.NoError(t, err)
+	muted, other := alerttest.Alert(), alerttest.Alert()
+	muted.Muted, other.ID = true, "another"
+	var refused *alert.Error
+	require.ErrorAs(t, notifier.Notify(t.Context(), []alert.Alert{muted, other}), &refused)
+	require.Equal(t, http.StatusForbidden, refused.Status)
+	require.False(t, refused.Retryable)
+	require.Equal(t, []string{"POST /api/v2/silences", "POST /api/v2/alerts"}, m.requests)
+}
