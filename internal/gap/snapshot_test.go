@@ -112,13 +112,20 @@ func (w *world) restart(t *testing.T, away int64) {
 	}
 }
 
-func TestAGapOutlivesARestartAndIsToldOnce(t *testing.T) {
+// silent is a world in which a worker was heard of for ten minutes and has been silent since, for a time.
+func silent(t *testing.T, since int64) (*world, *sender) {
+	t.Helper()
 	w := newWorld(t)
 	w.add("other", 5*second)
 	s := w.add("worker", 5*second)
 	w.run(600 * second)
 	s.dead = true
-	w.run(100 * second)
+	w.run(since)
+	return w, s
+}
+
+func TestAGapOutlivesARestartAndIsToldOnce(t *testing.T) {
+	w, s := silent(t, 100*second)
 	w.requireTold(t, "worker traces silent 595... 0.0")
 	w.restart(t, 20*second)
 	require.True(t, w.covers("worker", 596*second, 640*second))
@@ -134,12 +141,7 @@ func TestAGapOutlivesARestartAndIsToldOnce(t *testing.T) {
 }
 
 func TestTheEndOfAGapIsToldAfterARestart(t *testing.T) {
-	w := newWorld(t)
-	w.add("other", 5*second)
-	s := w.add("worker", 5*second)
-	w.run(600 * second)
-	s.dead = true
-	w.run(100 * second)
+	w, s := silent(t, 100*second)
 	w.told, s.dead = nil, false
 	w.run(2 * second)
 	require.Empty(t, w.told, "what comes late is waited for")
@@ -152,12 +154,7 @@ func TestTheEndOfAGapIsToldAfterARestart(t *testing.T) {
 }
 
 func TestAGapThatWasNotNoticedBeforeARestartIsToldAfterwards(t *testing.T) {
-	w := newWorld(t)
-	w.add("other", 5*second)
-	s := w.add("worker", 5*second)
-	w.run(600 * second)
-	s.dead = true
-	w.run(20 * second)
+	w, _ := silent(t, 20*second)
 	w.restart(t, 10*second)
 	w.run(2 * minute)
 	w.requireTold(t, "worker traces silent 595... 0.0")
@@ -209,12 +206,7 @@ func TestWhileTheCollectorIsAwayNobodyIsSilent(t *testing.T) {
 }
 
 func TestHabitsOutliveOtherSettings(t *testing.T) {
-	w := newWorld(t)
-	w.add("other", 5*second)
-	s := w.add("worker", 5*second)
-	w.run(600 * second)
-	s.dead = true
-	w.run(100 * second)
+	w, s := silent(t, 100*second)
 	w.told = nil
 	w.settings.MinSamples, w.settings.Floor, w.settings.MaxServices = 1000, 2*w.settings.Floor, 2
 	w.restart(t, 20*second)
@@ -239,12 +231,7 @@ func TestSnapshotsThatCannotBeRead(t *testing.T) {
 }
 
 func TestAClockThatWasSetBackOverARestart(t *testing.T) {
-	w := newWorld(t)
-	w.add("other", 5*second)
-	s := w.add("worker", 5*second)
-	w.run(600 * second)
-	s.dead = true
-	w.run(100 * second)
+	w, s := silent(t, 100*second)
 	w.restart(t, 40*second)
 	w.run(second)
 	w.now -= hour
