@@ -2,6 +2,7 @@ package operationsextension
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,22 @@ type Output struct {
 }
 
 func (o *Output) size() int { return len(o.Changes) + len(o.Incidents) + len(o.Gaps) }
+
+// pieces divides an output into some that have up to so many changes each, in order, and numbers them from a number on. Gaps come with the first,
+// incidents with the last.
+func (o *Output) pieces(most int, number int64) []Output {
+	pieces := make([]Output, 0, len(o.Changes)/most+1)
+	first := Output{Gaps: o.Gaps, number: number}
+	rest, in := o.Changes, o.InIncident
+	for len(rest) > most {
+		first.Changes, first.InIncident = rest[:most:most], in[:most:most]
+		rest, in = rest[most:], in[most:]
+		pieces = append(pieces, first)
+		first = Output{number: first.number + 1}
+	}
+	first.Changes, first.InIncident, first.Incidents = rest, in, o.Incidents
+	return append(pieces, first)
+}
 
 // maxQueued bounds the changes and events that wait for one subscriber.
 const maxQueued = 100_000
@@ -59,6 +76,9 @@ func (s *Subscription) Next(ctx context.Context) (Output, error) {
 			s.wake()
 			s.mu.Unlock()
 			return Output{}, err
+		}
+		if s.busy {
+			s.feed.progress()
 		}
 		s.busy = false
 		if len(s.queue) > 0 {
@@ -119,17 +139,21 @@ func (s *Subscription) wake() {
 	s.changed = make(chan struct{})
 }
 
-// put queues an output; the oldest give way when the subscriber does not keep up.
-func (s *Subscription) put(o Output) (dropped int) {
+// put queues the outputs of a sweep; the oldest others give way when the subscriber does not keep up.
+func (s *Subscription) put(outputs ...Output) (dropped int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	size := 0
+	for i := range outputs {
+		size += outputs[i].size()
+	}
 	if s.closed {
 		// It was closed between being listed and being reached.
-		return o.size()
+		return size
 	}
-	s.queue = append(s.queue, o)
-	s.queued += o.size()
-	for s.queued > maxQueued && len(s.queue) > 1 {
+	s.queue = append(s.queue, outputs...)
+	s.queued += size
+	for s.queued > maxQueued && len(s.queue) > len(outputs) {
 		n := s.queue[0].size()
 		s.queue[0] = Output{}
 		s.queue = s.queue[1:]
@@ -167,6 +191,8 @@ func (s *Subscription) wait(ctx context.Context, so func() bool) error {
 // feed distributes outputs to all subscriptions.
 type feed struct {
 	drop func(int)
+	// moved has a value when something was dealt with since it was read.
+	moved chan struct{}
 	// abandoned is the least number of an output that somebody did not deal with, 0 without one.
 	abandoned atomic.Int64
 
@@ -176,7 +202,7 @@ type feed struct {
 }
 
 func newFeed(drop func(int)) *feed {
-	return &feed{drop: drop, subs: make(map[*Subscription]struct{})}
+	return &feed{drop: drop, moved: make(chan struct{}, 1), subs: make(map[*Subscription]struct{})}
 }
 
 func (f *feed) subscribe() *Subscription {
@@ -203,17 +229,27 @@ func (f *feed) all() []*Subscription {
 	return subs
 }
 
-func (f *feed) publish(o Output) {
-	if o.size() == 0 {
+// publish hands out what a sweep found.
+func (f *feed) publish(outputs ...Output) {
+	outputs = slices.DeleteFunc(outputs, func(o Output) bool { return o.size() == 0 })
+	if len(outputs) == 0 {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.last = max(f.last, o.number)
+	f.last = max(f.last, outputs[len(outputs)-1].number)
 	for s := range f.subs {
-		if n := s.put(o); n > 0 {
+		if n := s.put(outputs...); n > 0 {
 			f.drop(n)
 		}
+	}
+}
+
+// progress says that somebody dealt with something.
+func (f *feed) progress() {
+	select {
+	case f.moved <- struct{}{}:
+	default:
 	}
 }
 

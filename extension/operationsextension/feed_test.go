@@ -2,12 +2,16 @@ package operationsextension
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
+	"github.com/throughline/throughline/internal/event"
+	"github.com/throughline/throughline/internal/incident"
 	"github.com/throughline/throughline/internal/operation"
 )
 
@@ -99,6 +103,44 @@ func TestWhoDoesNotKeepUpLosesTheOldest(t *testing.T) {
 	f.publish(output(5))
 	s.Close()
 	require.Equal(t, maxQueued+5, dropped)
+}
+
+func TestPiecesHaveAllOfAnOutputInOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n, most := rapid.IntRange(0, 40).Draw(t, "changes"), rapid.IntRange(1, 20).Draw(t, "most")
+		out := Output{Gaps: make([]event.Gap, 1), Incidents: make([]incident.Event, 1)}
+		for i := range n {
+			out.Changes = append(out.Changes, operation.Change{Revision: uint32(i)})
+			out.InIncident = append(out.InIncident, strconv.Itoa(i))
+		}
+		pieces := out.pieces(most, 7)
+		var all Output
+		for i, p := range pieces {
+			require.LessOrEqual(t, len(p.Changes), most)
+			require.NotZero(t, p.size())
+			require.Equal(t, int64(7+i), p.number)
+			require.Equal(t, i == 0, len(p.Gaps) > 0)
+			require.Equal(t, i == len(pieces)-1, len(p.Incidents) > 0)
+			all.Changes, all.InIncident = append(all.Changes, p.Changes...), append(all.InIncident, p.InIncident...)
+			all.Gaps, all.Incidents = append(all.Gaps, p.Gaps...), append(all.Incidents, p.Incidents...)
+		}
+		require.Equal(t, out, all)
+	})
+}
+
+func TestWhatIsPublishedTogetherStays(t *testing.T) {
+	dropped := 0
+	f := newFeed(func(n int) { dropped += n })
+	s := f.subscribe()
+	defer s.Close()
+	f.publish(output(3))
+	f.publish(output(maxQueued), Output{}, output(1))
+	require.Equal(t, 3, dropped)
+	for _, want := range []int{maxQueued, 1} {
+		got, err := s.Next(t.Context())
+		require.NoError(t, err)
+		require.Len(t, got.Changes, want)
+	}
 }
 
 func TestWhatComesAfterTheEndIsCountedAndWaitsForNobody(t *testing.T) {

@@ -269,13 +269,11 @@ func (o *operations) sweepAt(now time.Time, steady time.Duration) (more bool) {
 			o.incidents.ObserveGaps(now, incidentGaps(out.Gaps)), o.incidents.Observe(now, first(out.Changes)), o.incidents.Sweep(now))
 		o.incidentsOf(&out)
 	})
-	tell := true
+	tell := []Output{out}
 	if o.durable != nil {
 		o.guard(stepCommit, func() { tell = o.durable.record(now, &out) })
 	}
-	if tell {
-		o.feed.publish(out)
-	}
+	o.feed.publish(tell...)
 	o.guard(stepCover, func() { o.cover(now, judged) })
 	took := time.Since(began)
 	o.pulse.beat(began, took)

@@ -60,6 +60,7 @@ func (d *durable) start(ctx context.Context) error {
 	d.loops.Go(func() { keeper.Run(background) })
 	d.loops.Go(func() { d.run(background) })
 	d.loops.Go(func() { d.keepShort(background) })
+	d.loops.Go(func() { d.keepTold(background) })
 	if d.config.Driver == driverPostgres {
 		d.loops.Go(func() { d.share(background) })
 	}

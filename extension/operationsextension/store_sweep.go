@@ -44,27 +44,34 @@ func decodeOutputs(data []byte) (outputs, error) {
 	return outputs{int64(last), int64(told)}, nil
 }
 
+// pieceOf is how many changes are told at once at most. What was told is noted piece by piece, so that a kill soon after a start that has much to tell
+// again does not make all of it come yet again.
+const pieceOf = 512
+
 // record appends what a sweep found to what is to be committed, numbers it, and waits for the commit, but not for long: if it cannot be committed it is told
-// nevertheless. It reports whether it may be told: not if another collector judges by now. Called with operations.sweeping held.
-func (d *durable) record(now time.Time, out *Output) bool {
+// nevertheless. It returns what is to be told: nothing if another collector judges by now. Called with operations.sweeping held.
+func (d *durable) record(now time.Time, out *Output) []Output {
 	if d.unusable.Load() {
-		return true
+		return []Output{*out}
 	}
 	before := d.outputs
 	d.outputs.told = max(d.outputs.told, d.o.feed.told())
+	var pieces []Output
 	if out.size() > 0 {
-		d.outputs.last++
+		pieces = out.pieces(pieceOf, d.outputs.last+1)
+		d.outputs.last += int64(len(pieces))
 	}
-	out.number = d.outputs.last
 	d.o.expected.numbered(d.outputs.last, d.outputs.told)
 	role, _ := d.role()
 	j := checkpoint.Judgement{Role: role}
-	j.States = d.o.engine.States(out.Changes, out.number, func(i int) string {
-		id, _ := d.o.incidents.Of(out.Changes[i].View)
-		return id
-	})
+	for _, p := range pieces {
+		j.States = append(j.States, d.o.engine.States(p.Changes, p.number, func(i int) string {
+			id, _ := d.o.incidents.Of(p.Changes[i].View)
+			return id
+		})...)
+	}
 	d.o.engine.Adopt(nil, d.outputs.told)
-	j.Incidents = d.incidents(out.number)
+	j.Incidents = d.incidents(d.outputs.last)
 	j.Records, j.Forget = d.records(out)
 	if d.outputs != before {
 		j.Blobs = append(j.Blobs, store.Blob{Key: keyOutputs, Data: d.outputs.encode()})
@@ -77,15 +84,47 @@ func (d *durable) record(now time.Time, out *Output) bool {
 		j.Blobs = append(j.Blobs, d.parts(now, "services", "expectations")...)
 	}
 	if len(j.States)+len(j.Incidents)+len(j.Records)+len(j.Forget)+len(j.Blobs) == 0 {
-		return true
+		return nil
 	}
 	d.writer.Judge(&j)
-	if out.size() == 0 {
-		return true
+	if len(pieces) == 0 {
+		return nil
 	}
 	// Trouble is told of by whoever commits.
 	_ = d.writer.Commit(context.Background())
-	return d.judges.Load()
+	if !d.judges.Load() {
+		return nil
+	}
+	return pieces
+}
+
+// keepTold commits which outputs were told, soon after they were.
+func (d *durable) keepTold(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.o.feed.moved:
+		}
+		if d.noteTold() {
+			// Trouble is told of by whoever commits.
+			_ = d.writer.Commit(ctx)
+		}
+	}
+}
+
+// noteTold appends to what is to be committed which outputs were told, and reports whether these are more than before.
+func (d *durable) noteTold() bool {
+	d.o.sweeping.Lock()
+	defer d.o.sweeping.Unlock()
+	told := d.o.feed.told()
+	role, judges := d.role()
+	if !judges || !d.restored || d.unusable.Load() || told <= d.outputs.told {
+		return false
+	}
+	d.outputs.told = told
+	d.writer.Judge(&checkpoint.Judgement{Role: role, Blobs: []store.Blob{{Key: keyOutputs, Data: d.outputs.encode()}}})
+	return true
 }
 
 // tidy is what takes the place of a sweep while another collector judges. Called with operations.sweeping held.

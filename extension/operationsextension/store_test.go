@@ -180,6 +180,61 @@ func TestWhatWasNotDealtWithIsToldAgain(t *testing.T) {
 	})
 }
 
+// What outputs had dealt with by the moment of a kill is not told again, though there was no sweep since.
+func TestWhatWasDealtWithIsNotToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "store.db")
+		o := startKept(t, path, nil)
+		s := o.Subscribe()
+		require.NoError(t, o.Ready())
+		const all = pieceOf + 100
+		facts := make([]operation.Fact, all)
+		for i := range facts {
+			facts[i] = sent(fmt.Sprintf("o-%03d", i), 0)
+			facts[i].Trace, facts[i].Span = operation.TraceID{byte(i), byte(i >> 8), 1}, operation.SpanID{byte(i), byte(i >> 8), 1}
+		}
+		o.Apply(time.Now(), facts, nil)
+		piece := next(t, s)
+		for len(piece.Changes) < pieceOf {
+			piece = next(t, s)
+		}
+		piece = next(t, s)
+		require.Len(t, piece.Changes, all-pieceOf)
+		require.NotEmpty(t, piece.Incidents, "incidents come last")
+		synctest.Wait()
+		kill(t, o)
+		s.Close()
+
+		// The first piece is dealt with, the second one is not.
+		o = startKept(t, path, nil)
+		s = o.Subscribe()
+		require.NoError(t, o.Ready())
+		again := next(t, s)
+		require.Len(t, again.Changes, all-pieceOf)
+		require.True(t, again.Changes[0].Again)
+		_, err := s.Next(expired(t))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		synctest.Wait()
+		kill(t, o)
+		s.Close()
+
+		o = startKept(t, path, nil)
+		s = o.Subscribe()
+		require.NoError(t, o.Ready())
+		require.Empty(t, states(told(t, s, 10*time.Second)))
+		kill(t, o)
+		s.Close()
+	})
+}
+
+// expired is a context that ends before there is another sweep.
+func expired(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func TestAGracefulEndLosesNothingWithoutWaitingForTheInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "store.db")
