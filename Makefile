@@ -41,7 +41,7 @@ build: ## Build the collector and the workload generator into bin/
 
 .PHONY: test
 test: ## Run every test that needs Go alone, with the race detector
-	$(GO) test -race -timeout 30m ./...
+	GO=$(GO) internal/tools/test.sh -race -timeout 30m ./...
 
 .PHONY: days
 days: ## Run nine simulated days of a shop, and days with restarts, in full size: without the race detector

@@ -272,6 +272,7 @@ func TestWhoFellBehindReadsEverythingAnew(t *testing.T) {
 		require.NoError(t, follower.Start(t.Context(), componenttest.NewNopHost()))
 		require.NoError(t, follower.Ready())
 		time.Sleep(time.Second) // synctest: fake time
+		synctest.Wait()
 		behind.set(true)
 		judge.Apply(time.Now(), []operation.Fact{sent("o-1", 1)}, nil)
 		follower.Apply(time.Now(), []operation.Fact{sent("o-2", 2)}, nil)
