@@ -28,7 +28,7 @@ type restoring struct {
 	set       stack.CollectorSettings
 	collector *stack.Collector
 	found     figures
-	// ready and swept are seconds from the start of the process until it took OTLP, and until its first sweep was over; busy
+	// ready and swept are seconds from the start of the process until it took OTLP, and until its first sweep was over, which is one of several if there is much to judge; busy
 	// are the seconds of processor time, on all processors, that it had used when it took OTLP.
 	ready, swept, busy []float64
 }

@@ -81,8 +81,8 @@ func (r *storeReport) restoreRows() []row {
 		{
 			what: "restart after kill -9, " + short(f["open"]) + " open operations of 3 hops", target: fmt.Sprintf("<= %d s", targetRestore),
 			measured: fmt.Sprintf("%.1f s", f["ready_seconds"]), spread: f.spread("%.1f", "ready_seconds", 1), met: f["ready_seconds"] <= targetRestore,
-			detail: fmt.Sprintf("until OTLP is taken, none is missing; %.1f s of processor time on all processors; the first sweep is over after %.1f s; %.0f MiB resident before, at most %.0f MiB after",
-				f["busy_seconds"], f["swept_seconds"], mebibytes(f["rss_before"]), mebibytes(f["rss_most"])),
+			detail: fmt.Sprintf("until OTLP is taken, none is missing; %.1f s of processor time on all processors; the first sweep is over after %.1f s, the longest one took %.1f s; %.0f MiB resident before, at most %.0f MiB after",
+				f["busy_seconds"], f["swept_seconds"], f["sweep_longest"], mebibytes(f["rss_before"]), mebibytes(f["rss_most"])),
 		},
 		{
 			what: "processor time with a store, " + short(f["open"]) + " open and nothing happens", target: "< 1 %", measured: fmt.Sprintf("%.2f %%", 100*f["idle_cpu"]),
