@@ -151,6 +151,7 @@ func (s source) summary(e engine.Summary) console.Summary {
 			}
 			return &operation.View{}
 		},
+		Mentions: func(service, destination string) bool { return s.o.engine.Mentions(&e, service, destination) },
 	}
 	summary.Judged(&e.Verdict)
 	return summary

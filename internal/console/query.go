@@ -73,6 +73,9 @@ func (q *Query) matchesView(s *Summary) bool {
 	if q.Service == "" && q.Destination == "" && q.Group == "" {
 		return true
 	}
+	if s.Mentions != nil && !s.Mentions(q.Service, q.Destination) {
+		return false
+	}
 	v := s.View()
 	return (q.Group == "" || hasGroup(v, q.Group)) && (q.Destination == "" || hasDestination(v, q.Destination)) && (q.Service == "" || hasService(v, q.Service))
 }

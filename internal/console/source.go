@@ -92,6 +92,8 @@ type Summary struct {
 	// View computes the operation's view. It is called at most once for a summary, only while the iteration stands at it,
 	// and only if a filter asks for what the summary does not tell.
 	View func() *operation.View
+	// Mentions reports whether the view may show the service and the destination, "" for any, which costs less than the view; nil: it may.
+	Mentions func(service, destination string) bool
 }
 
 // Judged fills in what the verdict says.

@@ -114,6 +114,16 @@ func (e *Engine) Summaries() iter.Seq[Summary] {
 // Snapshot returns the operation behind a summary; false if it is no more.
 func (e *Engine) Snapshot(s Summary) (Snapshot, bool) { return e.snapshot(s.entry) }
 
+// Mentions reports whether the view of the operation behind a summary may show the service and the destination, "" for any.
+func (e *Engine) Mentions(s *Summary, service, destination string) bool {
+	shard := e.shard(s.entry)
+	shard.mu.Lock()
+	// The bytes of an operation never change.
+	op := s.entry.op
+	shard.mu.Unlock()
+	return op.Mentions(service, destination, &e.habits)
+}
+
 // entries lists what the shard holds.
 func (s *shard) entries() []*entry {
 	s.mu.Lock()

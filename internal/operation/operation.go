@@ -63,6 +63,25 @@ func (o *Operation) Pending() int { return int(o.count) }
 // Facts returns the facts in canonical order.
 func (o *Operation) Facts() []Fact { return o.read() }
 
+// Mentions reports whether a view may show the service and the destination, "" for any: a fact is of it, or habits say that the service sends to where a fact
+// leads. Who looks for either need not compute the views of all others.
+func (o *Operation) Mentions(service, destination string, habits Habits) bool {
+	var f Fact
+	var room []byte
+	d := decoder{o: o, borrow: true, room: &room}
+	for d.more() && (service != "" || destination != "") {
+		room = room[:0]
+		d.next(&f)
+		if f.Service == service || (service != "" && f.Destination != "" && habits.Sender(f.Destination) == service) {
+			service = ""
+		}
+		if f.Destination == destination {
+			destination = ""
+		}
+	}
+	return service == "" && destination == ""
+}
+
 // AppendFacts appends the facts as they came to facts. They share texts with the operation and with texts, which is made longer as
 // need be.
 func (o *Operation) AppendFacts(facts []Fact, texts []byte) (all []Fact, room []byte) {
