@@ -157,14 +157,21 @@ func refused(refusal string) error {
 	return console.NewProblem(http.StatusConflict, refusal)
 }
 
+// keepJournal gives the store what it could not take before.
+func (o *operations) keepJournal(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
+	defer cancel()
+	return o.journal.Flush(ctx)
+}
+
 // carryOut does what others were asked to do and, if it is the judge, what the journal has and the incidents lack: a collector that was
 // killed wrote down what it did before it did it. It is called about once a second, and before the first sweep.
 func (o *operations) carryOut(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
-	defer cancel()
-	if err := o.journal.Flush(ctx); err != nil {
+	if err := o.keepJournal(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
+	defer cancel()
 	if o.archive.Load() == nil || !o.judging() {
 		return nil
 	}

@@ -118,6 +118,8 @@ func (c *StoreConfig) validatePlace() error {
 		return fmt.Errorf("`store::path` is %q, and `store::driver` is \"postgres\": give `store::dsn`, or the driver \"sqlite\"", c.Path)
 	case c.Driver == driverPostgres && c.DSN == "":
 		return errors.New("`store::dsn` is empty: `store::driver` \"postgres\" needs the URL of a database")
+	case c.batch() && !c.enabled():
+		return errors.New("`store::durability` is \"batch\" and there is no store: give `store::path`, or the driver \"postgres\" and `store::dsn`")
 	case c.Path != "" && strings.HasSuffix(c.Path, string(filepath.Separator)):
 		return fmt.Errorf("`store::path` is %q: must be a file, not a folder", c.Path)
 	}

@@ -90,6 +90,7 @@ func (d *durable) run(ctx context.Context) {
 	defer opening.Stop()
 	defer saving.Stop()
 	defer acting.Stop()
+	read := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -102,7 +103,7 @@ func (d *durable) run(ctx context.Context) {
 		case <-saving.C:
 			d.save(time.Now())
 		case <-acting.C:
-			d.act(ctx)
+			d.act(ctx, &read)
 		}
 	}
 }
@@ -162,14 +163,20 @@ func (d *durable) judgeWithout(now time.Time) {
 	d.o.logger.Warn("The store could still not be opened: operations are judged without what was known before the start", zap.Duration("waited", patience))
 }
 
-// act carries out what somebody asked another collector to do.
-func (d *durable) act(ctx context.Context) {
+// act carries out what somebody asked another collector to do. Nobody else writes to the journal in a file, so that it is read once.
+func (d *durable) act(ctx context.Context, read *bool) {
 	if !d.isRestored() {
 		return
 	}
-	if err := d.o.carryOut(ctx); err != nil && ctx.Err() == nil {
+	carryOut := d.o.carryOut
+	if *read {
+		carryOut = d.o.keepJournal
+	}
+	err := carryOut(ctx)
+	if err != nil && ctx.Err() == nil {
 		d.trouble.failed(err)
 	}
+	*read = *read || (err == nil && d.config.Driver == driverSQLite && d.judges.Load() && d.place.get() != nil)
 }
 
 // save appends what was learned to what is to be committed.

@@ -299,6 +299,35 @@ func TestHistoryHasWhatWentWrongAndASampleOfTheRest(t *testing.T) {
 	})
 }
 
+// counted counts how often the journal is read.
+type counted struct {
+	store.Store
+
+	journals atomic.Int64
+}
+
+func (c *counted) Journal(ctx context.Context, subject string, before int64, limit int) ([]store.Entry, error) {
+	c.journals.Add(1)
+	return c.Store.Journal(ctx, subject, before, limit)
+}
+
+func TestAJournalThatNobodyElseWritesIsReadOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, _ := kept(t, filepath.Join(t.TempDir(), "store.db"), nil)
+		open, c := o.durable.opener, &counted{}
+		o.durable.opener = func(ctx context.Context) (store.Store, error) {
+			var err error
+			c.Store, err = open(ctx)
+			return c, err
+		}
+		require.NoError(t, o.Start(t.Context(), componenttest.NewNopHost()))
+		require.NoError(t, o.Ready())
+		time.Sleep(time.Hour) // synctest: fake time
+		require.Equal(t, int64(1), c.journals.Load())
+		end(t, o)
+	})
+}
+
 func TestTheConfigurationOfTheStoreIsChecked(t *testing.T) {
 	for _, c := range []struct {
 		change func(*StoreConfig)
@@ -310,6 +339,7 @@ func TestTheConfigurationOfTheStoreIsChecked(t *testing.T) {
 		{func(s *StoreConfig) { s.Driver, s.DSN, s.Path = driverPostgres, "postgres://db/x", "file" }, "`store::path` is \"file\""},
 		{func(s *StoreConfig) { s.Path = "folder/" }, "`store::path` is \"folder/\""},
 		{func(s *StoreConfig) { s.Durability = "always" }, "`store::durability` is \"always\""},
+		{func(s *StoreConfig) { s.Durability = durabilityBatch }, "`store::durability` is \"batch\" and there is no store"},
 		{func(s *StoreConfig) { s.WhenUnavailable = "panic" }, "`store::when_unavailable` is \"panic\""},
 		{func(s *StoreConfig) { s.Interval = 0 }, "`store::interval` is 0s"},
 		{func(s *StoreConfig) { s.CommitTimeout = time.Hour }, "`store::commit_timeout` is 1h0m0s"},

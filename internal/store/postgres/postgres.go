@@ -61,6 +61,8 @@ func Open(ctx context.Context, s Settings) (*sqlstore.Store, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
+	// A change of a large table may take long, and is waited for.
+	migrating := config.Copy()
 	for parameter, value := range map[string]time.Duration{
 		"statement_timeout": statementTimeout, "idle_in_transaction_session_timeout": abandonedTimeout,
 	} {
@@ -68,21 +70,27 @@ func Open(ctx context.Context, s Settings) (*sqlstore.Store, error) {
 			config.RuntimeParams[parameter] = strconv.FormatInt(value.Milliseconds(), 10)
 		}
 	}
+	if err := migrate(ctx, migrating); err != nil {
+		return nil, sqlstore.Failed(kindOf, what, err)
+	}
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(s.MaxConnections)
 	db.SetConnMaxIdleTime(idleTimeout)
-	locker, err := lock.NewPostgresSessionLocker()
-	if err == nil {
-		err = sqlstore.Migrate(ctx, goose.DialectPostgres, db, migrations, goose.WithSessionLocker(locker))
-	}
-	if err != nil {
-		return nil, sqlstore.Failed(kindOf, what, errors.Join(err, db.Close()))
-	}
 	dialect := sqlstore.Dialect{
 		Numbered: true, Lock: " FOR UPDATE", SkipLocked: " FOR UPDATE SKIP LOCKED", Share: " FOR KEY SHARE", Kind: kindOf,
 		Now: "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) * 1000",
 	}
 	return sqlstore.New(dialect, db, db), nil
+}
+
+// migrate brings the schema up to date over connections of its own.
+func migrate(ctx context.Context, config *pgx.ConnConfig) error {
+	db := stdlib.OpenDB(*config)
+	locker, err := lock.NewPostgresSessionLocker()
+	if err == nil {
+		err = sqlstore.Migrate(ctx, goose.DialectPostgres, db, migrations, goose.WithSessionLocker(locker))
+	}
+	return errors.Join(err, db.Close())
 }
 
 // kindOf returns which of the errors of package store it is. Classes are those of PostgreSQL's appendix on error codes.
