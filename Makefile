@@ -21,9 +21,11 @@ COUNT ?= 1
 # How many operations `make bench-scale` and `make bench-store` hold open, and further flags for them (bin/scale -help).
 OPEN ?= 1000000
 SCALE_FLAGS ?=
-# The seed of what happens in `make chaos`, and how its scenarios run: one after the other.
+# The seed of what happens in `make chaos`, how many times as long as usual everything may take on this machine, and how its scenarios run: one after
+# the other.
 SEED ?= 1
-CHAOS = $(GO) test -tags e2e -count=1 -v -timeout 60m -parallel 1 ./test/chaos -seed $(SEED)
+PATIENCE ?= 1
+CHAOS = $(GO) test -tags e2e -count=1 -v -timeout 60m -parallel 1 ./test/chaos -seed $(SEED) -patience $(PATIENCE)
 # A result file of an earlier `make bench` to compare with.
 BASE ?=
 
@@ -57,8 +59,8 @@ store: ## Hold the store to its contract in a real PostgreSQL (installed if it i
 	$(GO) test -tags e2e -count=1 -race -timeout 10m ./internal/store/postgres ./internal/store/sqlite
 
 .PHONY: chaos
-chaos: build $(BIN)/jaeger $(BIN)/alertmanager ## Kill collectors and take servers away under load, in full length (half an hour; as root, with the programs of a PostgreSQL server); SEED=1
-	$(CHAOS) -run 'Kills' -operations 100000 -rate 400 -kills 20 -slack 500ms
+chaos: build $(BIN)/jaeger $(BIN)/alertmanager ## Kill collectors and take servers away under load, in full length (an hour; as root, with the programs of a PostgreSQL server); SEED=1, PATIENCE=1
+	$(CHAOS) -run 'Kills' -operations 100000 -rate 200 -kills 20 -slack 500ms
 	$(CHAOS) -run 'Restarts' -operations 30000 -restarts 50
 	$(CHAOS) -run 'Collectors' -operations 40000 -rate 200 -kills 20
 	$(CHAOS) -run 'Trouble|DatabaseAway' -operations 20000 -trouble 30s

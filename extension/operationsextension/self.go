@@ -144,7 +144,7 @@ func (s source) Self(ctx context.Context) (console.Self, error) {
 	}
 	self.HeapBytes, self.Goroutines = process()
 	if o.durable != nil {
-		self.Store = o.durable.state()
+		self.Store = o.durable.state(ctx)
 	}
 	if o.config.Storage != nil {
 		self.Storage.ID = o.config.Storage.String()

@@ -2,6 +2,7 @@ package operationsextension
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/throughline/throughline/internal/evidence"
 	"github.com/throughline/throughline/internal/gap"
 	"github.com/throughline/throughline/internal/operation"
+	"github.com/throughline/throughline/internal/store"
 )
 
 // roomOf returns the room of that name.
@@ -129,4 +131,26 @@ func TestWhatASubscriberMissesIsItsOwn(t *testing.T) {
 	require.Equal(t, []console.Output{{Name: "operations traces", Queued: 2, Limit: maxQueued, Dropped: maxQueued}}, f.outputs())
 	s.Close()
 	require.Empty(t, f.outputs())
+}
+
+func TestHowMuchTheStoreKeepsIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := startKept(t, filepath.Join(t.TempDir(), "store.db"), nil)
+		require.NoError(t, o.Ready())
+		size := func() store.Size {
+			self, err := source{o}.Self(t.Context())
+			require.NoError(t, err)
+			return store.Size{Bytes: self.Store.Bytes, Rows: self.Store.Rows, Records: self.Store.Records}
+		}
+		before := size()
+		require.Positive(t, before.Bytes)
+		require.Zero(t, before.Records)
+		o.Apply(time.Now(), []operation.Fact{sent("o-1", 1)}, nil)
+		time.Sleep(20 * time.Second) // synctest: fake time
+		require.Equal(t, before, size(), "counted now and then only")
+		time.Sleep(time.Hour) // synctest: fake time
+		require.Positive(t, size().Rows)
+		require.Equal(t, int64(1), size().Records, "it is stuck")
+		end(t, o)
+	})
 }

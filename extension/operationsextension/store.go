@@ -31,6 +31,7 @@ type durable struct {
 	collector string
 	writer    *checkpoint.Writer
 	place     place
+	sizes     sizes
 	// opener opens the store.
 	opener  func(context.Context) (store.Store, error)
 	trouble trouble

@@ -160,7 +160,7 @@ func attributesOf(key, value string) metric.MeasurementOption {
 }
 
 // state shows the store to whoever looks at the collector itself.
-func (d *durable) state() *console.StoreState {
+func (d *durable) state(ctx context.Context) *console.StoreState {
 	s := d.trouble.read()
 	status := d.writer.Status()
 	s.Driver, s.Collector, s.Durability = d.config.Driver, d.collector, d.config.Durability
@@ -170,7 +170,8 @@ func (d *durable) state() *console.StoreState {
 	} else if s.Judging {
 		s.Judge = d.collector
 	}
-	s.Bytes, s.Rows, s.Records = -1, -1, -1
+	size := d.sizes.read(ctx, d.place.get())
+	s.Bytes, s.Rows, s.Records = size.Bytes, size.Rows, size.Records
 	s.PendingBytes = status.Pending
 	s.RestoredAt, s.Restoring = d.restoredAt.Load(), d.restoring.Load()
 	s.UnkeptActions = d.o.journal.Stats().Unkept

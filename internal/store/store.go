@@ -72,6 +72,14 @@ type History interface {
 	Incident(ctx context.Context, id string) (Incident, error)
 	// Journal returns at most limit entries about the subject, or about everything for "", the latest first, that are older than before; 0 = from the latest.
 	Journal(ctx context.Context, subject string, before int64, limit int) ([]Entry, error)
+	// Size returns how much is kept. It counts, so it takes longer the more there is: tenths of a second for a million records.
+	Size(ctx context.Context) (Size, error)
+}
+
+// Size is how much a store keeps.
+type Size struct {
+	// Bytes are those of the database, with room in it that is free. Rows are those of the log, Records those of operations.
+	Bytes, Rows, Records int64
 }
 
 // Key stands for an operation: the beginning of a hash of its namespace and ID.

@@ -22,9 +22,9 @@ import (
 func (s *stand) check(t *testing.T, truths []Truth, excused Excuses) []verdict.Operation {
 	t.Helper()
 	late := map[string]bool{}
-	s.relay.Late(thresholds.Late, late)
+	s.relay.Late(thresholds().Late, late)
 	excusedLate := Excuse(truths, late)
-	t.Logf("%d operations had something acknowledged more than %s late", excusedLate.Len(), thresholds.Late)
+	t.Logf("%d operations had something acknowledged more than %s late", excusedLate.Len(), thresholds().Late)
 	var judged []verdict.Operation
 	for i := range s.collectors {
 		var c *Comparison
@@ -37,9 +37,9 @@ func (s *stand) check(t *testing.T, truths []Truth, excused Excuses) []verdict.O
 		})
 		t.Logf("collector %d: %s", i, &c.Matrix)
 	}
-	groups := Groups(truths, thresholds)
+	groups := Groups(truths, thresholds())
 	told := func() error {
-		return errors.Join(s.sink.Check(truths, thresholds, excused), s.pager.Check(groups, excused), s.sink.CheckOriginals(s.relay.Spans()))
+		return errors.Join(s.sink.Check(truths, thresholds(), excused), s.pager.Check(groups, excused), s.sink.CheckOriginals(s.relay.Spans()))
 	}
 	await(t, settleTimeout, "everything told once", told)
 	s.checkJaeger(t, truths, judged, excused)

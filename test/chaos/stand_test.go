@@ -22,6 +22,7 @@ var (
 	seed       = flag.Uint64("seed", 1, "seed of the moments and of the operations")
 	operations = flag.Int("operations", 600, "operations of each scenario")
 	rate       = flag.Float64("rate", 40, "operations begun per second")
+	patience   = flag.Int("patience", 1, "how many times as long as usual everything may take: collectors are away for long where restarts take long")
 	sampled    = flag.Int("sampled", 300, "of how many derived traces it is asked how Jaeger shows them")
 )
 
@@ -39,8 +40,15 @@ const (
 	mix          = "completed=70,retried=8,failed=5,never_consumed=5,killed=4,duplicated=4,dead_lettered=4"
 )
 
+// retryWithin is how soon somebody tries again.
+const retryWithin = 15 * time.Second
+
 // thresholds are those of testdata/chaos.yaml.
-var thresholds = Thresholds{Waiting: 20 * time.Second, Late: 10 * time.Second}
+func thresholds() Thresholds {
+	return Thresholds{Waiting: patiently(20 * time.Second), Late: patiently(10 * time.Second)}
+}
+
+func patiently(d time.Duration) time.Duration { return time.Duration(*patience) * d }
 
 // stand is one or more collectors between the suite's own ends and the real servers.
 type stand struct {
@@ -131,7 +139,10 @@ func (s *stand) startCollectors(t *testing.T, set setup) {
 		c, err := s.servers.StartCollector(t.Context(), stack.CollectorSettings{
 			Name: "throughline-" + strconv.Itoa(i), Configs: configs,
 			JaegerOTLP: s.toJaeger.Address, AlertmanagerURL: s.alertmanager.URL,
-			Env: []string{"CHAOS_SINK=" + s.sink.Address, "THROUGHLINE_MEMORY_LIMIT_MIB=3072"},
+			Env: []string{
+				"CHAOS_SINK=" + s.sink.Address, "THROUGHLINE_MEMORY_LIMIT_MIB=3072", "CHAOS_WAITING=" + thresholds().Waiting.String(),
+				"CHAOS_LATE=" + thresholds().Late.String(), "CHAOS_RETRY=" + patiently(retryWithin).String(),
+			},
 		})
 		require.NoError(t, err)
 		s.collectors = append(s.collectors, c)
@@ -148,9 +159,9 @@ func (s *stand) startCollectors(t *testing.T, set setup) {
 func (s *stand) traffic(t *testing.T) func() []Truth {
 	t.Helper()
 	path := filepath.Join(s.dir, "truth.json")
-	recovers := s.length + thresholds.Waiting + arrivalSlack
-	if recovers > maxRecovery {
-		recovers = recovery
+	recovers := s.length + thresholds().Waiting + arrivalSlack
+	if recovers > patiently(maxRecovery) {
+		recovers = patiently(recovery)
 	}
 	generator, err := s.servers.StartAsyncgen(t.Context(), s.relay.Address,
 		"--operations", strconv.Itoa(*operations), "--rate", strconv.FormatFloat(float64(*operations)/s.length.Seconds(), 'g', -1, 64),

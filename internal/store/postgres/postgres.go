@@ -78,7 +78,8 @@ func Open(ctx context.Context, s Settings) (*sqlstore.Store, error) {
 	db.SetConnMaxIdleTime(idleTimeout)
 	dialect := sqlstore.Dialect{
 		Numbered: true, Lock: " FOR UPDATE", SkipLocked: " FOR UPDATE SKIP LOCKED", Share: " FOR KEY SHARE", Kind: kindOf,
-		Now: "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) * 1000",
+		Size: "pg_database_size(current_database())",
+		Now:  "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) * 1000",
 	}
 	return sqlstore.New(dialect, db, db), nil
 }

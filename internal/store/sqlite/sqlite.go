@@ -64,6 +64,9 @@ const (
 // now is the time in nanoseconds; SQLite knows the milliseconds.
 const now = "CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000000"
 
+// size is the size of the file in bytes, as an expression.
+const size = "(SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)"
+
 // Store is a [store.Store] in a file.
 type Store struct {
 	*sqlstore.Store
@@ -118,7 +121,7 @@ func (s *Store) open(ctx context.Context, settings *Settings) error {
 	}
 	read.SetMaxOpenConns(readers)
 	s.Store = sqlstore.New(sqlstore.Dialect{
-		Prepare: true, Kind: s.kindOf, Reclaim: reclaim, Now: now,
+		Prepare: true, Kind: s.kindOf, Reclaim: reclaim, Now: now, Size: size,
 	}, write, read)
 	return nil
 }
@@ -151,7 +154,7 @@ func (s *Store) openReadOnly(ctx context.Context) error {
 		return errors.Join(err, db.Close())
 	}
 	db.SetMaxOpenConns(readers)
-	s.Store = sqlstore.New(sqlstore.Dialect{Prepare: true, Kind: s.kindOf, Now: now}, db, db)
+	s.Store = sqlstore.New(sqlstore.Dialect{Prepare: true, Kind: s.kindOf, Now: now, Size: size}, db, db)
 	return nil
 }
 

@@ -92,3 +92,14 @@ func (s *Store) Journal(ctx context.Context, subject string, before int64, limit
 	})
 	return entries, s.failed("reading the journal", err)
 }
+
+// Size implements [store.History].
+func (s *Store) Size(ctx context.Context) (store.Size, error) {
+	var size store.Size
+	err := s.read.QueryRowContext(ctx, "SELECT "+s.dialect.Size+", (SELECT count(*) FROM log), (SELECT count(*) FROM records)").
+		Scan(&size.Bytes, &size.Rows, &size.Records)
+	if err != nil {
+		return store.Size{}, s.failed("counting what is kept", err)
+	}
+	return size, nil
+}

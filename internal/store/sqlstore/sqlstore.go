@@ -25,6 +25,8 @@ type Dialect struct {
 	Lock, SkipLocked, Share string
 	// Now is the time of the database in nanoseconds, as an expression.
 	Now string
+	// Size is the size of the database in bytes, as an expression.
+	Size string
 	// Prepare says that a statement that a transaction makes several times is to be prepared; the driver does not do so by itself.
 	Prepare bool
 	// Kind returns which of the errors of package store it is, nil for none.

@@ -82,6 +82,11 @@ func anyBytes(t *testing.T, s store.Store) {
 	incidents, err := s.Incidents(t.Context(), 0, 100)
 	require.NoError(t, err)
 	require.Len(t, incidents, len(nasty))
+	size, err := s.Size(t.Context())
+	require.NoError(t, err)
+	require.Positive(t, size.Bytes)
+	require.Equal(t, int64(len(nasty)), size.Rows)
+	require.Equal(t, int64(len(nasty)), size.Records)
 }
 
 func contextEnded(t *testing.T, s store.Store) {
