@@ -72,7 +72,7 @@ type History interface {
 	Incident(ctx context.Context, id string) (Incident, error)
 	// Journal returns at most limit entries about the subject, or about everything for "", the latest first, that are older than before; 0 = from the latest.
 	Journal(ctx context.Context, subject string, before int64, limit int) ([]Entry, error)
-	// Size returns how much is kept. It counts, so it takes longer the more there is: tenths of a second for a million records.
+	// Size returns how much is kept. It counts, so it takes longer the more there is.
 	Size(ctx context.Context) (Size, error)
 }
 
